@@ -1,0 +1,445 @@
+//! The value of a connection: what is stored encrypted, and what the host never hands to a piece as a whole.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::problem::{At, Report};
+use crate::{Auth, Problem, Problems, PropertyKind, Scheme};
+
+/// Secrets shorter than this many bytes are not masked: masking every `1` or `no` of a log would destroy it, and tell
+/// the secret by the gaps.
+pub const SHORTEST_MASKED: usize = 4;
+
+/// The members of an OAUTH2 value that are secret whatever the piece says.
+const OAUTH2_SECRETS: [&str; 5] = ["access_token", "refresh_token", "client_secret", "id_token", "code"];
+
+/// The decrypted value of a connection. Has no `Debug`; its texts are overwritten when it is dropped.
+pub struct ConnectionValue {
+    value: Value,
+    kind: ConnectionKind,
+}
+
+/// The type of a connection value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectionKind {
+    /// `{secret_text}`
+    SecretText,
+    /// `{username, password}`
+    BasicAuth,
+    /// `{props}`
+    CustomAuth,
+    /// Nothing.
+    NoAuth,
+    /// Tokens, with the client's own id and secret.
+    OAuth2,
+    /// Tokens of an application of Activepieces' cloud.
+    CloudOAuth2,
+    /// Tokens of an application that the operator registered; its secret is not in the value.
+    PlatformOAuth2,
+    /// A type that this host does not know. The value is kept as it is.
+    Unknown(String),
+}
+
+impl ConnectionKind {
+    /// The `type` member.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::SecretText => "SECRET_TEXT",
+            Self::BasicAuth => "BASIC_AUTH",
+            Self::CustomAuth => "CUSTOM_AUTH",
+            Self::NoAuth => "NO_AUTH",
+            Self::OAuth2 => "OAUTH2",
+            Self::CloudOAuth2 => "CLOUD_OAUTH2",
+            Self::PlatformOAuth2 => "PLATFORM_OAUTH2",
+            Self::Unknown(name) => name,
+        }
+    }
+
+    /// The type of the auth entry that a value of this kind belongs to: all OAuth 2.0 kinds belong to `OAUTH2`.
+    #[must_use]
+    pub fn auth_name(&self) -> Option<&'static str> {
+        match self {
+            Self::SecretText => Some("SECRET_TEXT"),
+            Self::BasicAuth => Some("BASIC_AUTH"),
+            Self::CustomAuth => Some("CUSTOM_AUTH"),
+            Self::OAuth2 | Self::CloudOAuth2 | Self::PlatformOAuth2 => Some("OAUTH2"),
+            Self::NoAuth | Self::Unknown(_) => None,
+        }
+    }
+}
+
+impl From<&str> for ConnectionKind {
+    fn from(name: &str) -> Self {
+        match name {
+            "SECRET_TEXT" => Self::SecretText,
+            "BASIC_AUTH" => Self::BasicAuth,
+            "CUSTOM_AUTH" => Self::CustomAuth,
+            "NO_AUTH" => Self::NoAuth,
+            "OAUTH2" => Self::OAuth2,
+            "CLOUD_OAUTH2" => Self::CloudOAuth2,
+            "PLATFORM_OAUTH2" => Self::PlatformOAuth2,
+            other => Self::Unknown(other.to_owned()),
+        }
+    }
+}
+
+impl ConnectionValue {
+    /// Takes a value over. Members are not checked beyond `type`, so that whatever is stored can be read; see
+    /// [`Auth::accept`] for what may be stored.
+    ///
+    /// # Errors
+    ///
+    /// When it is not an object with a text `type`. The message never quotes the value.
+    pub fn new(value: Value) -> Result<Self, Problem> {
+        // First the owner that overwrites on drop, then the checks.
+        let mut this = Self { value, kind: ConnectionKind::NoAuth };
+        if crate::coerce::too_deep(&this.value) {
+            return Err(Problem::new("", "the connection value is nested too deeply; store it again"));
+        }
+        let Some(name) = this.value.get("type").and_then(Value::as_str) else {
+            return Err(Problem::new("/type", "the connection value has no text member \"type\"; store it again"));
+        };
+        this.kind = ConnectionKind::from(name);
+        Ok(this)
+    }
+
+    /// Reads the JSON text of a value.
+    ///
+    /// # Errors
+    ///
+    /// When it is not JSON, or as [`ConnectionValue::new`]. The message never quotes the text.
+    pub fn parse(json: &str) -> Result<Self, Problem> {
+        match serde_json::from_str(json) {
+            Ok(value) => Self::new(value),
+            Err(_) => Err(Problem::new("", "the connection value is not JSON; store it again")),
+        }
+    }
+
+    /// The type.
+    #[must_use]
+    pub fn kind(&self) -> &ConnectionKind {
+        &self.kind
+    }
+
+    /// The whole value, for the parts of the host that store, refresh or decrypt it.
+    #[must_use]
+    pub fn expose(&self) -> &Value {
+        &self.value
+    }
+
+    /// The JSON text to encrypt, with the members in the order they came.
+    #[must_use]
+    pub fn to_json(&self) -> SecretString {
+        self.value.to_string().into()
+    }
+
+    /// What a piece gets that may see secrets, as JSON text: the value without `refresh_token`, `client_secret`, `code`
+    /// and `code_verifier`, which serve to get tokens and no request to the service needs.
+    #[must_use]
+    pub fn reveal(&self) -> SecretString {
+        let mut copy = Wiped(self.value.clone());
+        if let Value::Object(members) = &mut copy.0 {
+            for name in ["refresh_token", "client_secret", "code", "code_verifier", "code_challenge"] {
+                if let Some(mut member) = members.shift_remove(name) {
+                    wipe(&mut member);
+                }
+            }
+        }
+        copy.0.to_string().into()
+    }
+
+    /// What a piece may see of the connection: what its auth schema does not mark secret.
+    ///
+    /// | Type | Members |
+    /// | --- | --- |
+    /// | SECRET_TEXT | none |
+    /// | BASIC_AUTH | `username` |
+    /// | CUSTOM_AUTH | the declared props, at the top, without those of type SECRET_TEXT |
+    /// | OAUTH2 | `scope`, `token_type`, the declared non-secret `props`, and those of `data` that the entry's `settings` name |
+    ///
+    /// Empty when the entry is not of the value's type.
+    #[must_use]
+    pub fn settings(&self, auth: &Auth) -> Value {
+        let mut settings = Map::new();
+        if self.kind.auth_name() != Some(auth.kind()) {
+            return Value::Object(settings);
+        }
+        match &auth.scheme {
+            Scheme::SecretText => {}
+            Scheme::BasicAuth { .. } => copy(&self.value, "username", &mut settings),
+            Scheme::CustomAuth { .. } => settings = self.open_props(auth),
+            Scheme::OAuth2(_) => {
+                copy(&self.value, "scope", &mut settings);
+                copy(&self.value, "token_type", &mut settings);
+                settings.insert("props".into(), Value::Object(self.open_props(auth)));
+                let mut data = Map::new();
+                for path in &auth.settings {
+                    copy_path(self.value.get("data"), path, &mut data);
+                }
+                settings.insert("data".into(), Value::Object(data));
+            }
+        }
+        Value::Object(settings)
+    }
+
+    fn open_props(&self, auth: &Auth) -> Map<String, Value> {
+        let mut open = Map::new();
+        let (Some(declared), Some(props)) = (auth.props(), self.value.get("props")) else { return open };
+        for (name, property) in declared {
+            if !matches!(property.kind, PropertyKind::SecretText | PropertyKind::Markdown) {
+                copy(props, name, &mut open);
+            }
+        }
+        open
+    }
+
+    /// Every text to mask wherever a piece's words go: logs, errors, outputs.
+    ///
+    /// These are the secret members, the texts in an OAUTH2 value's `data` (except those that `settings` name), and what
+    /// is made of them on the way out: base64 arguments such as `user:password`, and the form-encoded shape of query
+    /// parameters. Without an auth entry every prop of CUSTOM_AUTH counts as secret. Texts shorter than
+    /// [`SHORTEST_MASKED`] bytes are left out. Longest first, without repeats.
+    #[must_use]
+    pub fn secrets(&self, auth: Option<&Auth>) -> Secrets {
+        let auth = auth.filter(|auth| self.kind.auth_name() == Some(auth.kind()));
+        let mut found = Vec::new();
+        match &self.kind {
+            ConnectionKind::NoAuth => {}
+            ConnectionKind::SecretText => texts(self.value.get("secret_text"), &mut found),
+            ConnectionKind::BasicAuth => {
+                texts(self.value.get("password"), &mut found);
+                let part = |name| self.value.get(name).and_then(Value::as_str).unwrap_or_default();
+                let pair = Zeroizing::new(format!("{}:{}", part("username"), part("password")));
+                if !part("password").is_empty() {
+                    found.push(Zeroizing::new(STANDARD.encode(pair.as_bytes())));
+                }
+            }
+            ConnectionKind::CustomAuth => self.secret_props(auth, &mut found),
+            ConnectionKind::OAuth2 | ConnectionKind::CloudOAuth2 | ConnectionKind::PlatformOAuth2 => {
+                for name in OAUTH2_SECRETS {
+                    texts(self.value.get(name), &mut found);
+                }
+                self.secret_props(auth, &mut found);
+                let open = auth.map(|auth| auth.settings.as_slice()).unwrap_or_default();
+                data_texts(self.value.get("data"), open, &mut found);
+            }
+            // Nothing is known about it, so everything but its type may be a secret.
+            ConnectionKind::Unknown(_) => {
+                for (name, member) in self.value.as_object().into_iter().flatten() {
+                    if name != "type" {
+                        texts(Some(member), &mut found);
+                    }
+                }
+            }
+        }
+        if let Some(auth) = auth {
+            crate::injection::derived_secrets(auth, self, &mut found);
+        }
+        found.retain(|text| text.len() >= SHORTEST_MASKED);
+        found.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        found.dedup();
+        Secrets(found.iter().map(|text| SecretString::from(text.as_str())).collect())
+    }
+
+    fn secret_props(&self, auth: Option<&Auth>, found: &mut Vec<Zeroizing<String>>) {
+        let Some(Value::Object(props)) = self.value.get("props") else { return };
+        for (name, value) in props {
+            let property = auth.and_then(|auth| auth.props()?.get(name));
+            // An undeclared prop is as good as secret: nothing says that it is not.
+            if property.is_none_or(|property| property.kind == PropertyKind::SecretText) {
+                texts(Some(value), found);
+            }
+        }
+    }
+
+    /// Whether the members are there without which a value of its type is of no use.
+    fn complete(&self) -> Result<(), Problems> {
+        let mut report = Report::default();
+        let mut text = |name: &str, what: &str| {
+            if self.value.get(name).and_then(Value::as_str).is_none_or(str::is_empty) {
+                report.add(&At::Root.key(name), format_args!("{what} is missing; enter it as text"));
+            }
+        };
+        match self.kind {
+            ConnectionKind::SecretText => text("secret_text", "the secret"),
+            ConnectionKind::BasicAuth => {
+                text("username", "the user name");
+                text("password", "the password");
+            }
+            ConnectionKind::OAuth2 | ConnectionKind::CloudOAuth2 | ConnectionKind::PlatformOAuth2 => {
+                text("access_token", "the access token");
+            }
+            ConnectionKind::CustomAuth | ConnectionKind::NoAuth | ConnectionKind::Unknown(_) => {}
+        }
+        if self.value.get("username").and_then(Value::as_str).is_some_and(|name| name.contains(':')) {
+            report.add(&At::Root.key("username"), "a user name cannot have a colon (RFC 7617); correct it");
+        }
+        report.finish(())
+    }
+
+    /// The text of a field that a template refers to; empty when it has no value.
+    pub(crate) fn field(&self, scheme: &Scheme, path: &[String]) -> Result<Cow<'_, str>, Problem> {
+        let mut value = match scheme {
+            Scheme::CustomAuth { .. } => self.value.get("props"),
+            _ => Some(&self.value),
+        };
+        for name in path {
+            value = value.and_then(|value| value.get(name));
+        }
+        match value {
+            None | Some(Value::Null) => Ok(Cow::Borrowed("")),
+            Some(Value::String(text)) => Ok(Cow::Borrowed(text)),
+            Some(scalar @ (Value::Bool(_) | Value::Number(_))) => Ok(Cow::Owned(scalar.to_string())),
+            Some(Value::Array(_) | Value::Object(_)) => {
+                let message = "holds a list or an object where the piece needs one text; connect again";
+                Err(Problem::new(field_pointer(scheme, path), message))
+            }
+        }
+    }
+}
+
+/// The texts to mask, longest first. Zeroed on drop.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets(Vec<SecretString>);
+
+impl Secrets {
+    /// The texts, longest first, so that one which contains another is masked before it.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(ExposeSecret::expose_secret)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is nothing to mask.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Auth {
+    /// Checks a connection value that is to be stored, and brings its props into the types that the entry declares.
+    ///
+    /// # Errors
+    ///
+    /// All that is missing or of the wrong type, with JSON pointers into the value. Messages never quote values.
+    pub fn accept(&self, value: &Value) -> Result<ConnectionValue, Problems> {
+        let mut accepted = ConnectionValue::new(value.clone())?;
+        if accepted.kind.auth_name() != Some(self.kind()) {
+            let message = format!("this is {}, and the piece needs {}", accepted.kind.as_str(), self.kind());
+            return Err(Problem::new("/type", message).into());
+        }
+        accepted.complete()?;
+        if let Some(props) = self.props() {
+            let coerced = crate::coerce::secret_props(props, value.get("props"))?;
+            if let (Value::Object(members), true) =
+                (&mut accepted.value, !props.is_empty() || value.get("props").is_some())
+                && let Some(mut old) = members.insert("props".into(), coerced)
+            {
+                wipe(&mut old);
+            }
+        }
+        Ok(accepted)
+    }
+}
+
+/// The JSON pointer of a field in a connection value.
+pub(crate) fn field_pointer(scheme: &Scheme, path: &[String]) -> String {
+    let prefix = if matches!(scheme, Scheme::CustomAuth { .. }) { "/props/" } else { "/" };
+    format!("{prefix}{}", path.join("/"))
+}
+
+fn copy(from: &Value, name: &str, to: &mut Map<String, Value>) {
+    if let Some(value) = from.get(name) {
+        to.insert(name.to_owned(), value.clone());
+    }
+}
+
+fn copy_path(from: Option<&Value>, path: &str, to: &mut Map<String, Value>) {
+    let Some(from) = from else { return };
+    match path.split_once('.') {
+        None => copy(from, path, to),
+        Some((name, rest)) => {
+            let entry = to.entry(name).or_insert_with(|| Value::Object(Map::new()));
+            if let Value::Object(inner) = entry {
+                copy_path(from.get(name), rest, inner);
+            }
+        }
+    }
+}
+
+/// Every text in a value. Keys are names, not secrets.
+fn texts(value: Option<&Value>, found: &mut Vec<Zeroizing<String>>) {
+    let mut stack: Vec<&Value> = value.into_iter().collect();
+    while let Some(value) = stack.pop() {
+        match value {
+            Value::String(text) => found.push(Zeroizing::new(text.clone())),
+            Value::Array(items) => stack.extend(items),
+            Value::Object(members) => stack.extend(members.values()),
+            // A numeric pin is as secret as a textual one.
+            Value::Number(number) => found.push(Zeroizing::new(number.to_string())),
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+}
+
+/// The texts of a token response, but for the paths that the piece may see.
+fn data_texts(data: Option<&Value>, open: &[String], found: &mut Vec<Zeroizing<String>>) {
+    let Some(Value::Object(members)) = data else { return };
+    for (name, member) in members {
+        if open.iter().any(|path| path == name) {
+            continue;
+        }
+        let inner: Vec<String> = open
+            .iter()
+            .filter_map(|path| path.split_once('.').filter(|(first, _)| first == name).map(|(_, rest)| rest.to_owned()))
+            .collect();
+        match member {
+            // Numbers and small facts of the response are not secret; its texts may be.
+            Value::Object(_) if !inner.is_empty() => data_texts(Some(member), &inner, found),
+            Value::Number(_) => {}
+            member => texts(Some(member), found),
+        }
+    }
+}
+
+/// A JSON value that is overwritten on drop.
+struct Wiped(Value);
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
+
+impl Drop for ConnectionValue {
+    fn drop(&mut self) {
+        wipe(&mut self.value);
+    }
+}
+
+/// Overwrites every text and number in a value, without recursion: this runs on drop, where a deep value must not
+/// overflow the stack.
+fn wipe(value: &mut Value) {
+    let mut stack = vec![value];
+    while let Some(value) = stack.pop() {
+        match value {
+            Value::String(text) => text.zeroize(),
+            Value::Array(items) => stack.extend(items),
+            Value::Object(members) => stack.extend(members.values_mut()),
+            Value::Number(_) => *value = Value::Null,
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+}
