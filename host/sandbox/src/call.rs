@@ -1,0 +1,389 @@
+//! One entry into a piece.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use leno_metadata::{Metadata, Properties};
+use wasmtime::{Store, Trap, UpdateDeadline, component::ResourceTable};
+use wasmtime_wasi::{HostWallClock, I32Exit, WasiCtx};
+
+use crate::{
+    Capabilities, Clock, Failure, Limits, Output, Piece, PieceError, Report, Usage,
+    bindings::{PrivilegedPiece, types},
+    credential::Door,
+    load::Program,
+    logs::Logs,
+    meter::{CpuMeter, Metered},
+    state::{CallState, MemoryAccount, Reach},
+    stderr::Stderr,
+    value::{self, Mask},
+};
+
+/// Which export to call, and with what. JSON goes in as text.
+#[derive(Debug, Clone, Copy)]
+pub enum Entry<'a> {
+    /// `metadata.describe`: used at load.
+    Describe,
+    /// `actions.run`.
+    Run {
+        /// The action's name.
+        action: &'a str,
+        /// Its props, coerced.
+        props: &'a str,
+    },
+    /// `properties.resolve`.
+    Resolve {
+        /// The action or trigger that the property belongs to.
+        owner: &'a str,
+        /// The property's name.
+        property: &'a str,
+        /// The values chosen so far.
+        props: &'a str,
+        /// What the user typed to search, if the property asks for it.
+        search: Option<&'a str>,
+    },
+    /// `authentication.validate`.
+    Validate,
+    /// `triggers.enable`.
+    Enable {
+        /// The trigger's name.
+        trigger: &'a str,
+        /// Its props, coerced.
+        props: &'a str,
+    },
+    /// `triggers.disable`.
+    Disable {
+        /// The trigger's name.
+        trigger: &'a str,
+        /// Its props, coerced.
+        props: &'a str,
+    },
+    /// `triggers.run`.
+    Trigger {
+        /// The trigger's name.
+        trigger: &'a str,
+        /// Its props, coerced.
+        props: &'a str,
+        /// The webhook request; none when polled.
+        event: Option<&'a str>,
+    },
+    /// `triggers.test`.
+    Test {
+        /// The trigger's name.
+        trigger: &'a str,
+        /// Its props, coerced.
+        props: &'a str,
+    },
+    /// `triggers.handshake`.
+    Handshake {
+        /// The trigger's name.
+        trigger: &'a str,
+        /// Its props, coerced.
+        props: &'a str,
+        /// The webhook request.
+        request: &'a str,
+    },
+    /// `triggers.renew`.
+    Renew {
+        /// The trigger's name.
+        trigger: &'a str,
+        /// Its props, coerced.
+        props: &'a str,
+    },
+}
+
+/// How to make one call.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CallOptions {
+    /// Lowers [`Limits::wall`] for this call.
+    pub wall: Option<Duration>,
+    /// Whether to list every host call in the report.
+    pub trace: bool,
+}
+
+impl Piece {
+    /// Makes one call: waits for a place (for a bounded time), makes a fresh store and instance, enters the export, and
+    /// reports. Dropping the future ends the call.
+    pub async fn call(&self, entry: &Entry<'_>, capabilities: Capabilities, options: CallOptions) -> Report {
+        if let Some(unknown) = unknown(&self.0.manifest.metadata, entry) {
+            return Report::refused(Failure::Unknown(unknown));
+        }
+        let given = input_size(entry);
+        let accepted = self.0.program.limits.input;
+        if given > accepted {
+            let message = format!("the input has {given} bytes; at most {accepted} are accepted");
+            return Report::refused(Failure::Piece(PieceError::invalid("input-too-large", message)));
+        }
+        let loaded = &self.0;
+        let _piece_place = match loaded.gate.enter().await {
+            Ok(place) => place,
+            Err(failure) => return Report::refused(failure),
+        };
+        let _host_place = match loaded.program.engine.enter().await {
+            Ok(place) => place,
+            Err(failure) => return Report::refused(failure),
+        };
+        let reach = Reach { capabilities, door: Door::new(loaded.manifest.clone()) };
+        let report = run(&loaded.program, entry, Some(reach), options).await;
+        let held = Duration::from_micros(report.usage.wall_micros);
+        loaded.gate.left(held);
+        loaded.program.engine.0.gate.left(held);
+        report
+    }
+}
+
+fn input_size(entry: &Entry<'_>) -> usize {
+    match entry {
+        Entry::Describe | Entry::Validate => 0,
+        Entry::Run { props, .. }
+        | Entry::Resolve { props, .. }
+        | Entry::Enable { props, .. }
+        | Entry::Disable { props, .. }
+        | Entry::Test { props, .. }
+        | Entry::Renew { props, .. } => props.len(),
+        Entry::Trigger { props, event, .. } => props.len() + event.map_or(0, str::len),
+        Entry::Handshake { props, request, .. } => props.len() + request.len(),
+    }
+}
+
+/// Why the entry does not exist, in words, before any code runs.
+fn unknown(metadata: &Metadata, entry: &Entry<'_>) -> Option<String> {
+    let name = metadata.name.short();
+    let missing = |what: &str, wanted: &str, known: Vec<&str>| {
+        let known = if known.is_empty() { format!("it has no {what}s") } else { format!("it has: {}", known.join(", ")) };
+        Some(format!("piece `{name}` has no {what} `{wanted}`; {known}"))
+    };
+    match entry {
+        Entry::Describe | Entry::Validate => None,
+        Entry::Run { action, .. } if !metadata.actions.contains_key(*action) => {
+            missing("action", action, metadata.actions.keys().map(String::as_str).collect())
+        }
+        Entry::Run { .. } => None,
+        Entry::Resolve { owner, property, .. } => match props_of(metadata, owner) {
+            None => missing("action or trigger", owner, metadata.actions.keys().chain(metadata.triggers.keys()).map(String::as_str).collect()),
+            Some(props) if !props.contains_key(*property) => {
+                missing("property", property, props.keys().map(String::as_str).collect())
+            }
+            Some(_) => None,
+        },
+        Entry::Enable { trigger, .. }
+        | Entry::Disable { trigger, .. }
+        | Entry::Trigger { trigger, .. }
+        | Entry::Test { trigger, .. }
+        | Entry::Handshake { trigger, .. }
+        | Entry::Renew { trigger, .. } => {
+            if metadata.triggers.contains_key(*trigger) {
+                return None;
+            }
+            missing("trigger", trigger, metadata.triggers.keys().map(String::as_str).collect())
+        }
+    }
+}
+
+/// The properties of an action, or else of a trigger.
+fn props_of<'m>(metadata: &'m Metadata, owner: &str) -> Option<&'m Properties> {
+    let action = metadata.actions.get(owner).map(|action| &action.props);
+    action.or_else(|| metadata.triggers.get(owner).map(|trigger| &trigger.props))
+}
+
+/// Runs an entry; the caller holds the places.
+pub(crate) async fn run(
+    program: &Program,
+    entry: &Entry<'_>,
+    reach: Option<Reach>,
+    options: CallOptions,
+) -> Report {
+    let begun = Instant::now();
+    let limits = match options.wall {
+        Some(wall) if wall < program.limits.wall => Arc::new((*program.limits).clone().within(Some(wall))),
+        _ => program.limits.clone(),
+    };
+    let deadline = begun + limits.wall;
+    let meter = Arc::new(CpuMeter::default());
+    let mut store = store(program, &limits, reach, options.trace, deadline, &meter);
+
+    let entered = Metered::new(Box::pin(enter(program, &mut store, entry)), meter.clone());
+    let ended = tokio::select! {
+        biased;
+        ended = tokio::time::timeout_at(deadline.into(), entered) => ended.map_err(|_| Failure::Timeout { limit: limits.wall }),
+        () = program.cancel.cancelled() => Err(Failure::Cancelled),
+    };
+    let state = store.into_data();
+    let result = match ended {
+        Ok(Ok(answer)) => settle(answer, &limits, &state.mask),
+        Ok(Err(error)) => Err(classify(&error, &state, &limits, meter.total())),
+        Err(failure) => Err(failure),
+    };
+    let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    let usage = Usage {
+        cpu_micros: micros(meter.total()),
+        wall_micros: micros(begun.elapsed()),
+        memory_bytes: state.memory.peak(),
+        ..state.usage
+    };
+    let (logs, logs_dropped) = state.logs.finish();
+    Report { result, logs, logs_dropped, usage, host_calls: state.trace.unwrap_or_default() }
+}
+
+fn store(
+    program: &Program,
+    limits: &Arc<Limits>,
+    reach: Option<Reach>,
+    trace: bool,
+    deadline: Instant,
+    meter: &Arc<CpuMeter>,
+) -> Store<CallState> {
+    let stderr = Stderr::default();
+    let mut wasi = WasiCtx::builder();
+    wasi.stderr(stderr.clone()).max_random_size(64 << 10);
+    if let Some(clock) = reach.as_ref().and_then(|reach| reach.capabilities.clock.clone()) {
+        wasi.wall_clock(WallClock(clock));
+    }
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(limits.handles);
+    let state = CallState {
+        wasi: wasi.build(),
+        table,
+        stderr,
+        memory: MemoryAccount::new(limits),
+        limits: limits.clone(),
+        reach,
+        mask: Arc::new(Mask::default()),
+        logs: Logs::default(),
+        usage: Usage::default(),
+        store_operations: 0,
+        trace: trace.then(Vec::new),
+        deadline,
+    };
+    let mut store = Store::new(&program.engine.0.wasmtime, state);
+    store.limiter(|state| &mut state.memory);
+    store.set_hostcall_fuel(limits.transfer);
+    store.set_max_component_handles(limits.handles);
+    store.set_epoch_deadline(1);
+    let (meter, cpu) = (meter.clone(), limits.cpu);
+    store.epoch_deadline_callback(move |_| {
+        Ok(if meter.running() >= cpu {
+            UpdateDeadline::Interrupt
+        } else {
+            // tokio's yield goes to the end of the queue; wasmtime's own wakes itself and can starve its neighbours.
+            UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))
+        })
+    });
+    store
+}
+
+/// What an export answered, still in the guest's words.
+enum Answer {
+    Json(String),
+    Events(Vec<String>),
+    Nothing,
+}
+
+type Entered = Result<Answer, types::Error>;
+
+async fn enter(program: &Program, store: &mut Store<CallState>, entry: &Entry<'_>) -> wasmtime::Result<Entered> {
+    let piece: PrivilegedPiece = program.pre.instantiate_async(&mut *store).await?;
+    let json = |result: Result<String, types::Error>| result.map(Answer::Json);
+    let events = |result: Result<Vec<String>, types::Error>| result.map(Answer::Events);
+    let nothing = |result: Result<(), types::Error>| result.map(|()| Answer::Nothing);
+    let triggers = piece.leno_piece_triggers();
+    // The generated bindings want a `&String` where the WIT names the type `json`.
+    let text = str::to_owned;
+    Ok(match *entry {
+        Entry::Describe => Ok(Answer::Json(piece.leno_piece_metadata().call_describe(store).await?)),
+        Entry::Run { action, props } => json(piece.leno_piece_actions().call_run(store, action, &text(props)).await?),
+        Entry::Resolve { owner, property, props, search } => {
+            json(piece.leno_piece_properties().call_resolve(store, owner, property, &text(props), search).await?)
+        }
+        Entry::Validate => nothing(piece.leno_piece_authentication().call_validate(store).await?),
+        Entry::Enable { trigger, props } => nothing(triggers.call_enable(store, trigger, &text(props)).await?),
+        Entry::Disable { trigger, props } => nothing(triggers.call_disable(store, trigger, &text(props)).await?),
+        Entry::Trigger { trigger, props, event } => {
+            events(triggers.call_run(store, trigger, &text(props), event.map(text).as_ref()).await?)
+        }
+        Entry::Test { trigger, props } => events(triggers.call_test(store, trigger, &text(props)).await?),
+        Entry::Handshake { trigger, props, request } => {
+            json(triggers.call_handshake(store, trigger, &text(props), &text(request)).await?)
+        }
+        Entry::Renew { trigger, props } => nothing(triggers.call_renew(store, trigger, &text(props)).await?),
+    })
+}
+
+/// Checks an answer: its size, its form, and that no secret of the call leaves with it.
+fn settle(answer: Entered, limits: &Limits, mask: &Mask) -> Result<Output, Failure> {
+    let text = match answer {
+        Ok(Answer::Json(text)) => text,
+        Ok(Answer::Events(events)) => {
+            for (index, event) in events.iter().enumerate() {
+                serde_json::from_str::<serde::de::IgnoredAny>(event)
+                    .map_err(|error| Failure::InvalidOutput { reason: format!("event {index}: {error}") })?;
+            }
+            format!("[{}]", events.join(","))
+        }
+        Ok(Answer::Nothing) => "null".to_owned(),
+        Err(error) => {
+            let mut error = PieceError::from(error);
+            error.message = mask.text(&error.message);
+            error.code = mask.text(&error.code);
+            if let Some(details) = &mut error.details {
+                mask.value(details);
+            }
+            return Err(Failure::Piece(error));
+        }
+    };
+    if text.len() > limits.output {
+        return Err(Failure::OutputTooLarge { limit: limits.output });
+    }
+    let output = value::parse(text).map_err(|reason| Failure::InvalidOutput { reason })?;
+    if mask.is_empty() {
+        return Ok(Output(output));
+    }
+    let mut masked = serde_json::from_str(output.get()).unwrap_or_default();
+    mask.value(&mut masked);
+    serde_json::value::to_raw_value(&masked).map(Output).map_err(|error| Failure::InvalidOutput { reason: error.to_string() })
+}
+
+/// Finds out why a call ended without an answer.
+fn classify(error: &wasmtime::Error, state: &CallState, limits: &Limits, cpu: Duration) -> Failure {
+    let trap = error.downcast_ref::<Trap>();
+    if trap == Some(&Trap::Interrupt) || cpu >= limits.cpu {
+        return Failure::CpuLimit { limit: limits.cpu };
+    }
+    if let Some(wanted) = state.memory.refused {
+        return Failure::MemoryLimit { limit: limits.memory, wanted };
+    }
+    let text = format!("{:#}", error.root_cause());
+    if text.contains("fuel allocated for hostcalls") {
+        // wasmtime's type for it is private. Guest frames mean that a host call was on the stack, none that the answer
+        // was being taken.
+        return match error.downcast_ref::<wasmtime::WasmBacktrace>().is_some_and(|trace| !trace.frames().is_empty()) {
+            true => Failure::HostCallTooLarge { limit: limits.transfer },
+            false => Failure::OutputTooLarge { limit: limits.output },
+        };
+    }
+    if text.contains("maximum concurrent") {
+        return Failure::Overloaded { what: "this host".into(), retry_after: Duration::from_millis(100) };
+    }
+    let trap = match (trap, error.downcast_ref::<I32Exit>()) {
+        (Some(trap), _) => trap.to_string(),
+        (None, Some(exit)) => format!("it called exit({})", exit.0),
+        (None, None) => text,
+    };
+    let clean = |text: &str| value::printable(&state.mask.text(value::cut(text, 4096)), text.len() > 4096);
+    Failure::GuestTrap { trap: clean(&trap), panic: state.stderr.last_words().map(|words| clean(&words)) }
+}
+
+/// The embedder's clock as WASI's.
+struct WallClock(Arc<dyn Clock>);
+
+impl HostWallClock for WallClock {
+    fn resolution(&self) -> Duration {
+        Duration::from_micros(1)
+    }
+
+    fn now(&self) -> Duration {
+        self.0.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
+    }
+}

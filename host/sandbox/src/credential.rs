@@ -1,0 +1,124 @@
+//! The connection of a call: resolved once, when it is first needed, and turned into what `http.send` adds.
+
+use std::sync::Arc;
+
+use leno_egress::{Credentials, HostPattern, Policy};
+use leno_metadata::{Auth, ConnectionValue, Metadata, Problem};
+
+use crate::{Connection, Grant, PieceError, value::Mask};
+
+/// What a loaded piece brings into each of its calls.
+pub(crate) struct Manifest {
+    pub(crate) metadata: Arc<Metadata>,
+    pub(crate) grant: Grant,
+    /// Where calls may go without a connection.
+    pub(crate) policy: Arc<Policy>,
+}
+
+impl Manifest {
+    pub(crate) fn new(metadata: Metadata, grant: Grant) -> Result<Self, PieceError> {
+        let policy = policy(&metadata, &grant, None)?;
+        Ok(Self { metadata: Arc::new(metadata), grant, policy: Arc::new(policy) })
+    }
+}
+
+/// The way out of one call: where it may go, and what the host may add on the way.
+#[derive(Clone)]
+pub(crate) struct Door {
+    manifest: Arc<Manifest>,
+    resolved: Option<Arc<Resolved>>,
+}
+
+/// A connection that was resolved for this call.
+pub(crate) struct Resolved {
+    pub(crate) value: Arc<ConnectionValue>,
+    pub(crate) mask: Arc<Mask>,
+    /// What the piece may see.
+    pub(crate) settings: serde_json::Value,
+    /// Where calls may go with this connection.
+    policy: Arc<Policy>,
+    credentials: Result<Arc<Credentials>, PieceError>,
+}
+
+impl Door {
+    pub(crate) fn new(manifest: Arc<Manifest>) -> Self {
+        Self { manifest, resolved: None }
+    }
+
+    /// The connection, resolved on first use. `None` when the call has none.
+    pub(crate) async fn resolve(
+        &mut self,
+        connection: Option<&Arc<dyn Connection>>,
+    ) -> Result<Option<Arc<Resolved>>, PieceError> {
+        if let (None, Some(connection)) = (&self.resolved, connection) {
+            let value = connection.resolve().await?;
+            self.resolved = Some(Arc::new(Resolved::new(&self.manifest, value)?));
+        }
+        Ok(self.resolved.clone())
+    }
+
+    /// Whether the policy depends on settings of a connection that is not resolved yet.
+    pub(crate) fn needs_connection(&self) -> bool {
+        self.resolved.is_none() && self.manifest.metadata.egress_hosts.iter().any(|host| !host.is_literal())
+    }
+
+    /// Where the call may go.
+    pub(crate) fn policy(&self) -> &Arc<Policy> {
+        self.resolved.as_ref().map_or(&self.manifest.policy, |resolved| &resolved.policy)
+    }
+}
+
+impl Resolved {
+    fn new(manifest: &Manifest, value: Arc<ConnectionValue>) -> Result<Self, PieceError> {
+        let metadata = &manifest.metadata;
+        let auth = metadata.auth_for(&value).map_err(bad)?;
+        let policy = match metadata.egress_hosts.iter().all(leno_metadata::Template::is_literal) {
+            true => manifest.policy.clone(),
+            false => Arc::new(policy(metadata, &manifest.grant, Some(&value))?),
+        };
+        let credentials = match auth {
+            Some(auth) => injection(auth, &value).map(Arc::new),
+            None => Err(PieceError::invalid("connection-invalid", "a connection of type NO_AUTH cannot authorize a request")),
+        };
+        Ok(Self {
+            mask: Arc::new(Mask::new(&value.secrets(auth))),
+            settings: auth.map_or_else(|| serde_json::json!({}), |auth| value.settings(auth)),
+            policy,
+            credentials,
+            value,
+        })
+    }
+
+    /// What the host adds to an authorized request.
+    pub(crate) fn credentials(&self) -> Result<Arc<Credentials>, PieceError> {
+        self.credentials.clone()
+    }
+}
+
+fn bad(problem: Problem) -> PieceError {
+    PieceError::invalid("connection-invalid", format!("the connection cannot be used: {problem}"))
+}
+
+fn injection(auth: &Auth, value: &ConnectionValue) -> Result<Credentials, PieceError> {
+    let injection = auth.credentials(value).map_err(bad)?;
+    let hosts = patterns(auth.hosts(value).map_err(bad)?)?;
+    Ok(Credentials { hosts, headers: injection.headers, query: injection.query })
+}
+
+/// The manifest's hosts, narrowed by the grant.
+fn policy(metadata: &Metadata, grant: &Grant, value: Option<&ConnectionValue>) -> Result<Policy, PieceError> {
+    let policy = Policy::new(patterns(metadata.hosts(value).map_err(bad)?)?, grant.private.clone());
+    Ok(match &grant.hosts {
+        Some(hosts) => policy.within(hosts.clone()),
+        None => policy,
+    })
+}
+
+fn patterns(hosts: Vec<String>) -> Result<Vec<HostPattern>, PieceError> {
+    let pattern = |host: String| {
+        host.parse().map_err(|error| {
+            PieceError::invalid("host-invalid", format!("`{host}` cannot be reached: {error}"))
+        })
+    };
+    hosts.into_iter().map(pattern).collect()
+}

@@ -1,0 +1,210 @@
+//! The wasmtime engine: one configuration for everything that compiles or runs a piece.
+
+use std::{sync::Arc, time::Duration};
+
+use serde::Serialize;
+use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig, component::Linker};
+
+use crate::{Cache, Compiler, Failure, compile::CompileError, linker, permits::Gate, state::CallState};
+
+/// How long guest code runs before the host looks at its clocks. Short enough for a fair share of the threads, long
+/// enough to cost nothing.
+const TICK: Duration = Duration::from_millis(5);
+
+/// The largest memory that a slot of the pool can hold.
+pub(crate) const MAX_MEMORY: u64 = 128 << 20;
+/// The most elements that a table slot of the pool can hold.
+pub(crate) const MAX_TABLE: usize = 120_000;
+/// Memories of one component: a guest and an adapter or two.
+const MAX_MEMORIES: u32 = 4;
+/// Tables of one component.
+const MAX_TABLES: u32 = 16;
+/// Core instances of one component: a guest, adapters and the shims that `wit-component` makes for them.
+const MAX_CORE_INSTANCES: u32 = 32;
+/// Host memory for the bookkeeping of one instance.
+const MAX_INSTANCE_SIZE: usize = 4 << 20;
+
+/// How an [`Engine`] is set up.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// Calls at once, over all pieces. Each holds one slot of the pool (address space, not memory).
+    pub max_calls: usize,
+    /// Calls at once of one piece version.
+    pub max_calls_per_piece: usize,
+    /// How long a call waits for a place before it is told to come back.
+    pub queue_wait: Duration,
+    /// Where compiled code is kept.
+    pub cache: Option<Cache>,
+    /// Where compilation happens.
+    pub compiler: Compiler,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            max_calls: 128,
+            max_calls_per_piece: 64,
+            queue_wait: Duration::from_secs(1),
+            cache: None,
+            compiler: Compiler::InProcess,
+        }
+    }
+}
+
+/// An engine that could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// wasmtime refused: most often there is too little address space for the pool.
+    #[error("the WebAssembly engine could not start with room for {max_calls} calls (is address space limited? lower LENO_MAX_CALLS): {reason}")]
+    Start {
+        /// [`EngineConfig::max_calls`].
+        max_calls: usize,
+        /// wasmtime's words.
+        reason: String,
+    },
+    /// The thread that ticks could not be started.
+    #[error("the clock thread could not start: {0}")]
+    Ticker(#[from] std::io::Error),
+}
+
+/// Compiles, loads and runs pieces. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) wasmtime: wasmtime::Engine,
+    pub(crate) base: Linker<CallState>,
+    pub(crate) privileged: Linker<CallState>,
+    pub(crate) gate: Gate,
+    pub(crate) config: EngineConfig,
+}
+
+/// How full the engine is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pool {
+    /// Calls under way.
+    pub calls: usize,
+    /// Component instances alive.
+    pub component_instances: u64,
+    /// Core instances alive.
+    pub core_instances: u64,
+    /// Linear memories in use.
+    pub memories: usize,
+    /// Fiber stacks in use.
+    pub stacks: usize,
+}
+
+/// The settings that decide what compiled code looks like: the same wherever code is compiled or run.
+fn settings() -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        // Not needed by pieces, and each is attack surface. (Threads are not even compiled in.)
+        .wasm_memory64(false)
+        .concurrency_support(false)
+        // Small slots instead of 4 GiB each: bounds checks become explicit, with the Spectre mask.
+        .memory_reservation(MAX_MEMORY)
+        .memory_guard_size(64 << 10)
+        .async_stack_zeroing(true);
+    config
+}
+
+/// The engine of the process that only compiles: no pool.
+pub(crate) fn compiling() -> wasmtime::Result<wasmtime::Engine> {
+    wasmtime::Engine::new(&settings())
+}
+
+fn running(max_calls: usize) -> wasmtime::Result<wasmtime::Engine> {
+    let calls = u32::try_from(max_calls).unwrap_or(u32::MAX);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(calls)
+        .total_stacks(calls)
+        // Most pieces have one memory; a component with more takes more of the shared rest.
+        .total_memories(calls.saturating_mul(2))
+        .total_tables(calls.saturating_mul(4))
+        .total_core_instances(calls.saturating_mul(8))
+        .max_memories_per_component(MAX_MEMORIES)
+        .max_tables_per_component(MAX_TABLES)
+        .max_core_instances_per_component(MAX_CORE_INSTANCES)
+        .max_component_instance_size(MAX_INSTANCE_SIZE)
+        .max_core_instance_size(MAX_INSTANCE_SIZE)
+        .max_memory_size(usize::try_from(MAX_MEMORY).unwrap_or(usize::MAX))
+        .table_elements(MAX_TABLE)
+        .max_unused_warm_slots(calls);
+    let mut config = settings();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    wasmtime::Engine::new(&config)
+}
+
+impl Engine {
+    /// Starts an engine and its clock thread, which ends with the engine.
+    ///
+    /// # Errors
+    /// [`EngineError`]: too little address space, or no thread.
+    pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
+        let failed = |error: wasmtime::Error| EngineError::Start { max_calls: config.max_calls, reason: format!("{error:#}") };
+        let wasmtime = running(config.max_calls).map_err(failed)?;
+        let base = linker::base(&wasmtime).map_err(failed)?;
+        let privileged = linker::privileged(&base).map_err(failed)?;
+        let weak = wasmtime.weak();
+        // A thread of its own: a guest that spins can hold every thread of the runtime, timers included.
+        std::thread::Builder::new().name("leno-ticker".into()).spawn(move || {
+            while let Some(engine) = weak.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                std::thread::sleep(TICK);
+            }
+        })?;
+        let gate = Gate::new("this host".into(), config.max_calls, config.queue_wait);
+        Ok(Self(Arc::new(Inner { wasmtime, base, privileged, gate, config })))
+    }
+
+    /// How full the engine is.
+    #[must_use]
+    pub fn pool(&self) -> Pool {
+        let calls = self.0.gate.taken();
+        match self.0.wasmtime.pooling_allocator_metrics() {
+            Some(metrics) => Pool {
+                calls,
+                component_instances: metrics.component_instances(),
+                core_instances: metrics.core_instances(),
+                memories: metrics.memories(),
+                stacks: metrics.stacks(),
+            },
+            None => Pool { calls, component_instances: 0, core_instances: 0, memories: 0, stacks: 0 },
+        }
+    }
+
+    /// Calls at once that this engine has room for.
+    #[must_use]
+    pub fn max_calls(&self) -> usize {
+        self.0.config.max_calls
+    }
+
+    /// The compiled form of a component: from the cache, else compiled now and cached.
+    pub(crate) async fn component(
+        &self,
+        bytes: &Arc<[u8]>,
+        digest: crate::Digest,
+    ) -> Result<wasmtime::component::Component, CompileError> {
+        let engine = &self.0.wasmtime;
+        if let Some(cache) = &self.0.config.cache
+            && let Some(component) = cache.load(engine, digest)
+        {
+            return Ok(component);
+        }
+        let native = self.0.config.compiler.compile(bytes).await?;
+        if let Some(cache) = &self.0.config.cache
+            && let Err(error) = cache.save(engine, digest, &native)
+        {
+            // The piece works without; the next start is slower.
+            tracing::warn!(%digest, %error, "compiled code could not be cached");
+        }
+        crate::cache::deserialize(engine, &native).map_err(|error| CompileError::Failed(format!("{error:#}")))
+    }
+
+    pub(crate) async fn enter(&self) -> Result<tokio::sync::OwnedSemaphorePermit, Failure> {
+        self.0.gate.enter().await
+    }
+}

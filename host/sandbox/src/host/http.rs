@@ -1,0 +1,158 @@
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::{StreamExt, stream};
+use leno_egress::{Caps, Meter, Policy, Request, Response, Transport};
+
+use crate::{
+    ErrorKind, PieceError,
+    bindings::{
+        http::{self, Host},
+        types,
+    },
+    state::CallState,
+};
+
+/// Requests of one `send-all` under way at once.
+const AT_ONCE: usize = 16;
+
+/// A request that was checked and may be sent.
+struct Admitted {
+    request: Request,
+    policy: Arc<Policy>,
+    caps: Caps,
+    transport: Arc<dyn Transport>,
+    meter: Arc<Meter>,
+}
+
+impl CallState {
+    /// Checks a request against the budget and adds the connection's credentials. The destination is checked by the
+    /// transport, at every hop.
+    async fn admit_request(&mut self, request: http::Request) -> Result<Admitted, PieceError> {
+        let transport = self.reach()?.capabilities.transport.clone();
+        if self.usage.http_requests >= self.limits.http_requests {
+            let message = format!("one call may send {} requests", self.limits.http_requests);
+            return Err(PieceError::denied("http-limit", message));
+        }
+        let left = self.limits.http_bytes_in.saturating_sub(self.usage.bytes_in);
+        if left == 0 {
+            let message = format!("one call may receive {} bytes", self.limits.http_bytes_in);
+            return Err(PieceError::denied("http-limit", message));
+        }
+        self.usage.http_requests += 1;
+        let credentials = if request.authorize {
+            let resolved = self.connection().await?.ok_or_else(|| {
+                PieceError::new(ErrorKind::Unauthorized, "no-connection", "this request needs a connection; the step has none")
+            })?;
+            Some(resolved.credentials()?)
+        } else {
+            if self.reach()?.door.needs_connection() {
+                self.connection().await?;
+            }
+            None
+        };
+        let asked = request.timeout_ms.map_or(self.limits.http_wall, |ms| Duration::from_millis(ms.into()));
+        let timeout = asked.min(self.limits.http_wall).min(self.deadline.saturating_duration_since(Instant::now()));
+        let caps = Caps {
+            timeout: self.limits.http_wall,
+            request_bytes: self.limits.http_request_body,
+            response_bytes: self.limits.http_response_body.min(usize::try_from(left).unwrap_or(usize::MAX)),
+            ..Caps::default()
+        };
+        let meter = Arc::<Meter>::default();
+        let request = Request {
+            method: request.method,
+            url: request.url,
+            headers: request.headers,
+            body: request.body.map(Into::into),
+            credentials,
+            redirects: request.redirects,
+            timeout,
+            meter: meter.clone(),
+        };
+        Ok(Admitted { request, policy: self.reach()?.door.policy().clone(), caps, transport, meter })
+    }
+
+    /// Takes the answer into the accounts.
+    fn account(
+        &mut self,
+        begun: Instant,
+        subject: &str,
+        meter: &Meter,
+        result: Result<Response, leno_egress::Error>,
+    ) -> Result<http::Response, types::Error> {
+        self.usage.bytes_in = self.usage.bytes_in.saturating_add(meter.received());
+        self.usage.bytes_out = self.usage.bytes_out.saturating_add(meter.sent());
+        let result = result.map_err(|error| refusal(&error));
+        self.end(begun, "http.send", subject, &result);
+        let Response { status, url, headers, body } = result?;
+        Ok(http::Response { status, url, headers, body: body.into() })
+    }
+
+    /// Answers with a refusal that never reached the transport.
+    fn refuse(&mut self, begun: Instant, subject: &str, error: PieceError) -> Result<http::Response, types::Error> {
+        let result = Err(error);
+        self.end(begun, "http.send", subject, &result);
+        result.map_err(Into::into)
+    }
+}
+
+fn subject(request: &http::Request) -> String {
+    format!("{} {}", request.method, request.url)
+}
+
+fn refusal(error: &leno_egress::Error) -> PieceError {
+    use leno_egress::Error;
+    let kind = match error {
+        Error::Denied(denied) if denied.code() == "invalid-request" => ErrorKind::InvalidInput,
+        Error::Denied(_) | Error::RedirectDenied { .. } => ErrorKind::Denied,
+        Error::Invalid { .. } | Error::TooLarge { .. } => ErrorKind::InvalidInput,
+        Error::Timeout { .. } => ErrorKind::Timeout,
+        _ => ErrorKind::Unavailable,
+    };
+    PieceError::new(kind, error.code(), error.to_string())
+}
+
+impl Host for CallState {
+    async fn send(&mut self, request: http::Request) -> wasmtime::Result<Result<http::Response, types::Error>> {
+        let begun = self.begin();
+        let subject = subject(&request);
+        match self.admit_request(request).await {
+            Ok(Admitted { request, policy, caps, transport, meter }) => {
+                let answer = transport.send(request, &policy, &caps).await;
+                Ok(self.account(begun, &subject, &meter, answer))
+            }
+            Err(error) => Ok(self.refuse(begun, &subject, error)),
+        }
+    }
+
+    async fn send_all(
+        &mut self,
+        requests: Vec<http::Request>,
+    ) -> wasmtime::Result<Vec<Result<http::Response, types::Error>>> {
+        let begun = self.begin();
+        let mut admitted = Vec::with_capacity(requests.len());
+        for request in requests {
+            let subject = subject(&request);
+            admitted.push((subject, self.admit_request(request).await));
+        }
+        let sent = stream::iter(admitted).map(|(subject, admitted)| async move {
+            match admitted {
+                Ok(Admitted { request, policy, caps, transport, meter }) => {
+                    (subject, Ok((transport.send(request, &policy, &caps).await, meter)))
+                }
+                Err(error) => (subject, Err(error)),
+            }
+        });
+        let answers: Vec<_> = sent.buffered(AT_ONCE).collect().await;
+        Ok(answers
+            .into_iter()
+            .map(|(subject, answer)| match answer {
+                Ok((result, meter)) => self.account(begun, &subject, &meter, result),
+                Err(error) => self.refuse(begun, &subject, error),
+            })
+            .collect())
+    }
+}

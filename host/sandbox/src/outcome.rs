@@ -1,0 +1,333 @@
+//! What came out of a call and what it cost.
+
+use std::time::Duration;
+
+use leno_metadata::Problems;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
+
+use crate::{Limits, LogLine};
+
+/// What the caller may do about a piece's failure: the WIT's `error-kind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorKind {
+    /// The caller sent something that cannot work; repeating it is useless.
+    InvalidInput,
+    /// The service refused the credentials.
+    Unauthorized,
+    /// The thing asked for does not exist.
+    NotFound,
+    /// Too many requests; repeat later.
+    RateLimited,
+    /// The service is down or out of reach; repeat later.
+    Unavailable,
+    /// A policy of this host forbids it.
+    Denied,
+    /// It took too long.
+    Timeout,
+    /// A fault of the piece.
+    Internal,
+}
+
+impl ErrorKind {
+    /// The kind as the WIT spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidInput => "invalid-input",
+            Self::Unauthorized => "unauthorized",
+            Self::NotFound => "not-found",
+            Self::RateLimited => "rate-limited",
+            Self::Unavailable => "unavailable",
+            Self::Denied => "denied",
+            Self::Timeout => "timeout",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// A failure that the piece itself reported.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PieceError {
+    /// What the caller may do about it.
+    pub kind: ErrorKind,
+    /// Stable and machine-readable, chosen by the piece or the host function that failed.
+    pub code: String,
+    /// For people. Secrets of the call are masked, control characters escaped.
+    pub message: String,
+    /// When to try again, if the service said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+    /// Whatever else the piece has to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<Value>,
+}
+
+/// Why a call brought no output.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Failure {
+    /// The piece answered with an error.
+    #[error("{}", .0.message)]
+    Piece(PieceError),
+    /// No such action, trigger or property.
+    #[error("{0}")]
+    Unknown(String),
+    /// The input does not fit the declared properties.
+    #[error("{0}")]
+    InvalidProps(Problems),
+    /// CPU budget used up.
+    #[error("the piece used its {} ms of CPU time; the call was ended", .limit.as_millis())]
+    CpuLimit {
+        /// [`Limits::cpu`].
+        limit: Duration,
+    },
+    /// Wall time used up.
+    #[error("the call took longer than its {} ms; it was ended", .limit.as_millis())]
+    Timeout {
+        /// [`Limits::wall`].
+        limit: Duration,
+    },
+    /// Memory budget used up.
+    #[error("the piece asked for {wanted} bytes of memory; its limit is {limit}")]
+    MemoryLimit {
+        /// [`Limits::memory`].
+        limit: u64,
+        /// What it would have had with the growth that was refused.
+        wanted: u64,
+    },
+    /// The answer is larger than allowed.
+    #[error("the piece answered with more than {limit} bytes")]
+    OutputTooLarge {
+        /// [`Limits::output`].
+        limit: usize,
+    },
+    /// One host call carried more data than allowed.
+    #[error("the piece handed more than {limit} bytes to one host call")]
+    HostCallTooLarge {
+        /// [`Limits::transfer`].
+        limit: usize,
+    },
+    /// The answer is not what the interface promises.
+    #[error("the piece answered with something that is not JSON: {reason}")]
+    InvalidOutput {
+        /// What is wrong with it, and where.
+        reason: String,
+    },
+    /// Guest code trapped.
+    #[error("{}", trap_text(.trap, .panic.as_deref()))]
+    GuestTrap {
+        /// wasmtime's word for it.
+        trap: String,
+        /// The piece's last words on stderr: a Rust panic's text, for one.
+        panic: Option<String>,
+    },
+    /// No room for the call.
+    #[error("{what} is busy; try again in {} ms", .retry_after.as_millis())]
+    Overloaded {
+        /// What is full: this host, or the piece.
+        what: String,
+        /// When a place is likely to be free.
+        retry_after: Duration,
+    },
+    /// Whoever asked for the call, or the host, ended it.
+    #[error("the call was cancelled")]
+    Cancelled,
+    /// A fault of this host, not of the piece.
+    #[error("the host failed: {0}")]
+    Host(String),
+}
+
+fn trap_text(trap: &str, panic: Option<&str>) -> String {
+    match panic {
+        Some(panic) => format!("the piece crashed: {panic}"),
+        None => format!("the piece crashed: {trap}"),
+    }
+}
+
+impl Failure {
+    /// Stable and machine-readable: the piece's own code, or the outcome's name.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Piece(error) => &error.code,
+            other => other.outcome(),
+        }
+    }
+
+    /// The outcome's name, from a closed set: safe as a metric label.
+    #[must_use]
+    pub fn outcome(&self) -> &'static str {
+        match self {
+            Self::Piece(PieceError { kind: ErrorKind::Denied, .. }) => "denied",
+            Self::Piece(_) => "piece_error",
+            Self::Unknown(_) => "unknown",
+            Self::InvalidProps(_) => "invalid_props",
+            Self::CpuLimit { .. } => "cpu_limit",
+            Self::Timeout { .. } => "timeout",
+            Self::MemoryLimit { .. } => "memory_limit",
+            Self::OutputTooLarge { .. } => "output_too_large",
+            Self::HostCallTooLarge { .. } => "host_call_too_large",
+            Self::InvalidOutput { .. } => "invalid_output",
+            Self::GuestTrap { .. } => "guest_trap",
+            Self::Overloaded { .. } => "overloaded",
+            Self::Cancelled => "cancelled",
+            Self::Host(_) => "host_error",
+        }
+    }
+
+    /// What the caller may do about it, in the WIT's words.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Piece(error) => error.kind,
+            Self::Unknown(_) => ErrorKind::NotFound,
+            Self::InvalidProps(_) => ErrorKind::InvalidInput,
+            Self::Timeout { .. } | Self::CpuLimit { .. } => ErrorKind::Timeout,
+            Self::Overloaded { .. } => ErrorKind::RateLimited,
+            Self::Cancelled => ErrorKind::Unavailable,
+            Self::MemoryLimit { .. }
+            | Self::OutputTooLarge { .. }
+            | Self::HostCallTooLarge { .. }
+            | Self::InvalidOutput { .. }
+            | Self::GuestTrap { .. }
+            | Self::Host(_) => ErrorKind::Internal,
+        }
+    }
+
+    /// Whether the guest's code is at fault: it broke, or used up a budget.
+    #[must_use]
+    pub fn is_guest_fault(&self) -> bool {
+        matches!(
+            self,
+            Self::CpuLimit { .. }
+                | Self::MemoryLimit { .. }
+                | Self::OutputTooLarge { .. }
+                | Self::HostCallTooLarge { .. }
+                | Self::InvalidOutput { .. }
+                | Self::GuestTrap { .. }
+        )
+    }
+}
+
+/// What a call cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Usage {
+    /// CPU time in microseconds: guest code and host functions.
+    pub cpu_micros: u64,
+    /// Wall time in microseconds.
+    pub wall_micros: u64,
+    /// Peak of the linear memories and tables together, in bytes.
+    pub memory_bytes: u64,
+    /// `http` requests sent.
+    pub http_requests: u32,
+    /// Bytes of HTTP bodies received, as they came over the wire after decompression.
+    pub bytes_in: u64,
+    /// Bytes of HTTP bodies sent.
+    pub bytes_out: u64,
+    /// Calls of `leno:piece` host functions.
+    pub host_calls: u32,
+}
+
+/// One host call, as `leno run` and `leno-test` show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HostCall {
+    /// Interface and function: `http.send`.
+    pub function: &'static str,
+    /// What it was asked for, shortened, secrets masked: `GET https://api.example.com/v1/me`.
+    pub subject: String,
+    /// `ok`, or the error's code.
+    pub result: String,
+    /// Microseconds it took.
+    pub micros: u64,
+}
+
+/// What a call answered: one JSON value, checked but kept as the text it came in. `null` where the interface answers
+/// nothing (`validate`, `enable`, `disable`, `renew`), an array for `triggers.run` and `test`.
+#[derive(Debug, Clone)]
+pub struct Output(pub(crate) Box<RawValue>);
+
+impl Output {
+    /// The JSON text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.get()
+    }
+
+    /// The text as a value that serializes to itself.
+    #[must_use]
+    pub fn into_raw(self) -> Box<RawValue> {
+        self.0
+    }
+
+    /// The parsed value.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        // The text was parsed when it left the guest.
+        serde_json::from_str(self.0.get()).unwrap_or_default()
+    }
+}
+
+/// Everything about one call that ended.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The answer, or why there is none.
+    pub result: Result<Output, Failure>,
+    /// What the piece logged, oldest first, within [`Limits::log_lines`] and [`Limits::log_bytes`].
+    pub logs: Vec<LogLine>,
+    /// Log records beyond those limits.
+    pub logs_dropped: u64,
+    /// What it cost.
+    pub usage: Usage,
+    /// Every host call, if [`CallOptions::trace`](crate::CallOptions) asked for them.
+    pub host_calls: Vec<HostCall>,
+}
+
+impl Report {
+    /// A report of a call that never reached the guest.
+    #[must_use]
+    pub fn refused(failure: Failure) -> Self {
+        Self { result: Err(failure), logs: Vec::new(), logs_dropped: 0, usage: Usage::default(), host_calls: Vec::new() }
+    }
+
+    /// The outcome's name: `ok` or [`Failure::outcome`].
+    #[must_use]
+    pub fn outcome(&self) -> &'static str {
+        self.result.as_ref().map_or_else(Failure::outcome, |_| "ok")
+    }
+}
+
+/// The caps that a caller may lower for one call, never raise.
+impl Limits {
+    /// These limits with the wall time lowered to `wall`, if that is less.
+    #[must_use]
+    pub fn within(mut self, wall: Option<Duration>) -> Self {
+        if let Some(wall) = wall {
+            self.wall = self.wall.min(wall);
+        }
+        self
+    }
+}
+
+impl PieceError {
+    /// An error of `kind`.
+    #[must_use]
+    pub fn new(kind: ErrorKind, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { kind, code: code.into(), message: message.into(), retry_after_ms: None, details: None }
+    }
+
+    /// A policy of this host forbids it.
+    #[must_use]
+    pub fn denied(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Denied, code, message)
+    }
+
+    /// The guest asked for something that cannot work.
+    #[must_use]
+    pub fn invalid(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::InvalidInput, code, message)
+    }
+}

@@ -1,0 +1,136 @@
+//! The store data of one call.
+
+use std::{sync::Arc, time::Instant};
+
+use wasmtime::{ResourceLimiter, component::ResourceTable};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use crate::{
+    Capabilities, ErrorKind, HostCall, Limits, PieceError, Usage,
+    credential::Door,
+    logs::Logs,
+    stderr::Stderr,
+    value::{self, Mask},
+};
+
+/// Everything that a running guest can touch, and the accounts of what it used.
+pub(crate) struct CallState {
+    pub(crate) wasi: WasiCtx,
+    pub(crate) table: ResourceTable,
+    pub(crate) stderr: Stderr,
+    pub(crate) memory: MemoryAccount,
+    pub(crate) limits: Arc<Limits>,
+    /// `None` while the component describes itself: nothing is there to reach.
+    pub(crate) reach: Option<Reach>,
+    pub(crate) mask: Arc<Mask>,
+    pub(crate) logs: Logs,
+    pub(crate) usage: Usage,
+    pub(crate) store_operations: u32,
+    pub(crate) trace: Option<Vec<HostCall>>,
+    pub(crate) deadline: Instant,
+}
+
+/// What a guest can get at outside of its sandbox.
+pub(crate) struct Reach {
+    pub(crate) capabilities: Capabilities,
+    pub(crate) door: Door,
+}
+
+impl CallState {
+    /// What can be reached, or the refusal that a component gets which calls out while it describes itself.
+    pub(crate) fn reach(&mut self) -> Result<&mut Reach, PieceError> {
+        self.reach.as_mut().ok_or_else(|| {
+            PieceError::denied("not-in-describe", "`describe` must not call the host: nothing is linked to anything real")
+        })
+    }
+
+    /// The capabilities, if there are any.
+    pub(crate) fn capabilities(&self) -> Option<&Capabilities> {
+        self.reach.as_ref().map(|reach| &reach.capabilities)
+    }
+
+    /// Begins a host call: counts it.
+    pub(crate) fn begin(&mut self) -> Instant {
+        self.usage.host_calls = self.usage.host_calls.saturating_add(1);
+        Instant::now()
+    }
+
+    /// Ends a host call: audits a refusal, and keeps it for the trace.
+    pub(crate) fn end<T>(
+        &mut self,
+        begun: Instant,
+        function: &'static str,
+        subject: &str,
+        result: &Result<T, PieceError>,
+    ) {
+        if let Err(error) = result
+            && error.kind == ErrorKind::Denied
+            && let Some(audit) = self.capabilities().and_then(|capabilities| capabilities.audit.as_deref())
+        {
+            audit.denied(function, &self.mask.text(&error.message));
+        }
+        if let Some(trace) = &mut self.trace {
+            let subject = value::printable(&self.mask.text(value::cut(subject, 200)), subject.len() > 200);
+            let result = result.as_ref().map_or_else(|error| error.code.clone(), |_| "ok".to_owned());
+            let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+            trace.push(HostCall { function, subject, result, micros });
+        }
+    }
+}
+
+impl WasiView for CallState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// Memory and tables of all of the component's instances together. `wasmtime::StoreLimits` looks at each memory alone,
+/// so a component with many of them would multiply its limit.
+#[derive(Debug)]
+pub(crate) struct MemoryAccount {
+    limit: u64,
+    table_limit: usize,
+    used: u64,
+    peak: u64,
+    table_used: usize,
+    /// The growth that was refused: the abort that follows is `memory_limit`, not a bare trap.
+    pub(crate) refused: Option<u64>,
+}
+
+impl MemoryAccount {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { limit: limits.memory, table_limit: limits.table_elements, used: 0, peak: 0, table_used: 0, refused: None }
+    }
+
+    /// The most bytes held at once.
+    pub(crate) fn peak(&self) -> u64 {
+        self.peak
+    }
+}
+
+/// Bytes of one table element on a 64-bit host.
+const TABLE_ELEMENT: u64 = 8;
+
+impl ResourceLimiter for MemoryAccount {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let wanted = self.used + (desired as u64).saturating_sub(current as u64);
+        if wanted > self.limit {
+            self.refused = Some(wanted);
+            return Ok(false);
+        }
+        self.used = wanted;
+        self.peak = self.peak.max(wanted + self.table_used as u64 * TABLE_ELEMENT);
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let wanted = self.table_used.saturating_add(desired.saturating_sub(current));
+        if wanted > self.table_limit {
+            self.refused = Some(self.used + wanted as u64 * TABLE_ELEMENT);
+            return Ok(false);
+        }
+        self.table_used = wanted;
+        self.peak = self.peak.max(self.used + wanted as u64 * TABLE_ELEMENT);
+        Ok(true)
+    }
+}

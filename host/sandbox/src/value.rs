@@ -1,0 +1,142 @@
+//! Text and JSON that crosses the boundary: bounded, printable, free of the call's secrets.
+
+use leno_metadata::Secrets;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, value::RawValue};
+use zeroize::Zeroizing;
+
+/// The deepest nesting accepted from either side. The same as `serde_json`'s own recursion limit, less one for the
+/// array that wraps trigger events.
+pub(crate) const JSON_DEPTH: usize = 127;
+
+/// What stands in the place of a secret.
+const MASK: &str = "**REDACTED**";
+
+/// The longest prefix of `text` of at most `most` bytes that ends between characters.
+pub(crate) fn cut(text: &str, most: usize) -> &str {
+    if text.len() <= most {
+        return text;
+    }
+    let mut end = most;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+/// `text` on one line, without anything that steers a terminal or splits a log record. `cut` adds a mark that the text
+/// went on.
+pub(crate) fn printable(text: &str, cut: bool) -> String {
+    let mut out = String::with_capacity(text.len() + 4);
+    for c in text.chars() {
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_control() || is_invisible(c) => out.extend(c.escape_unicode()),
+            c => out.push(c),
+        }
+    }
+    if cut {
+        out.push('…');
+    }
+    out
+}
+
+/// Line separators, and the marks that turn the direction of text: they can make a log line read as another.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Checks what a guest answered: JSON within [`JSON_DEPTH`]. The text is kept: most of it only passes through.
+pub(crate) fn parse(text: String) -> Result<Box<RawValue>, String> {
+    // `RawValue` skips without recursion, and so without serde_json's limit.
+    if deeper_than(&text, JSON_DEPTH) {
+        return Err(format!("nested deeper than {JSON_DEPTH} levels"));
+    }
+    RawValue::from_string(text).map_err(|error| error.to_string())
+}
+
+/// Whether JSON text nests arrays and objects deeper than `most`.
+fn deeper_than(text: &str, most: usize) -> bool {
+    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'[' | b'{' if !quoted => {
+                depth += 1;
+                if depth > most {
+                    return true;
+                }
+            }
+            b']' | b'}' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Replaces the call's secrets in text that leaves it: logs, errors, outputs.
+///
+/// Matching is literal, plus the forms a secret takes on its way through JSON and URLs. It is the second line: the
+/// first is that secrets do not enter the sandbox.
+#[derive(Default)]
+pub(crate) struct Mask(Vec<SecretString>);
+
+impl Mask {
+    /// A mask for `secrets`, in every form that they take in text.
+    pub(crate) fn new(secrets: &Secrets) -> Self {
+        let mut forms: Vec<Zeroizing<String>> = Vec::new();
+        for secret in secrets.iter() {
+            let escaped = Zeroizing::new(serde_json::to_string(secret).unwrap_or_default());
+            let quoted = percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC);
+            let escaped = Zeroizing::new(escaped.trim_matches('"').to_owned());
+            for form in [Zeroizing::new(secret.to_owned()), escaped, Zeroizing::new(quoted.to_string())] {
+                if !forms.contains(&form) {
+                    forms.push(form);
+                }
+            }
+        }
+        // The longest first: a secret may contain another.
+        forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+        Self(forms.iter().map(|form| SecretString::from(form.as_str())).collect())
+    }
+
+    /// Whether nothing needs masking.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether `text` holds a secret.
+    pub(crate) fn hits(&self, text: &str) -> bool {
+        self.0.iter().any(|secret| text.contains(secret.expose_secret()))
+    }
+
+    /// `text` with every secret replaced.
+    pub(crate) fn text(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for secret in &self.0 {
+            if text.contains(secret.expose_secret()) {
+                text = text.replace(secret.expose_secret(), MASK);
+            }
+        }
+        text
+    }
+
+    /// Every string in `value`, keys included, with secrets replaced.
+    pub(crate) fn value(&self, value: &mut Value) {
+        match value {
+            Value::String(text) if self.hits(text) => *text = self.text(text),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.value(item)),
+            Value::Object(members) => {
+                if members.keys().any(|key| self.hits(key)) {
+                    *members = std::mem::take(members).into_iter().map(|(key, value)| (self.text(&key), value)).collect();
+                }
+                members.values_mut().for_each(|member| self.value(member));
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Leno: hosts automation pieces as WebAssembly components.
+//!
+//! One module per room; a room uses only those below it:
+//! [`cli`] → [`api`] → [`pieces`] → [`db`], [`identity`], [`metrics`] → [`config`].
+
+pub mod api;
+pub mod cli;
+pub mod config;
+pub mod db;
+pub mod identity;
+pub mod metrics;
+pub mod pieces;

@@ -1,0 +1,7 @@
+//! The `leno` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    leno::cli::main()
+}

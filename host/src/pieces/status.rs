@@ -1,0 +1,76 @@
+//! What the registry tells of each file in the pieces directory.
+
+use leno_sandbox::{Digest, LoadError};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Where a file stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum FileState {
+    /// Being written, read or compiled.
+    Loading,
+    /// Its piece is served.
+    Active,
+    /// Gone; calls that began with it are still running.
+    Draining,
+    /// Refused: see the reason.
+    Failed,
+    /// Gone.
+    Removed,
+}
+
+/// Why a file is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Reason {
+    /// Stable and machine-readable.
+    pub code: String,
+    /// For the operator: what is wrong and what to do.
+    pub message: String,
+}
+
+impl Reason {
+    pub(crate) fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into() }
+    }
+}
+
+impl From<&LoadError> for Reason {
+    fn from(error: &LoadError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}
+
+/// One file of the pieces directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FileStatus {
+    /// Its name in the directory.
+    pub file: String,
+    /// Where it stands.
+    pub status: FileState,
+    /// The piece's name, once known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The piece's version, once known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// SHA-256 of its bytes, once read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub digest: Option<Digest>,
+    /// Bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// Since when it stands there, in epoch milliseconds.
+    pub since: i64,
+    /// Calls under way.
+    pub calls: usize,
+    /// Digest of this file's last good version, which is still served although the file as it is now failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub keeps: Option<Digest>,
+}
