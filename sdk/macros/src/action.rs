@@ -1,0 +1,186 @@
+//! `#[action]`.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens as _, format_ident, quote, quote_spanned};
+use syn::spanned::Spanned as _;
+use syn::{FnArg, Ident, ItemFn, LitStr, Result, ReturnType, Type};
+
+use crate::attributes::{Entry, docs, entries, lit};
+use crate::names::in_words;
+
+/// The texts of an action or a trigger.
+pub(crate) struct Texts {
+    pub(crate) name: LitStr,
+    pub(crate) display_name: LitStr,
+    pub(crate) description: LitStr,
+}
+
+impl Texts {
+    pub(crate) fn new(name: &str, docs: &str) -> Self {
+        Self { name: lit(name), display_name: lit(&in_words(name)), description: lit(docs) }
+    }
+
+    /// Takes the entry if it is one of the texts.
+    pub(crate) fn take(&mut self, entry: &Entry) -> Result<bool> {
+        let place = match entry.key.to_string().as_str() {
+            "name" => &mut self.name,
+            "display_name" => &mut self.display_name,
+            "description" => &mut self.description,
+            _ => return Ok(false),
+        };
+        *place = entry.text()?;
+        Ok(true)
+    }
+}
+
+/// Members of the metadata document, as pairs for `json!`.
+#[derive(Default)]
+pub(crate) struct Extra(Vec<TokenStream>);
+
+impl Extra {
+    pub(crate) fn add(&mut self, member: &str, value: TokenStream) {
+        self.0.push(quote!(#member: #value));
+    }
+
+    /// Takes the entry if it is one that actions and triggers share.
+    pub(crate) fn take(&mut self, entry: &Entry) -> Result<bool> {
+        match entry.key.to_string().as_str() {
+            "auth" => self.add("requireAuth", entry.flag()?.to_token_stream()),
+            "output_schema" => self.add("outputSchema", entry.expr()?.to_token_stream()),
+            "ai" => {
+                let mut members = Self::default();
+                for entry in entry.inside()? {
+                    match entry.key.to_string().as_str() {
+                        "description" => members.add("description", entry.text()?.to_token_stream()),
+                        "idempotent" => members.add("idempotent", entry.flag()?.to_token_stream()),
+                        _ => return Err(entry.unknown("`description`, `idempotent`")),
+                    }
+                }
+                self.add("aiMetadata", members.object());
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// `{ … }` inside of another `json!`.
+    pub(crate) fn object(&self) -> TokenStream {
+        let members = &self.0;
+        quote!({ #(#members),* })
+    }
+
+    /// The call that adds the members to the table's entry, if there are any.
+    pub(crate) fn call(&self) -> TokenStream {
+        if self.0.is_empty() {
+            return TokenStream::new();
+        }
+        let members = &self.0;
+        quote!(.extra(|| ::leno_sdk::__private::json!({ #(#members),* })))
+    }
+}
+
+pub(crate) fn expand(attributes: TokenStream, function: &ItemFn) -> Result<TokenStream> {
+    let name = &function.sig.ident;
+    let plain = name.to_string().trim_start_matches("r#").to_owned();
+    let mut texts = Texts::new(&plain, &docs(&function.attrs));
+    let mut extra = Extra::default();
+    let mut handling = Extra::default();
+    for entry in entries(attributes)? {
+        if texts.take(&entry)? || extra.take(&entry)? {
+            continue;
+        }
+        match entry.key.to_string().as_str() {
+            "audience" => extra.add("audience", entry.one_of(&["human", "ai", "both"])?.to_token_stream()),
+            "classification" => {
+                let known = ["READ", "SEARCH", "WRITE", "DESTRUCTIVE"];
+                extra.add("classification", entry.one_of(&known)?.to_token_stream());
+            }
+            "retry_on_failure" => handling.add("retryOnFailure", switch(&entry)?),
+            "continue_on_failure" => handling.add("continueOnFailure", switch(&entry)?),
+            _ => {
+                return Err(entry.unknown(
+                    "`name`, `display_name`, `description`, `auth`, `audience`, `classification`, `ai`, \
+                     `output_schema`, `retry_on_failure`, `continue_on_failure`",
+                ));
+            }
+        }
+    }
+    if !handling.0.is_empty() {
+        extra.add("errorHandlingOptions", handling.object());
+    }
+
+    let (props, call) = signature(function)?;
+    let Texts { name: wire_name, display_name, description } = texts;
+    let extra = extra.call();
+    let visibility = &function.vis;
+    let doc = format!("The action of the function [`{plain}()`].");
+    Ok(quote! {
+        #function
+
+        #[doc = #doc]
+        #[allow(non_camel_case_types)]
+        #visibility struct #name {}
+
+        impl #name {
+            /// The entry for the piece's table.
+            #visibility const ACTION: ::leno_sdk::Action = {
+                fn run(props: &str) -> ::leno_sdk::Result<::std::string::String> {
+                    let props: #props = ::leno_sdk::props::read(props)?;
+                    #call
+                }
+                ::leno_sdk::Action::new::<#props>(#wire_name, #display_name, #description, run) #extra
+            };
+        }
+    })
+}
+
+fn switch(entry: &Entry) -> Result<TokenStream> {
+    let mut members = Extra::default();
+    for entry in entry.inside()? {
+        match entry.key.to_string().as_str() {
+            "default" => members.add("defaultValue", entry.flag()?.to_token_stream()),
+            "hide" => members.add("hide", entry.flag()?.to_token_stream()),
+            _ => return Err(entry.unknown("`default`, `hide`")),
+        }
+    }
+    Ok(members.object())
+}
+
+/// The type of the properties, and the body that calls the function.
+fn signature(function: &ItemFn) -> Result<(TokenStream, TokenStream)> {
+    let signature = &function.sig;
+    if let Some(token) = &signature.asyncness {
+        return Err(syn::Error::new_spanned(token, "an action is not async: `http::send_all` sends requests at once"));
+    }
+    if !signature.generics.params.is_empty() {
+        return Err(syn::Error::new_spanned(&signature.generics, "an action has no generic parameters"));
+    }
+    if let ReturnType::Default = signature.output {
+        return Err(syn::Error::new(signature.span(), "an action answers a `Result<…>` of what serde can write as JSON"));
+    }
+    let mut props = None;
+    let mut takes_context = false;
+    for input in &signature.inputs {
+        match input {
+            FnArg::Typed(input) => match &*input.ty {
+                Type::Reference(_) if !takes_context && props.is_none() => takes_context = true,
+                ty @ Type::Path(_) if props.is_none() => props = Some(ty),
+                other => return Err(wrong_input(other)),
+            },
+            FnArg::Receiver(receiver) => return Err(wrong_input(receiver)),
+        }
+    }
+    let name: &Ident = &signature.ident;
+    let context = takes_context.then(|| quote!(&::leno_sdk::Context::current(),));
+    let given = props.map(|_| quote!(props));
+    let unused = if props.is_none() { quote!(let _ = props;) } else { quote!() };
+    let call = format_ident!("answer");
+    let span = signature.output.span();
+    let body = quote_spanned!(span=> #unused ::leno_sdk::__private::#call(#name(#context #given)));
+    let props = props.map_or_else(|| quote!(::leno_sdk::props::NoProps), |ty| ty.to_token_stream());
+    Ok((props, body))
+}
+
+fn wrong_input(input: &impl quote::ToTokens) -> syn::Error {
+    syn::Error::new_spanned(input, "an action takes nothing, `&Context`, its properties by value, or both in this order")
+}

@@ -1,0 +1,257 @@
+//! What a connection of the piece consists of, where its credentials go, and how to see whether it works.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::connection::{self, Kind};
+use crate::props::Props;
+use crate::{Context, Error, Result};
+
+/// One kind of connection.
+///
+/// The host adds the credentials to requests with `.authorize()`: as `Authorization: Bearer …` or `Basic …` for SECRET_TEXT,
+/// OAUTH2 and BASIC_AUTH unless [`Auth::inject_header`] or [`Auth::inject_query`] say otherwise, and only towards
+/// [`Auth::hosts`].
+///
+/// ```
+/// use leno_sdk::prelude::*;
+///
+/// #[derive(Props)]
+/// struct Account {
+///     /// Without `https://`
+///     host: String,
+///     api_key: SecretText,
+/// }
+///
+/// fn check(_: &Context) -> Result<()> {
+///     http::get("https://api.example.com/me").authorize().send()?.error_for_status()?;
+///     Ok(())
+/// }
+///
+/// let auth = Auth::custom::<Account>("Account")
+///     .inject_header("X-Api-Key", "{{connection.api_key}}")
+///     .hosts(&["{{connection.host}}"])
+///     .validate(check);
+/// # let _ = auth;
+/// ```
+#[derive(Clone, Debug)]
+pub struct Auth {
+    kind: Kind,
+    members: Map<String, Value>,
+    validate: Option<fn(&Context) -> Result<()>>,
+}
+
+/// How PKCE hashes its verifier (RFC 7636).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PkceMethod {
+    /// Not at all.
+    Plain,
+    /// With SHA-256.
+    S256,
+}
+
+/// Where client id and secret go in a token request (RFC 6749, section 2.3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthorizationMethod {
+    /// `Authorization: Basic …`.
+    Header,
+    /// Form fields.
+    Body,
+}
+
+/// How the first token is got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantType {
+    /// The user agrees in a browser.
+    AuthorizationCode,
+    /// The application stands for itself.
+    ClientCredentials,
+    /// The user of the connection chooses one of the two.
+    Both,
+}
+
+impl Auth {
+    fn new(kind: Kind, display_name: &str) -> Self {
+        let auth = Self { kind, members: Map::new(), validate: None };
+        auth.with("type", kind.as_str()).with("displayName", display_name).with("required", &true)
+    }
+
+    /// One secret text, an API key for example.
+    pub fn secret_text(display_name: &str) -> Self {
+        Self::new(Kind::SecretText, display_name)
+    }
+
+    /// User name and password.
+    pub fn basic(display_name: &str) -> Self {
+        Self::new(Kind::BasicAuth, display_name).username("Username", "").password("Password", "")
+    }
+
+    /// Several fields: text, number, checkbox, choice, and [`SecretText`](crate::props::SecretText) for what must be
+    /// kept secret.
+    pub fn custom<P: Props>(display_name: &str) -> Self {
+        Self::new(Kind::CustomAuth, display_name).props::<P>()
+    }
+
+    /// Tokens of an authorization server (RFC 6749).
+    pub fn oauth2(display_name: &str, auth_url: &str, token_url: &str) -> Self {
+        Self::new(Kind::OAuth2, display_name)
+            .with("authUrl", auth_url)
+            .with("tokenUrl", token_url)
+            .with::<[&str]>("scope", &[])
+    }
+
+    /// The text that explains what to fill in and where to find it; markdown.
+    #[must_use]
+    pub fn description(self, text: &str) -> Self {
+        self.with("description", text)
+    }
+
+    /// BASIC_AUTH: the texts of the user name.
+    #[must_use]
+    pub fn username(self, display_name: &str, description: &str) -> Self {
+        self.with_texts("username", display_name, description)
+    }
+
+    /// BASIC_AUTH: the texts of the password.
+    #[must_use]
+    pub fn password(self, display_name: &str, description: &str) -> Self {
+        self.with_texts("password", display_name, description)
+    }
+
+    /// OAUTH2: the scopes to ask for.
+    #[must_use]
+    pub fn scope(self, scopes: &[&str]) -> Self {
+        self.with("scope", scopes)
+    }
+
+    /// OAUTH2: the `prompt` of the authorization request; `omit` sends none.
+    #[must_use]
+    pub fn prompt(self, prompt: &str) -> Self {
+        self.with("prompt", prompt)
+    }
+
+    /// OAUTH2: protect the code with PKCE.
+    #[must_use]
+    pub fn pkce(self, method: PkceMethod) -> Self {
+        let method = match method {
+            PkceMethod::Plain => "plain",
+            PkceMethod::S256 => "S256",
+        };
+        self.with("pkce", &true).with("pkceMethod", method)
+    }
+
+    /// OAUTH2: where client id and secret go.
+    #[must_use]
+    pub fn authorization_method(self, method: AuthorizationMethod) -> Self {
+        let method = match method {
+            AuthorizationMethod::Header => "HEADER",
+            AuthorizationMethod::Body => "BODY",
+        };
+        self.with("authorizationMethod", method)
+    }
+
+    /// OAUTH2: how the first token is got.
+    #[must_use]
+    pub fn grant_type(self, grant: GrantType) -> Self {
+        let grant = match grant {
+            GrantType::AuthorizationCode => "authorization_code",
+            GrantType::ClientCredentials => "client_credentials",
+            GrantType::Both => "both_client_credentials_and_authorization_code",
+        };
+        self.with("grantType", grant)
+    }
+
+    /// OAUTH2: a further parameter of the authorization request.
+    #[must_use]
+    pub fn extra(self, name: &str, value: &str) -> Self {
+        self.with_in("extra", name, value)
+    }
+
+    /// OAUTH2, CUSTOM_AUTH: fields of the connection besides its tokens.
+    #[must_use]
+    pub fn props<P: Props>(self) -> Self {
+        self.with("props", &P::properties().to_json())
+    }
+
+    /// The hosts that the credentials may go to, as in the piece's hosts. Without any they may go to all of those.
+    #[must_use]
+    pub fn hosts(self, hosts: &[&str]) -> Self {
+        self.with("hosts", hosts)
+    }
+
+    /// A header that the host adds to a request with `.authorize()`. Name and value are templates: literal text with
+    /// `{{connection.field}}` or `{{base64 connection.email ":" connection.token}}`; what comes out empty is left out.
+    #[must_use]
+    pub fn inject_header(self, name: &str, value: &str) -> Self {
+        self.inject("headers", name, value)
+    }
+
+    /// A query parameter that the host adds to a request with `.authorize()`; templates as in [`Auth::inject_header`].
+    #[must_use]
+    pub fn inject_query(self, name: &str, value: &str) -> Self {
+        self.inject("query", name, value)
+    }
+
+    /// How to see whether a connection works; its error is what the user reads.
+    #[must_use]
+    pub fn validate(mut self, check: fn(&Context) -> Result<()>) -> Self {
+        self.validate = Some(check);
+        self
+    }
+
+    /// Any other member of the metadata document. What cannot be written as JSON is left out.
+    #[must_use]
+    pub fn with<T: Serialize + ?Sized>(mut self, member: &str, value: &T) -> Self {
+        if let Ok(value) = serde_json::to_value(value) {
+            self.members.insert(member.to_owned(), value);
+        }
+        self
+    }
+
+    fn with_texts(self, member: &str, display_name: &str, description: &str) -> Self {
+        let mut texts = Map::new();
+        texts.insert("displayName".into(), display_name.into());
+        if !description.is_empty() {
+            texts.insert("description".into(), description.into());
+        }
+        self.with(member, &texts)
+    }
+
+    fn inject(self, place: &str, name: &str, value: &str) -> Self {
+        let mut inject = self.object("inject");
+        let entry = inject.entry(place).or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(entries) = entry {
+            entries.insert(name.to_owned(), value.into());
+        }
+        self.with("inject", &inject)
+    }
+
+    fn with_in(self, member: &str, name: &str, value: &str) -> Self {
+        let mut members = self.object(member);
+        members.insert(name.to_owned(), value.into());
+        self.with(member, &members)
+    }
+
+    fn object(&self, member: &str) -> Map<String, Value> {
+        self.members.get(member).and_then(Value::as_object).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        Value::Object(self.members.clone())
+    }
+}
+
+/// Finds the auth of the connection's kind and asks its check.
+pub(crate) fn validate(auths: &[Auth]) -> Result<()> {
+    let Some(kind) = connection::kind() else {
+        return Err(Error::invalid_input("no-connection", "there is no connection to check"));
+    };
+    let Some(auth) = auths.iter().find(|auth| auth.kind == kind) else {
+        let accepted: Vec<&str> = auths.iter().map(|auth| auth.kind.as_str()).collect();
+        return Err(Error::invalid_input(
+            "connection-kind",
+            format!("the connection is a {}; this piece accepts {}", kind.as_str(), accepted.join(", ")),
+        ));
+    };
+    auth.validate.map_or(Ok(()), |check| check(&Context::current()))
+}

@@ -1,0 +1,242 @@
+//! A whole piece: its description and the way to its functions.
+
+use serde_json::{Map, Value};
+
+use crate::action::{Action, nothing};
+use crate::auth::{self, Auth};
+use crate::props::Lookup;
+use crate::trigger::Trigger;
+use crate::{Error, Result};
+
+/// A whole piece. [`piece!`](crate::piece) makes it and exports it from the component; native tests call it directly.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece {
+    name: &'static str,
+    display_name: &'static str,
+    version: &'static str,
+    description: &'static str,
+    logo_url: &'static str,
+    authors: &'static str,
+    categories: &'static [Category],
+    hosts: &'static [&'static str],
+    auth: Option<Authentication>,
+    actions: &'static [Action],
+    triggers: &'static [Trigger],
+    extra: fn() -> Value,
+}
+
+/// The functions of a piece with auth; a piece without does not link them.
+#[derive(Clone, Copy, Debug)]
+struct Authentication {
+    list: fn() -> Vec<Auth>,
+    validate: fn(&[Auth]) -> Result<()>,
+}
+
+/// Where the editor lists a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Category {
+    ArtificialIntelligence,
+    Communication,
+    Commerce,
+    Core,
+    UniversalAi,
+    FlowControl,
+    BusinessIntelligence,
+    Accounting,
+    Productivity,
+    ContentAndFiles,
+    DeveloperTools,
+    CustomerSupport,
+    FormsAndSurveys,
+    HumanResources,
+    PaymentProcessing,
+    Marketing,
+    SalesAndCrm,
+}
+
+impl Category {
+    /// The name in the metadata document.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ArtificialIntelligence => "ARTIFICIAL_INTELLIGENCE",
+            Self::Communication => "COMMUNICATION",
+            Self::Commerce => "COMMERCE",
+            Self::Core => "CORE",
+            Self::UniversalAi => "UNIVERSAL_AI",
+            Self::FlowControl => "FLOW_CONTROL",
+            Self::BusinessIntelligence => "BUSINESS_INTELLIGENCE",
+            Self::Accounting => "ACCOUNTING",
+            Self::Productivity => "PRODUCTIVITY",
+            Self::ContentAndFiles => "CONTENT_AND_FILES",
+            Self::DeveloperTools => "DEVELOPER_TOOLS",
+            Self::CustomerSupport => "CUSTOMER_SUPPORT",
+            Self::FormsAndSurveys => "FORMS_AND_SURVEYS",
+            Self::HumanResources => "HUMAN_RESOURCES",
+            Self::PaymentProcessing => "PAYMENT_PROCESSING",
+            Self::Marketing => "MARKETING",
+            Self::SalesAndCrm => "SALES_AND_CRM",
+        }
+    }
+}
+
+macro_rules! members {
+    ($($(#[$doc:meta])* $name:ident: $type:ty;)*) => {
+        $(
+            $(#[$doc])*
+            #[must_use]
+            pub const fn $name(mut self, $name: $type) -> Self {
+                self.$name = $name;
+                self
+            }
+        )*
+    };
+}
+
+impl Piece {
+    /// A piece that can do nothing yet. `name` is of lower-case letters, digits and dashes, `version` exact semver.
+    pub const fn new(name: &'static str, display_name: &'static str, version: &'static str) -> Self {
+        Self {
+            name,
+            display_name,
+            version,
+            description: "",
+            logo_url: "",
+            authors: "",
+            categories: &[],
+            hosts: &[],
+            auth: None,
+            actions: &[],
+            triggers: &[],
+            extra: nothing,
+        }
+    }
+
+    members! {
+        /// What it is for.
+        description: &'static str;
+        /// Where its picture is.
+        logo_url: &'static str;
+        /// Who made it, separated by `:` as Cargo has them.
+        authors: &'static str;
+        /// Where the editor lists it.
+        categories: &'static [Category];
+        /// The hosts it may send requests to: `api.example.com`, `*.example.com`, `{{connection.baseUrl}}`.
+        hosts: &'static [&'static str];
+        /// What it can do.
+        actions: &'static [Action];
+        /// What it can notice.
+        triggers: &'static [Trigger];
+        /// Members to add to the metadata document, `i18n` for example.
+        extra: fn() -> Value;
+    }
+
+    /// The kinds of connection it accepts, each kind once.
+    #[must_use]
+    pub const fn auth(mut self, list: fn() -> Vec<Auth>) -> Self {
+        self.auth = Some(Authentication { list, validate: auth::validate });
+        self
+    }
+
+    /// The name by which flows refer to it.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its version.
+    pub const fn version(&self) -> &'static str {
+        self.version
+    }
+
+    /// The metadata document.
+    pub fn describe(&self) -> Value {
+        let auths = self.auth.map(|auth| (auth.list)()).unwrap_or_default();
+        let mut auths: Vec<Value> = auths.iter().map(Auth::to_json).collect();
+        let has_auth = !auths.is_empty();
+        let texts = |texts: &[&str]| texts.iter().map(|text| Value::from(*text)).collect::<Vec<_>>();
+        let authors: Vec<&str> = self.authors.split(':').filter(|author| !author.is_empty()).collect();
+        let categories: Vec<&str> = self.categories.iter().map(|category| category.as_str()).collect();
+
+        let mut members = Map::new();
+        for (name, text) in [("name", self.name), ("displayName", self.display_name), ("version", self.version)] {
+            members.insert(name.into(), text.into());
+        }
+        members.insert("description".into(), self.description.into());
+        members.insert("logoUrl".into(), self.logo_url.into());
+        members.insert("authors".into(), texts(&authors).into());
+        members.insert("categories".into(), texts(&categories).into());
+        if auths.len() > 1 {
+            members.insert("auth".into(), auths.into());
+        } else if let Some(auth) = auths.pop() {
+            members.insert("auth".into(), auth);
+        }
+        let egress: Map<String, Value> = [("hosts".to_owned(), texts(self.hosts).into())].into_iter().collect();
+        members.insert("egress".into(), egress.into());
+        let actions: Map<_, _> =
+            self.actions.iter().map(|action| (action.name().to_owned(), action.to_json(has_auth))).collect();
+        members.insert("actions".into(), actions.into());
+        let triggers: Map<_, _> =
+            self.triggers.iter().map(|trigger| (trigger.name().to_owned(), trigger.to_json(has_auth))).collect();
+        members.insert("triggers".into(), triggers.into());
+        if let Value::Object(extra) = (self.extra)() {
+            members.extend(extra);
+        }
+        Value::Object(members)
+    }
+
+    /// Runs an action on the JSON text of its properties; answers JSON text.
+    ///
+    /// # Errors
+    /// `not-found` for an unknown action; `invalid-input` for wrong properties; else what the action answers.
+    pub fn run_action(&self, name: &str, props: &str) -> Result<String> {
+        self.action(name)
+            .ok_or_else(|| Error::not_found("unknown-action", format!("{} has no action `{name}`", self.name)))?
+            .run(props)
+    }
+
+    /// The options of a dropdown (`{"options": …}`) or the properties of a dynamic property, as JSON text. `owner` is
+    /// the name of an action or a trigger, `props` the JSON text of the values chosen so far.
+    ///
+    /// # Errors
+    /// `not-found` when there is no such property or nothing to ask about it; else what the author's function answers.
+    pub fn resolve(&self, owner: &str, property: &str, props: &str, search: Option<&str>) -> Result<String> {
+        let lookup = Lookup::new(props, search);
+        if let Some(action) = self.action(owner)
+            && let Some(answer) = action.resolve(property, &lookup)?
+        {
+            return Ok(answer.to_string());
+        }
+        if let Some(trigger) = self.triggers.iter().find(|trigger| trigger.name() == owner)
+            && let Some(answer) = trigger.resolve(property, &lookup)?
+        {
+            return Ok(answer.to_string());
+        }
+        Err(Error::not_found(
+            "unknown-property",
+            format!("`{owner}` of {} has no property `{property}` with options to ask for", self.name),
+        ))
+    }
+
+    /// Whether the call's connection works.
+    ///
+    /// # Errors
+    /// What the check of the connection's auth answers; `invalid-input` when the piece has no auth of its kind.
+    pub fn validate(&self) -> Result<()> {
+        self.auth.map_or(Ok(()), |auth| (auth.validate)(&(auth.list)()))
+    }
+
+    /// The trigger of this name.
+    ///
+    /// # Errors
+    /// `not-found` for an unknown trigger.
+    pub fn trigger(&self, name: &str) -> Result<&'static Trigger> {
+        self.triggers
+            .iter()
+            .find(|trigger| trigger.name() == name)
+            .ok_or_else(|| Error::not_found("unknown-trigger", format!("{} has no trigger `{name}`", self.name)))
+    }
+
+    fn action(&self, name: &str) -> Option<&'static Action> {
+        self.actions.iter().find(|action| action.name() == name)
+    }
+}

@@ -1,0 +1,99 @@
+//! What a step asks its user for: properties, described by the types of a struct's fields.
+
+#[doc(hidden)]
+pub mod choice;
+mod input;
+mod lookup;
+mod property;
+mod types;
+
+pub use input::{At, Input, Problem};
+pub use lookup::{Lookup, Options};
+pub use property::{Properties, Property, Variant};
+pub use serde_json::value::RawValue;
+pub use types::{Color, File, Item, Json, LongText, Map, Markdown, Prop, SecretText, Value};
+
+use serde_json::Value as Document;
+
+use crate::{Error, Result};
+
+/// The properties of an action, a trigger, a row of an array or a connection. Derived:
+///
+/// ```
+/// use leno_sdk::prelude::*;
+///
+/// /// What to say and to whom.
+/// #[derive(Props)]
+/// struct Greet {
+///     /// Who is greeted
+///     name: String,
+///     #[prop(default = 1, min = 1, max = 5)]
+///     times: u32,
+///     tone: Option<Tone>,
+/// }
+///
+/// #[derive(Choice)]
+/// enum Tone {
+///     Formal,
+///     Friendly,
+/// }
+///
+/// let document = Greet::properties().to_json();
+/// assert_eq!(document["name"]["type"], "SHORT_TEXT");
+/// assert_eq!(document["name"]["displayName"], "Name");
+/// assert_eq!(document["name"]["description"], "Who is greeted");
+/// assert_eq!(document["times"]["defaultValue"], 1);
+/// assert_eq!(document["tone"]["options"]["options"][0], json!({"label": "Formal", "value": "formal"}));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a set of properties",
+    note = "write `#[derive(Props)]` on the struct; a step without properties takes `NoProps`"
+)]
+pub trait Props: Sized {
+    /// The description for the metadata document, in the order of the fields.
+    fn properties() -> Properties;
+
+    /// Reads the values. Everything wrong is noted in `input`; then there is no answer.
+    fn read(input: &mut Input<'_>) -> Option<Self>;
+
+    /// The options of a dropdown or the properties of a dynamic property; none when `property` has neither.
+    ///
+    /// # Errors
+    /// What the author's function answers.
+    fn resolve(property: &str, lookup: &Lookup<'_>) -> Result<Option<Document>> {
+        let _ = (property, lookup);
+        Ok(None)
+    }
+}
+
+/// No properties at all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoProps;
+
+impl Props for NoProps {
+    fn properties() -> Properties {
+        Properties::new()
+    }
+
+    fn read(_: &mut Input<'_>) -> Option<Self> {
+        Some(Self)
+    }
+}
+
+/// Reads the properties of a step from their JSON text.
+///
+/// # Errors
+/// `invalid-input` with the code `invalid-props`: the message tells every wrong property, `details` lists them as
+/// `{"problems": [{"path", "message"}]}`.
+pub fn read<P: Props>(text: &str) -> Result<P> {
+    let problems = match input::object::<P>(text) {
+        Ok(props) => return Ok(props),
+        Err(problems) => problems,
+    };
+    let message = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let list: Vec<Document> = problems
+        .into_iter()
+        .map(|Problem { path, message }| serde_json::json!({"path": path, "message": message}))
+        .collect();
+    Err(Error::invalid_input("invalid-props", message).with_details(serde_json::json!({"problems": list})))
+}

@@ -1,0 +1,116 @@
+//! What functions behind dropdowns and dynamic properties are given, and what a dropdown answers.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::{Error, Result, json_path};
+
+/// A question of the editor: the values chosen so far, and what the user typed to search.
+#[derive(Clone, Copy, Debug)]
+pub struct Lookup<'a> {
+    props: &'a str,
+    search: Option<&'a str>,
+}
+
+impl<'a> Lookup<'a> {
+    /// `props` is the JSON text of the values chosen so far.
+    pub fn new(props: &'a str, search: Option<&'a str>) -> Self {
+        Self { props, search }
+    }
+
+    /// What the user typed, for a dropdown with `refresh_on_search`.
+    pub fn search(&self) -> Option<&'a str> {
+        self.search.filter(|text| !text.is_empty())
+    }
+
+    /// The value chosen for a sibling property; none while it is not chosen.
+    ///
+    /// # Errors
+    /// `invalid-input` when the value is there but not a `T`.
+    pub fn get<T: DeserializeOwned>(&self, property: &str) -> Result<Option<T>> {
+        let refuse = |message| Error::invalid_input("invalid-props", message);
+        let mut props: Map<String, Value> = json_path::read(self.props).map_err(refuse)?;
+        match props.remove(property) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) if text.is_empty() => Ok(None),
+            Some(value) => {
+                serde_json::from_value(value).map(Some).map_err(|error| refuse(format!("{property}: {error}")))
+            }
+        }
+    }
+}
+
+/// What a dropdown offers.
+///
+/// ```
+/// use leno_sdk::props::Options;
+///
+/// let channels = Options::new().with("General", "C1").with("Random", "C2");
+/// assert_eq!(channels.to_json()["options"][1]["label"], "Random");
+/// assert_eq!(Options::disabled("Choose a team first").to_json()["disabled"], true);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    options: Vec<Value>,
+    disabled: bool,
+    placeholder: Option<String>,
+}
+
+impl Options {
+    /// Nothing to choose yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Nothing can be chosen, and why.
+    pub fn disabled(placeholder: impl Into<String>) -> Self {
+        Self { disabled: true, placeholder: Some(placeholder.into()), ..Self::default() }
+    }
+
+    /// Adds an option. A value that cannot be written as JSON becomes `null`.
+    #[must_use]
+    pub fn with(mut self, label: impl Into<String>, value: impl Serialize) -> Self {
+        self.extend([(label, value)]);
+        self
+    }
+
+    /// The text shown while nothing is chosen.
+    #[must_use]
+    pub fn placeholder(mut self, text: impl Into<String>) -> Self {
+        self.placeholder = Some(text.into());
+        self
+    }
+
+    /// The options as JSON.
+    pub fn to_json(&self) -> Value {
+        let mut members = Map::new();
+        members.insert("options".into(), Value::Array(self.options.clone()));
+        if self.disabled {
+            members.insert("disabled".into(), true.into());
+        }
+        if let Some(text) = &self.placeholder {
+            members.insert("placeholder".into(), text.as_str().into());
+        }
+        Value::Object(members)
+    }
+}
+
+impl<L: Into<String>, V: Serialize> Extend<(L, V)> for Options {
+    fn extend<I: IntoIterator<Item = (L, V)>>(&mut self, options: I) {
+        for (label, value) in options {
+            let mut option = Map::new();
+            option.insert("label".into(), label.into().into());
+            option.insert("value".into(), serde_json::to_value(value).unwrap_or_default());
+            self.options.push(Value::Object(option));
+        }
+    }
+}
+
+impl<L: Into<String>, V: Serialize> FromIterator<(L, V)> for Options {
+    fn from_iter<I: IntoIterator<Item = (L, V)>>(options: I) -> Self {
+        let mut all = Self::new();
+        all.extend(options);
+        all
+    }
+}

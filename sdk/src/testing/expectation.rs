@@ -1,0 +1,270 @@
+//! Requests that a test arranges, and the answers to them.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::state::with;
+use crate::sys::{Incoming, Outgoing};
+use crate::{Error, Result};
+
+/// A request that the piece has sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentRequest {
+    /// The method.
+    pub method: String,
+    /// The address with its query, as the piece wrote it.
+    pub url: String,
+    /// The headers.
+    pub headers: Vec<(String, String)>,
+    /// The body; empty when there is none.
+    pub body: Vec<u8>,
+    /// Whether the host was asked to add the connection's credentials.
+    pub authorized: bool,
+    /// The time limit in milliseconds.
+    pub timeout_ms: Option<u32>,
+    /// The most redirects to follow.
+    pub redirects: u8,
+}
+
+impl SentRequest {
+    /// The first header of this name, in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        headers.find(|(header, _)| header.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// The body as text; what is not UTF-8 is replaced.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body as JSON; `null` when it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
+/// A request to come, not yet arranged: [`Expectation::reply`] or [`Expectation::fail`] does.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is arranged until `.reply(…)` or `.fail(…)`"]
+pub struct Expectation {
+    method: String,
+    url: String,
+    query: Vec<(String, String)>,
+    headers: Vec<(String, String)>,
+    authorized: Option<bool>,
+    json: Option<Value>,
+    body: Option<Vec<u8>>,
+}
+
+/// An arranged request with its answer.
+#[derive(Debug)]
+pub(super) struct Expected {
+    request: Expectation,
+    answer: Result<Incoming>,
+    number: u64,
+}
+
+impl Expectation {
+    pub(super) fn new(method: &str, url: &str) -> Self {
+        Self {
+            method: method.to_owned(),
+            url: url.to_owned(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            authorized: None,
+            json: None,
+            body: None,
+        }
+    }
+
+    /// With this query parameter. Without any, a query of the request does not matter, unless the address has one.
+    pub fn query(mut self, name: &str, value: &str) -> Self {
+        self.query.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With this header.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With `.authorize()`.
+    pub fn authorized(mut self) -> Self {
+        self.authorized = Some(true);
+        self
+    }
+
+    /// Without `.authorize()`.
+    pub fn not_authorized(mut self) -> Self {
+        self.authorized = Some(false);
+        self
+    }
+
+    /// With this JSON body.
+    pub fn with_json(mut self, body: Value) -> Self {
+        self.json = Some(body);
+        self
+    }
+
+    /// With exactly this body.
+    pub fn with_body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = Some(body.into());
+        self
+    }
+
+    /// Arranges an answer with this status, to which [`Reply`] adds the rest.
+    pub fn reply(self, status: u16) -> Reply {
+        let url = self.url.clone();
+        let incoming = Incoming { status, url, headers: Vec::new(), body: Vec::new() };
+        Reply { number: self.arrange(Ok(incoming)) }
+    }
+
+    /// Arranges that there is no answer but this error, as from the host.
+    pub fn fail(self, error: Error) {
+        self.arrange(Err(error));
+    }
+
+    fn arrange(self, answer: Result<Incoming>) -> u64 {
+        with(|state| {
+            let number = state.expectations.last().map_or(0, |last| last.number + 1);
+            state.expectations.push(Expected { request: self, answer, number });
+            number
+        })
+    }
+
+    fn fits(&self, sent: &SentRequest) -> bool {
+        let (path, query) = sent.url.split_once('?').unwrap_or((&sent.url, ""));
+        let query: Vec<(String, String)> = query
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+            .map(|(name, value)| (decoded(name), decoded(value)))
+            .collect();
+        let url_fits = self.url == sent.url || self.url == path;
+        self.method == sent.method
+            && url_fits
+            && self.query.iter().all(|pair| query.contains(pair))
+            && self.headers.iter().all(|(name, value)| {
+                sent.headers.iter().any(|(header, sent)| header.eq_ignore_ascii_case(name) && sent == value)
+            })
+            && self.authorized.is_none_or(|authorized| authorized == sent.authorized)
+            && self.json.as_ref().is_none_or(|json| *json == sent.json())
+            && self.body.as_ref().is_none_or(|body| *body == sent.body)
+    }
+}
+
+/// An arranged answer being completed.
+#[derive(Debug)]
+pub struct Reply {
+    number: u64,
+}
+
+impl Reply {
+    /// With this header.
+    pub fn header(self, name: &str, value: &str) -> Self {
+        self.change(|incoming| incoming.headers.push((name.to_owned(), value.to_owned())))
+    }
+
+    /// With a JSON body.
+    pub fn json(self, body: impl Serialize) -> Self {
+        let body = serde_json::to_vec(&body).unwrap_or_default();
+        self.header("content-type", "application/json").bytes(body)
+    }
+
+    /// With a text body.
+    pub fn text(self, body: &str) -> Self {
+        self.header("content-type", "text/plain; charset=utf-8").bytes(body)
+    }
+
+    /// With any body.
+    pub fn bytes(self, body: impl Into<Vec<u8>>) -> Self {
+        self.change(|incoming| incoming.body = body.into())
+    }
+
+    /// From another address, as after redirects.
+    pub fn from_url(self, url: &str) -> Self {
+        self.change(|incoming| url.clone_into(&mut incoming.url))
+    }
+
+    fn change(self, change: impl FnOnce(&mut Incoming)) -> Self {
+        with(|state| {
+            let mut expected = state.expectations.iter_mut();
+            if let Some(Expected { answer: Ok(incoming), .. }) = expected.find(|one| one.number == self.number) {
+                change(incoming);
+            }
+        });
+        self
+    }
+}
+
+/// Answers a request of the piece, once.
+pub(super) fn answer(outgoing: Outgoing) -> Result<Incoming> {
+    let Outgoing { method, url, headers, body, authorize, timeout_ms, redirects } = outgoing;
+    let body = body.unwrap_or_default();
+    let sent = SentRequest { method, url, headers, body, authorized: authorize, timeout_ms, redirects };
+    let found = with(|state| {
+        state.sent.push(sent.clone());
+        let place = state.expectations.iter().position(|expected| expected.request.fits(&sent))?;
+        Some(state.expectations.remove(place).answer)
+    });
+    found.unwrap_or_else(|| {
+        let arranged = with(|state| list(&state.expectations));
+        panic!(
+            "the piece sent a request that nobody arranged:\n  {} {}{}\n  headers {:?}\n  body {}\narranged and not yet used:{}",
+            sent.method,
+            sent.url,
+            if sent.authorized { " (authorized)" } else { "" },
+            sent.headers,
+            sent.text(),
+            if arranged.is_empty() { "\n  nothing" } else { &arranged },
+        )
+    })
+}
+
+/// What was arranged, a line each.
+pub(super) fn list(expected: &[Expected]) -> String {
+    let mut text = String::new();
+    for Expected { request, .. } in expected {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n  {} {}", request.method, request.url);
+        for (name, value) in &request.query {
+            let _ = write!(text, " ?{name}={value}");
+        }
+        for (name, value) in &request.headers {
+            let _ = write!(text, " [{name}: {value}]");
+        }
+        match request.authorized {
+            Some(true) => text.push_str(" (authorized)"),
+            Some(false) => text.push_str(" (not authorized)"),
+            None => {}
+        }
+        if let Some(json) = &request.json {
+            let _ = write!(text, " {json}");
+        }
+        if let Some(body) = &request.body {
+            let _ = write!(text, " {:?}", String::from_utf8_lossy(body));
+        }
+    }
+    text
+}
+
+fn decoded(text: &str) -> String {
+    let mut bytes = text.bytes();
+    let mut decoded = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        let hex = |bytes: &mut std::str::Bytes<'_>| {
+            let digits = [bytes.next()?, bytes.next()?];
+            u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()
+        };
+        match byte {
+            b'%' => decoded.extend(hex(&mut bytes)),
+            b'+' => decoded.push(b' '),
+            byte => decoded.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}

@@ -1,0 +1,189 @@
+//! Triggers: what starts a flow.
+//!
+//! A trigger is a type with one of the traits [`Polling`], [`Webhook`], [`AppWebhook`] and [`Manual`], and
+//! `#[trigger]` on that `impl`.
+
+mod kinds;
+pub mod polling;
+mod request;
+
+pub use kinds::{AppWebhook, Manual, Webhook};
+#[doc(hidden)]
+pub use kinds::Written;
+pub use polling::Polling;
+pub use request::{HandshakeResponse, WebhookRequest};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::action::{nothing, part};
+use crate::props::{Lookup, Properties, Props, read};
+use crate::{Context, Error, Result, sys};
+
+/// One trigger, as the piece's table holds it. `#[trigger]` on an `impl` makes it, as the constant `TRIGGER` of the type.
+#[derive(Clone, Copy, Debug)]
+pub struct Trigger {
+    name: &'static str,
+    display_name: &'static str,
+    description: &'static str,
+    kind: &'static str,
+    properties: fn() -> Properties,
+    sample: fn() -> Value,
+    extra: fn() -> Value,
+    resolve: fn(&str, &Lookup<'_>) -> Result<Option<Value>>,
+    hooks: Hooks,
+}
+
+/// The functions of a trigger, on JSON texts. Absent ones do nothing.
+#[derive(Clone, Copy, Debug)]
+struct Hooks {
+    enable: fn(&str) -> Result<()>,
+    disable: fn(&str) -> Result<()>,
+    run: fn(&str, Option<&str>) -> Result<Vec<String>>,
+    test: Option<fn(&str) -> Result<Vec<String>>>,
+    handshake: Option<fn(&str, &str) -> Result<String>>,
+    renew: Option<fn(&str) -> Result<()>>,
+}
+
+/// The texts of a trigger in the metadata document.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Texts {
+    pub name: &'static str,
+    pub display_name: &'static str,
+    pub description: &'static str,
+}
+
+impl Trigger {
+    const fn new<P: Props>(texts: Texts, kind: &'static str, hooks: Hooks) -> Self {
+        let Texts { name, display_name, description } = texts;
+        let (properties, resolve) = (P::properties as fn() -> Properties, P::resolve as fn(&str, &Lookup<'_>) -> _);
+        Self { name, display_name, description, kind, properties, sample: nothing, extra: nothing, resolve, hooks }
+    }
+
+    /// The event that is shown, and used for tests, before there is a real one.
+    #[must_use]
+    pub const fn sample(mut self, sample: fn() -> Value) -> Self {
+        self.sample = sample;
+        self
+    }
+
+    /// Adds members to the trigger's part of the metadata document.
+    #[must_use]
+    pub const fn extra(mut self, members: fn() -> Value) -> Self {
+        self.extra = members;
+        self
+    }
+
+    /// The name by which flows refer to it.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Arranges that events come.
+    ///
+    /// # Errors
+    /// `invalid-input` when the properties are wrong, and whatever the author's function answers. The same holds for
+    /// the other hooks.
+    pub fn enable(&self, props: &str) -> Result<()> {
+        (self.hooks.enable)(props)
+    }
+
+    /// Undoes [`Trigger::enable`].
+    ///
+    /// # Errors
+    /// As of [`Trigger::enable`].
+    pub fn disable(&self, props: &str) -> Result<()> {
+        (self.hooks.disable)(props)
+    }
+
+    /// New events, oldest first, as JSON texts. `event` is the JSON text of the webhook request; none when polled.
+    ///
+    /// # Errors
+    /// As of [`Trigger::enable`].
+    pub fn run(&self, props: &str, event: Option<&str>) -> Result<Vec<String>> {
+        (self.hooks.run)(props, event)
+    }
+
+    /// Events to try a flow with; nothing is remembered. Without a function of its own, the sample.
+    ///
+    /// # Errors
+    /// As of [`Trigger::enable`].
+    pub fn test(&self, props: &str) -> Result<Vec<String>> {
+        match self.hooks.test {
+            Some(test) => test(props),
+            None => Ok(vec![(self.sample)().to_string()]),
+        }
+    }
+
+    /// The answer to a request with which the service makes sure that the webhook is wanted, as JSON text.
+    ///
+    /// # Errors
+    /// As of [`Trigger::enable`].
+    pub fn handshake(&self, props: &str, request: &str) -> Result<String> {
+        match self.hooks.handshake {
+            Some(handshake) => handshake(props, request),
+            None => Ok(serde_json::to_string(&HandshakeResponse::default())?),
+        }
+    }
+
+    /// Makes a subscription last longer.
+    ///
+    /// # Errors
+    /// As of [`Trigger::enable`].
+    pub fn renew(&self, props: &str) -> Result<()> {
+        self.hooks.renew.map_or(Ok(()), |renew| renew(props))
+    }
+
+    pub(crate) fn resolve(&self, property: &str, lookup: &Lookup<'_>) -> Result<Option<Value>> {
+        (self.resolve)(property, lookup)
+    }
+
+    pub(crate) fn to_json(self, piece_has_auth: bool) -> Value {
+        let texts = (self.name, self.display_name, self.description);
+        let mut part = part(texts, piece_has_auth, &(self.properties)(), Value::Null);
+        if let Value::Object(members) = &mut part {
+            let sample = (self.sample)();
+            let can_test = match self.kind {
+                "WEBHOOK" => self.hooks.test.is_some(),
+                "APP_WEBHOOK" => self.hooks.test.is_some() || !sample.is_null(),
+                _ => true,
+            };
+            members.insert("type".into(), self.kind.into());
+            members.insert("sampleData".into(), sample);
+            members.insert("testStrategy".into(), if can_test { "TEST_FUNCTION" } else { "SIMULATION" }.into());
+            if let Value::Object(extra) = (self.extra)() {
+                members.extend(extra);
+            }
+        }
+        part
+    }
+}
+
+/// Asks the host to poll by a five-field cron expression in a time zone such as `Europe/Berlin`. For use while a
+/// trigger is being enabled.
+///
+/// # Errors
+/// What the host answers to a wrong expression or zone.
+pub fn schedule(cron: &str, timezone: &str) -> Result<()> {
+    sys::schedule(cron, timezone)
+}
+
+/// Asks the host to pass on these events of the piece's shared webhook when they carry this identifier. For use while
+/// an [`AppWebhook`] is being enabled.
+///
+/// # Errors
+/// What the host answers.
+pub fn listen(events: &[&str], identifier: &str) -> Result<()> {
+    let events: Vec<String> = events.iter().map(|event| (*event).to_owned()).collect();
+    sys::listen(&events, identifier)
+}
+
+/// Calls an author's hook with the properties.
+fn call<P: Props, T>(props: &str, hook: fn(&Context, &P) -> Result<T>) -> Result<T> {
+    hook(&Context::current(), &read(props)?)
+}
+
+fn texts<T: Serialize>(events: &[T]) -> Result<Vec<String>> {
+    events.iter().map(|event| serde_json::to_string(event).map_err(Error::from)).collect()
+}

@@ -1,0 +1,97 @@
+//! What a polling trigger remembers between two polls.
+
+use serde::{Deserialize, Serialize};
+
+use super::select::Found;
+use super::{Polling, Since, Strategy};
+use crate::{DateTime, Error, Result, json_path};
+
+/// How many ids are remembered at most: many pages of the usual 50 or 100.
+pub(super) const MOST_IDS: usize = 1000;
+/// How many bytes of ids are remembered at most: half of what the store takes for one value.
+pub(super) const MOST_BYTES: usize = 256 * 1024;
+
+/// The memory of one trigger of one flow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Memory {
+    /// For which properties, as a hash of their text.
+    props: u64,
+    strategy: Remembered,
+    /// The time of the youngest item seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) time: Option<DateTime>,
+    /// TimeBased: the ids seen at `time`. LastItem: the ids seen, newest first.
+    pub(super) ids: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Remembered {
+    TimeBased,
+    LastItem,
+}
+
+impl From<Strategy> for Remembered {
+    fn from(strategy: Strategy) -> Self {
+        match strategy {
+            Strategy::TimeBased => Self::TimeBased,
+            Strategy::LastItem => Self::LastItem,
+        }
+    }
+}
+
+impl Memory {
+    /// The memory after the first look: everything there is counts as seen.
+    pub(super) fn first<T: Polling>(props: &str, found: &[Found]) -> Self {
+        let time = found.iter().filter_map(|item| item.time).max();
+        let seen = found.iter().filter(|item| item.time == time).map(|item| item.id.clone());
+        let mut memory =
+            Self { props: fnv1a(props.as_bytes()), strategy: T::STRATEGY.into(), time, ids: seen.collect() };
+        memory.bound();
+        memory
+    }
+
+    /// Whether it was made by this trigger with these properties.
+    pub(super) fn is_for<T: Polling>(&self, props: &str) -> bool {
+        self.strategy == T::STRATEGY.into() && self.props == fnv1a(props.as_bytes())
+    }
+
+    pub(super) fn since(&self) -> Since {
+        let id = match self.strategy {
+            Remembered::TimeBased => None,
+            Remembered::LastItem => self.ids.first().cloned(),
+        };
+        Since { time: self.time, id }
+    }
+
+    pub(super) fn knows(&self, id: &str) -> bool {
+        self.ids.iter().any(|known| known == id)
+    }
+
+    /// Forgets the oldest ids above the bounds.
+    pub(super) fn bound(&mut self) {
+        let mut bytes = 0;
+        let fits = |id: &&String| {
+            bytes += id.len();
+            bytes <= MOST_BYTES
+        };
+        let keep = self.ids.iter().take(MOST_IDS).take_while(fits).count();
+        self.ids.truncate(keep);
+    }
+
+    pub(super) fn encode(&self) -> Result<Vec<u8>> {
+        Ok(serde_json::to_vec(self)?)
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self> {
+        json_path::read_bytes(bytes).map_err(|reason| {
+            let advice = "disable and enable the trigger to begin anew";
+            Error::internal("polling-memory", format!("what the trigger remembers cannot be read: {reason}; {advice}"))
+        })
+    }
+}
+
+/// FNV-1a: enough to notice that the settings of a trigger were changed.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
