@@ -1,0 +1,163 @@
+//! What can go wrong, in words for the author of a piece.
+
+use std::error::Error as StdError;
+use std::io;
+use std::time::Duration;
+
+use crate::policy::{Denied, Question};
+use crate::resolver::LookupError;
+
+/// Why there is no response.
+///
+/// No message contains a URL, a header or a body: hosts, ports and limits only.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The policy says no.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The policy says no to where a redirect leads.
+    #[error("`{from}` redirected this request, and it goes no further: {denied}")]
+    RedirectDenied {
+        /// The host that answered with the redirect.
+        from: String,
+        /// Why its target is refused.
+        denied: Denied,
+    },
+    /// The request cannot be sent as it stands.
+    #[error("{problem}")]
+    Invalid {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The time is up.
+    #[error("`{host}` took longer than {limit:?}")]
+    Timeout {
+        /// The host of the request.
+        host: String,
+        /// The time that it had, for the connection or for the whole.
+        limit: Duration,
+    },
+    /// The response exceeds a cap.
+    #[error("the response from `{host}` has more than {limit}")]
+    TooLarge {
+        /// The host of the request.
+        host: String,
+        /// The cap: `10485760 bytes`, `100 headers`, `65536 bytes of headers`.
+        limit: String,
+    },
+    /// More redirects than allowed.
+    #[error("`{host}` redirected once more after {limit} redirects")]
+    TooManyRedirects {
+        /// The host that answered last.
+        host: String,
+        /// How many were followed.
+        limit: u8,
+    },
+    /// The name has no addresses.
+    #[error("the name `{host}` cannot be resolved: {problem}")]
+    Dns {
+        /// The name.
+        host: String,
+        /// What the resolver said.
+        problem: String,
+    },
+    /// No secure connection, most often a certificate that nobody trusts.
+    #[error("there is no secure connection to `{host}`: {problem}")]
+    Tls {
+        /// The host of the request.
+        host: String,
+        /// What the TLS library said.
+        problem: String,
+    },
+    /// No connection, or one that broke.
+    #[error("`{host}` is not available: {problem}")]
+    Unavailable {
+        /// The host of the request.
+        host: String,
+        /// What the system said.
+        problem: String,
+    },
+    /// An answer that is not HTTP, or not what it claims to be.
+    #[error("the response from `{host}` cannot be read: {problem}")]
+    BadResponse {
+        /// The host of the request.
+        host: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl Error {
+    /// A name for programs; these never change.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Denied(denied) => denied.code(),
+            Self::RedirectDenied { .. } => "egress-denied",
+            Self::Invalid { .. } => "invalid-request",
+            Self::Timeout { .. } => "timeout",
+            Self::TooLarge { .. } => "response-too-large",
+            Self::TooManyRedirects { .. } => "too-many-redirects",
+            Self::Dns { .. } => "dns-failed",
+            Self::Tls { .. } => "tls-failed",
+            Self::Unavailable { .. } => "unavailable",
+            Self::BadResponse { .. } => "bad-response",
+        }
+    }
+
+    pub(crate) fn invalid(problem: impl Into<String>) -> Self {
+        Self::Invalid { problem: problem.into() }
+    }
+
+    /// Tells what the HTTP library met with while it fetched what `question` is about.
+    pub(crate) fn from_reqwest(error: &reqwest::Error, question: &Question, connect_timeout: Duration) -> Self {
+        let host = question.host().to_owned();
+        match find::<LookupError>(error) {
+            Some(LookupError::Refused(refused)) => return question.denied(*refused).into(),
+            Some(failed) => return Self::Dns { host, problem: failed.to_string() },
+            None => {}
+        }
+        // Only connecting is timed by the library: the whole is timed by us.
+        if error.is_timeout() && error.is_connect() {
+            return Self::Timeout { host, limit: connect_timeout };
+        }
+        let problem = root_cause(error);
+        if error.is_builder() {
+            return Self::invalid(format!("the request to `{host}` cannot be sent: {problem}"));
+        }
+        if error.is_connect() {
+            // What the TLS library finds wrong with its peer reaches us as invalid data.
+            let tls = causes(error)
+                .filter_map(|cause| cause.downcast_ref::<io::Error>())
+                .any(|cause| cause.kind() == io::ErrorKind::InvalidData);
+            return if tls { Self::Tls { host, problem } } else { Self::Unavailable { host, problem } };
+        }
+        let unreadable = find::<hyper::Error>(error).map(|error| (error.is_parse(), error.is_parse_too_large()));
+        match unreadable {
+            Some((_, true)) => Self::TooLarge { host, limit: "100 headers or 400 KiB of them".to_owned() },
+            Some((true, _)) => Self::BadResponse { host, problem },
+            _ if error.is_decode() => Self::BadResponse { host, problem },
+            _ => Self::Unavailable { host, problem },
+        }
+    }
+}
+
+/// The first error of type `E` among the causes of `error`, also inside an [`io::Error`], which hides what it holds.
+fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+    causes(error).find_map(|cause| cause.downcast_ref())
+}
+
+fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error| {
+        let error: &'a (dyn StdError + 'static) = *error;
+        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        }
+    })
+}
+
+/// The innermost cause, which says most; the outer ones may carry the URL.
+pub(crate) fn root_cause(error: &(dyn StdError + 'static)) -> String {
+    causes(error).last().map(ToString::to_string).unwrap_or_default()
+}

@@ -1,0 +1,46 @@
+//! The one door out.
+//!
+//! A piece has no sockets. What it wants from the network it asks the host for, and the host asks this crate:
+//!
+//! - [`Policy`] says where a request may go: an allow-list of hosts, and the private addresses an operator opened. It is
+//!   a pure function of a URL or an address.
+//! - [`Client`] goes there. It resolves a name once, refuses it if any of its addresses is refused, connects only to what
+//!   it has checked, follows redirects only to where the policy would let the piece go itself, adds [`Credentials`] only
+//!   where they belong, and stops at the [`Caps`].
+//! - [`Transport`] is what the rest of the host sees of it.
+//!
+//! ```no_run
+//! use leno_egress::{Caps, Client, ClientConfig, Policy, Request, Transport};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::new(ClientConfig::default())?;
+//! let policy = Policy::new(vec!["api.example.com".parse()?], vec![]);
+//! let request = Request::new("GET", "https://api.example.com/v1/things");
+//! let response = client.send(request, &policy, &Caps::default()).await?;
+//! assert_eq!(response.status, 200);
+//! # Ok(())
+//! # }
+//! ```
+
+mod address;
+mod client;
+mod error;
+#[doc(hidden)]
+pub mod fuzzing;
+mod grant;
+mod message;
+mod outgoing;
+mod pattern;
+mod policy;
+mod pool;
+mod resolver;
+
+pub use address::Class;
+pub use client::{Client, Transport};
+pub use error::Error;
+pub use grant::{InvalidGrant, PrivateGrant};
+pub use message::{Caps, Credentials, Meter, Request, Response};
+pub use pattern::{HostPattern, InvalidPattern};
+pub use policy::{Denied, Policy};
+pub use pool::{ClientConfig, SetupError};
+pub use resolver::{Resolver, SystemResolver};

@@ -1,0 +1,160 @@
+//! What goes in and what comes out.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use secrecy::SecretString;
+
+use crate::pattern::HostPattern;
+
+/// One request, as a piece states it.
+#[derive(Clone)]
+pub struct Request {
+    /// A method token; `CONNECT`, `TRACE` and `TRACK` are refused.
+    pub method: String,
+    /// An absolute http or https URL.
+    pub url: String,
+    /// Names and values in order. Those that frame the message or belong to the connection are refused.
+    pub headers: Vec<(String, String)>,
+    /// The body; `None` sends none.
+    pub body: Option<Bytes>,
+    /// What the host adds of the connection.
+    pub credentials: Option<Arc<Credentials>>,
+    /// How many redirects to follow, within [`Caps::redirects`]. With 0 a redirect is the response.
+    pub redirects: u8,
+    /// How long everything may take, within [`Caps::timeout`].
+    pub timeout: Duration,
+    /// Where the traffic of this request is counted. It counts also when the request fails or is dropped.
+    pub meter: Arc<Meter>,
+}
+
+impl Request {
+    /// A request without headers, body and credentials that follows no redirect and lasts as long as the caps let it.
+    pub fn new(method: impl Into<String>, url: impl Into<String>) -> Self {
+        Self {
+            method: method.into(),
+            url: url.into(),
+            headers: Vec::new(),
+            body: None,
+            credentials: None,
+            redirects: 0,
+            timeout: Duration::MAX,
+            meter: Arc::default(),
+        }
+    }
+}
+
+/// What came back.
+#[derive(Clone)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// Where it came from, after redirects; without credentials that the host put into the query.
+    pub url: String,
+    /// Names in lower case and values in order; a value that is not UTF-8 has its other bytes replaced.
+    pub headers: Vec<(String, String)>,
+    /// The body, decompressed.
+    pub body: Bytes,
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let body = format_args!("{} bytes", self.body.len()).to_string();
+        f.debug_struct("Response").field("status", &self.status).field("body", &body).finish_non_exhaustive()
+    }
+}
+
+/// A connection's secrets and where they may go.
+///
+/// A request that carries credentials is refused unless its host is one of `hosts`, over https or to a privately granted
+/// destination. A redirect to another origin leaves them behind.
+pub struct Credentials {
+    /// Where they may go.
+    pub hosts: Vec<HostPattern>,
+    /// Headers to add, each in place of a header of that name in the request.
+    pub headers: Vec<(String, SecretString)>,
+    /// Query parameters to add, each in place of a parameter of that name in the URL.
+    pub query: Vec<(String, SecretString)>,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("hosts", &self.hosts).finish_non_exhaustive()
+    }
+}
+
+/// The most that one request may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caps {
+    /// From the first check to the last byte, over all redirects. Default 30 seconds.
+    pub timeout: Duration,
+    /// Bytes of the request body. Default 10 MiB.
+    pub request_bytes: usize,
+    /// Bytes of the response body after decompression. Default 10 MiB.
+    pub response_bytes: usize,
+    /// Headers of a request or a response. Default 100, which is also the most that HTTP/1.1 responses can have.
+    pub header_count: usize,
+    /// Bytes in the names and values of those headers. Default 64 KiB.
+    pub header_bytes: usize,
+    /// Redirects that a request may ask to follow. Default 10.
+    pub redirects: u8,
+}
+
+impl Default for Caps {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(30),
+            request_bytes: 10 << 20,
+            response_bytes: 10 << 20,
+            header_count: 100,
+            header_bytes: 64 << 10,
+            redirects: 10,
+        }
+    }
+}
+
+/// Counts traffic as it happens.
+///
+/// Bytes are those of the messages, not of the wire: method, URL, status, header names and values, and bodies as the
+/// piece sees them, which is after decompression. Every redirect counts again.
+#[derive(Debug, Default)]
+pub struct Meter {
+    requests: AtomicU64,
+    sent: AtomicU64,
+    received: AtomicU64,
+}
+
+impl Meter {
+    /// Requests put on a connection, redirects included.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of requests.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of responses.
+    pub fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn send(&self, bytes: usize) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Takes a [`Meter::send`] back: no connection came about.
+    pub(crate) fn unsend(&self, bytes: usize) {
+        self.requests.fetch_sub(1, Ordering::Relaxed);
+        self.sent.fetch_sub(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn receive(&self, bytes: usize) {
+        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}

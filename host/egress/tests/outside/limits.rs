@@ -1,0 +1,377 @@
+//! A hostile server gets no more time, memory or say than the caps grant.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use leno_egress::{Caps, Client, ClientConfig, Error, Request, Resolver, Transport};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+use crate::support::*;
+
+/// Reads the head of a request.
+async fn head(stream: &mut TcpStream) -> String {
+    let mut read = Vec::new();
+    while !read.ends_with(b"\r\n\r\n") {
+        match stream.read_u8().await {
+            Ok(byte) => read.push(byte),
+            Err(_) => break,
+        }
+    }
+    String::from_utf8(read).unwrap()
+}
+
+/// A server that answers every request with `head` and then `chunk` without end.
+async fn endless(answer: &'static str, chunk: Vec<u8>) -> Server {
+    let chunk = Arc::new(chunk);
+    Server::raw(listen([127, 0, 0, 1], 0).await, move |mut stream| {
+        let chunk = Arc::clone(&chunk);
+        async move {
+            head(&mut stream).await;
+            let _ = stream.write_all(answer.as_bytes()).await;
+            while stream.write_all(&chunk).await.is_ok() {}
+        }
+    })
+}
+
+/// A server that answers with a byte now and then, and tells when its peer is gone.
+async fn drip() -> (Server, mpsc::UnboundedReceiver<()>) {
+    let (gone, peer_gone) = mpsc::unbounded_channel();
+    let server = Server::raw(listen([127, 0, 0, 1], 0).await, move |mut stream| {
+        let gone = gone.clone();
+        async move {
+            head(&mut stream).await;
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n").await;
+            let (mut read, mut write) = stream.split();
+            let dripping = async {
+                while write.write_all(b".").await.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            };
+            let mut byte = [0];
+            tokio::select! {
+                () = dripping => {}
+                _ = read.read(&mut byte) => {}
+            }
+            let _ = gone.send(());
+        }
+    });
+    (server, peer_gone)
+}
+
+async fn soon<F: Future>(event: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(10), event).await.expect("it should have happened by now")
+}
+
+#[tokio::test]
+async fn a_dripping_server_is_left_at_the_deadline_and_its_connection_closed() {
+    let (server, mut peer_gone) = drip().await;
+    let start = Instant::now();
+    let request = Request { timeout: Duration::from_millis(300), ..get(server.url("/")) };
+    let meter = Arc::clone(&request.meter);
+    let error = send(request, &[&server.grant()]).await.unwrap_err();
+    assert_eq!(error.code(), "timeout");
+    assert!(start.elapsed() < Duration::from_secs(5));
+    assert!(meter.received() > 0 && meter.sent() > 0, "what came until then is on the bill: {meter:?}");
+    soon(peer_gone.recv()).await.unwrap();
+
+    let caps = Caps { timeout: Duration::from_millis(50), ..Caps::default() };
+    let error = send_within(get(server.url("/")), &[&server.grant()], &caps).await.unwrap_err();
+    assert!(matches!(&error, Error::Timeout { limit, .. } if *limit == caps.timeout), "{error}");
+}
+
+#[tokio::test]
+async fn dropping_the_future_closes_the_connection() {
+    let (server, mut peer_gone) = drip().await;
+    let (client, policy, caps) = (client(&Names::loopback()), policy(&["*"], &[&server.grant()]), Caps::default());
+    let request = get(server.url("/"));
+    let meter = Arc::clone(&request.meter);
+    {
+        let mut sending = client.send(request, &policy, &caps);
+        // Polled until the body has begun.
+        while meter.received() < 100 {
+            tokio::select! {
+                _ = &mut sending => panic!("the server never ends"),
+                () = tokio::time::sleep(Duration::from_millis(1)) => {}
+            }
+        }
+    }
+    soon(peer_gone.recv()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_or_never_ends_its_head_is_left() {
+    let silent = Server::raw(listen([127, 0, 0, 1], 0).await, |mut stream| async move {
+        head(&mut stream).await;
+        std::future::pending::<()>().await;
+    });
+    let slow = endless("HTTP/1.1 200 OK\r\n", b"x-a: b".to_vec()).await;
+    let interim = endless("", b"HTTP/1.1 103 Early Hints\r\n\r\n".to_vec()).await;
+    for server in [silent, slow, interim] {
+        let request = Request { timeout: Duration::from_millis(200), ..get(server.url("/")) };
+        let error = send(request, &[&server.grant()]).await.unwrap_err();
+        assert!(["timeout", "response-too-large", "bad-response"].contains(&error.code()), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_lookup_that_hangs_is_left_when_the_connection_should_stand() {
+    struct Hanging;
+    #[async_trait::async_trait]
+    impl Resolver for Hanging {
+        async fn resolve(&self, _: &str) -> std::io::Result<Vec<std::net::IpAddr>> {
+            std::future::pending().await
+        }
+    }
+    let config = ClientConfig {
+        resolver: Arc::new(Hanging),
+        connect_timeout: Duration::from_millis(100),
+        ..ClientConfig::default()
+    };
+    let client = Client::new(config).unwrap();
+    let request = get("https://api.test/");
+    let meter = Arc::clone(&request.meter);
+    let error = client.send(request, &policy(&["*"], &[]), &Caps::default()).await.unwrap_err();
+    assert!(matches!(&error, Error::Timeout { limit, .. } if limit.as_millis() == 100), "{error:?}");
+    assert_eq!((meter.requests(), meter.sent()), (0, 0), "nothing was sent");
+}
+
+#[tokio::test]
+async fn a_body_is_read_to_the_cap_and_not_beyond() {
+    let server =
+        Server::http(|seen| reply(200, vec![b'x'; seen.target.trim_start_matches('/').parse().unwrap()])).await;
+    let caps = Caps { response_bytes: 100_000, ..Caps::default() };
+    for (size, fits) in [(0, true), (1, true), (99_999, true), (100_000, true), (100_001, false), (5_000_000, false)] {
+        let request = get(server.url(&format!("/{size}")));
+        let meter = Arc::clone(&request.meter);
+        match send_within(request, &[&server.grant()], &caps).await {
+            Ok(response) => {
+                assert!(fits && response.body.len() == size);
+                assert!(meter.received() > size as u64);
+            }
+            Err(error) => assert!(!fits && error.code() == "response-too-large", "{size}: {error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_response_of_five_gigabytes_is_refused_on_its_word() {
+    let server = endless("HTTP/1.1 200 OK\r\ncontent-length: 5368709120\r\n\r\n", vec![0; 65536]).await;
+    let request = get(server.url("/"));
+    let meter = Arc::clone(&request.meter);
+    let error = send(request, &[&server.grant()]).await.unwrap_err();
+    assert_eq!(error.code(), "response-too-large");
+    assert!(meter.received() < 1000, "{meter:?}");
+
+    let unannounced = endless("HTTP/1.1 200 OK\r\n\r\n", vec![0; 65536]).await;
+    let request = get(unannounced.url("/"));
+    let meter = Arc::clone(&request.meter);
+    let error = send(request, &[&unannounced.grant()]).await.unwrap_err();
+    assert_eq!(error.code(), "response-too-large");
+    assert!(meter.received() < (11 << 20), "{meter:?}");
+}
+
+/// Deflated zeros, 258 of them for every 13 bits, `repeats` times (RFC 1951 3.2.6).
+fn deflated_zeros(repeats: usize) -> Vec<u8> {
+    let mut bits: Vec<bool> = vec![true, true, false];
+    // One literal zero, then "258 bytes, as at distance 1".
+    bits.extend([false, false, true, true, false, false, false, false]);
+    for _ in 0..repeats {
+        bits.extend([true, true, false, false, false, true, false, true, false, false, false, false, false]);
+    }
+    bits.extend([false; 7]);
+    let byte = |bits: &[bool]| bits.iter().enumerate().fold(0, |byte, (at, bit)| byte | u8::from(*bit) << at);
+    bits.chunks(8).map(byte).collect()
+}
+
+/// Zstandard, a run of 128 KiB of zeros for every 4 bytes (RFC 8878 3.1.1.2), under a window of 128 MiB.
+fn zstd_zeros(repeats: usize) -> Vec<u8> {
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 17 << 3];
+    let run = (128_u32 << 10) << 3 | 1 << 1;
+    for _ in 0..repeats {
+        frame.extend_from_slice(&run.to_le_bytes()[..3]);
+        frame.push(0);
+    }
+    frame.extend_from_slice(&[1, 0, 0]);
+    frame
+}
+
+/// Brotli, 64 MiB of zeros.
+const BROTLI_ZEROS: [u8; 106] = [
+    0xcb, 0xff, 0xff, 0x3f, 0xf8, 0x27, 0x00, 0xe2, 0xb1, 0x40, 0x20, 0xf7, 0xfe, 0x8f, 0xff, 0xff, 0x7f, 0xf0, 0x4f,
+    0x00, 0xc4, 0x61, 0x11, 0x80, 0xee, 0xfd, 0x1f, 0xff, 0xff, 0xff, 0xe0, 0x9f, 0x00, 0x88, 0xc3, 0x02, 0x00, 0xdd,
+    0xfb, 0x3f, 0xfe, 0xff, 0xff, 0xc1, 0x3f, 0x01, 0x10, 0x87, 0x05, 0x00, 0xba, 0xf7, 0x7f, 0xfc, 0xff, 0xff, 0x83,
+    0x7f, 0x02, 0x20, 0x0e, 0x0b, 0x00, 0x74, 0xef, 0xff, 0xf8, 0xff, 0xff, 0x07, 0xff, 0x04, 0x40, 0x1c, 0x16, 0x00,
+    0xe8, 0xde, 0xff, 0xf1, 0xff, 0xff, 0x0e, 0xfe, 0x09, 0x80, 0x38, 0x2c, 0x00, 0xd0, 0xbd, 0xff, 0xcb, 0xff, 0xff,
+    0x3f, 0xfc, 0x13, 0x00, 0x71, 0x58, 0x00, 0xa0, 0x7b, 0xff, 0x07,
+];
+
+fn encoded(encoding: &'static str, body: Vec<u8>) -> impl Fn(&Seen) -> Reply + Send + Sync + 'static {
+    move |_| {
+        let mut reply = reply(200, body.clone());
+        reply.headers_mut().insert("content-encoding", encoding.parse().unwrap());
+        reply
+    }
+}
+
+#[tokio::test]
+async fn a_decompression_bomb_bursts_at_the_cap() {
+    let gzip = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3][..], &deflated_zeros(250_000)].concat();
+    let deflate = [&[0x78, 0x9c][..], &deflated_zeros(250_000)].concat();
+    let caps = Caps { response_bytes: 1 << 20, ..Caps::default() };
+    for (encoding, bomb) in
+        [("gzip", gzip), ("deflate", deflate), ("zstd", zstd_zeros(500)), ("br", BROTLI_ZEROS.to_vec())]
+    {
+        assert!(bomb.len() < caps.response_bytes, "{encoding}: the cap is on what comes out");
+        let server = Server::http(encoded(encoding, bomb)).await;
+        let request = get(server.url("/"));
+        let meter = Arc::clone(&request.meter);
+        let error = send_within(request, &[&server.grant()], &caps).await.unwrap_err();
+        assert_eq!(error.code(), "response-too-large", "{encoding}: {error}");
+        let received = meter.received() as usize;
+        assert!((1 << 20..(1 << 20) + 65536).contains(&received), "{encoding}: {received} bytes came out");
+    }
+}
+
+#[tokio::test]
+async fn compressed_bodies_arrive_as_they_were() {
+    let unhex = |text: &str| -> Vec<u8> {
+        (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+    };
+    for (encoding, hex) in [
+        ("gzip", "1f8b0800000000000003cb48cdc9c9d751c840a2009fa1ca0913000000"),
+        ("deflate", "789ccb48cdc9c9d751c840a200442806d5"),
+        ("br", "1b1200f88d946ede44095286966c2c6f114f24d07100"),
+        ("zstd", "28b52ffd04586d00003868656c6c6f2c200100e28a1175f3988e"),
+    ] {
+        let server = Server::http(encoded(encoding, unhex(hex))).await;
+        let response = send(get(server.url("/")), &[&server.grant()]).await.unwrap();
+        assert_eq!(response.body, "hello, hello, hello", "{encoding}");
+        assert!(!response.headers.iter().any(|(name, _)| name == "content-encoding" || name == "content-length"));
+        assert!(server.seen.lock().unwrap()[0].header("accept-encoding").unwrap().contains(encoding));
+    }
+    let server = Server::http(encoded("gzip", b"this is not gzip".to_vec())).await;
+    let error = send(get(server.url("/")), &[&server.grant()]).await.unwrap_err();
+    assert_eq!(error.code(), "bad-response", "{error}");
+}
+
+#[tokio::test]
+async fn the_length_that_head_announces_is_no_body() {
+    let server = Server::raw(listen([127, 0, 0, 1], 0).await, |mut stream| async move {
+        head(&mut stream).await;
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5368709120\r\n\r\n").await;
+    });
+    let response =
+        send(Request { method: "HEAD".to_owned(), ..get(server.url("/")) }, &[&server.grant()]).await.unwrap();
+    assert_eq!((response.status, response.body.len()), (200, 0));
+}
+
+#[tokio::test]
+async fn response_headers_are_capped_in_number_and_bytes() {
+    let answer = |count: usize, size: usize| {
+        let headers: String = (0..count).map(|n| format!("x-{n}: {}\r\n", "v".repeat(size))).collect();
+        format!("HTTP/1.1 200 OK\r\n{headers}content-length: 0\r\n\r\n")
+    };
+    for (text, fits) in [
+        (answer(90, 10), true),
+        (answer(10_000, 1), false),
+        (answer(101, 1), false),
+        (answer(90, 1000), false),
+        (answer(1, 70_000), false),
+        (answer(1, 1_000_000), false),
+    ] {
+        let length = text.len();
+        let text: &'static str = text.leak();
+        let server = Server::raw(listen([127, 0, 0, 1], 0).await, move |mut stream| async move {
+            head(&mut stream).await;
+            let _ = stream.write_all(text.as_bytes()).await;
+            // Waits for the peer, since closing with unread data would reset the connection under it.
+            let _ = stream.read_u8().await;
+        });
+        match send(get(server.url("/")), &[&server.grant()]).await {
+            Ok(response) => assert!(fits && response.headers.len() == 91),
+            Err(error) => assert!(!fits && error.code() == "response-too-large", "{length}: {error}"),
+        }
+    }
+    let caps = Caps { header_count: 2, ..Caps::default() };
+    let server = Server::http(|_| reply(200, "")).await;
+    send_within(get(server.url("/")), &[&server.grant()], &caps).await.unwrap();
+    let server = Server::http(|_| redirect(200, "/")).await;
+    let error = send_within(get(server.url("/")), &[&server.grant()], &caps).await.unwrap_err();
+    assert!(error.to_string().contains("more than 2 headers"), "{error}");
+}
+
+#[tokio::test]
+async fn nothing_that_could_smuggle_reaches_the_wire() {
+    let server = Server::http(|_| reply(200, "")).await;
+    let with = |method: &str, path: &str, header: (&str, &str)| {
+        let mut request = get(server.url(path));
+        request.method = method.to_owned();
+        request.headers = vec![(header.0.to_owned(), header.1.to_owned())];
+        request
+    };
+    let fine = ("x-a", "b");
+    for request in [
+        with("GET / HTTP/1.1\r\nX: y\r\n\r\nGET", "/", fine),
+        with("GET\r\n", "/", fine),
+        with("CONNECT", "/", fine),
+        with("TRACE", "/", fine),
+        with("", "/", fine),
+        with("GET", "/\r\nX: y", fine),
+        with("GET", "/", ("x-a", "b\r\nx-c: d")),
+        with("GET", "/", ("x-a\r\nx-c", "d")),
+        with("GET", "/", ("x-a: b\r\nx-c", "d")),
+        with("GET", "/", ("host", "evil.test")),
+        with("POST", "/", ("content-length", "1000")),
+        with("POST", "/", ("transfer-encoding", "chunked")),
+        with("POST", "/", ("Transfer-Encoding ", "chunked")),
+        with("GET", "/", ("connection", "upgrade")),
+        with("GET", "/", ("upgrade", "websocket")),
+        with("GET", "/", ("te", "trailers")),
+        with("GET", "/", ("proxy-authorization", "x")),
+        with("GET", "/", ("expect", "100-continue")),
+    ] {
+        let (method, headers) = (request.method.clone(), request.headers.clone());
+        let error = send(request, &[&server.grant()]).await.unwrap_err();
+        assert_eq!(error.code(), "invalid-request", "{method:?} {headers:?}: {error}");
+        assert!(!error.to_string().contains(char::is_control), "{error}");
+    }
+    assert_eq!(server.connections().await, 0);
+    // What is encoded stays encoded.
+    send(get(server.url("/%0d%0aX:%20y?q=%0d%0a")), &[&server.grant()]).await.unwrap();
+    assert_eq!(server.seen.lock().unwrap()[0].target, "/%0d%0aX:%20y?q=%0d%0a");
+}
+
+#[tokio::test]
+async fn a_request_body_is_capped_before_it_is_sent() {
+    let server = Server::http(|seen| reply(200, seen.body.len().to_string())).await;
+    let caps = Caps { request_bytes: 1000, ..Caps::default() };
+    let post = |size: usize| {
+        let mut request = get(server.url("/"));
+        request.method = "POST".to_owned();
+        request.body = Some(Bytes::from(vec![b'x'; size]));
+        request
+    };
+    let error = send_within(post(1001), &[&server.grant()], &caps).await.unwrap_err();
+    assert!(error.code() == "invalid-request" && error.to_string().contains("1001"), "{error}");
+    assert_eq!(server.connections().await, 0);
+    let request = post(1000);
+    let meter = Arc::clone(&request.meter);
+    let response = send_within(request, &[&server.grant()], &caps).await.unwrap();
+    assert_eq!(response.body, "1000");
+    assert_eq!(meter.requests(), 1);
+    assert!((1000..1100).contains(&meter.sent()), "{meter:?}");
+    assert!((4..200).contains(&meter.received()), "{meter:?}");
+}
+
+#[tokio::test]
+async fn every_hop_is_on_the_bill_also_when_the_request_fails() {
+    let server = Server::http(|_| redirect(302, "/")).await;
+    let request = Request { redirects: 4, ..get(server.url("/")) };
+    let meter = Arc::clone(&request.meter);
+    send(request, &[&server.grant()]).await.unwrap_err();
+    assert_eq!(meter.requests(), 5);
+    assert!(meter.sent() >= 5 * 20 && meter.received() >= 5 * 12, "{meter:?}");
+}
