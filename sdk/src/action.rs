@@ -1,8 +1,8 @@
 //! One action, as the piece's table holds it.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
 
+use crate::document::Document;
 use crate::props::{Lookup, Properties, Props};
 use crate::{Error, Result};
 
@@ -33,9 +33,9 @@ pub struct Action {
     display_name: &'static str,
     description: &'static str,
     properties: fn() -> Properties,
-    extra: fn() -> Value,
+    extra: fn(&mut Document),
     run: fn(&str) -> Result<String>,
-    resolve: fn(&str, &Lookup<'_>) -> Result<Option<Value>>,
+    resolve: fn(&str, &Lookup<'_>) -> Result<Option<String>>,
 }
 
 impl Action {
@@ -50,8 +50,9 @@ impl Action {
     }
 
     /// Adds members to the action's part of the metadata document.
+    #[doc(hidden)]
     #[must_use]
-    pub const fn extra(mut self, members: fn() -> Value) -> Self {
+    pub const fn extra(mut self, members: fn(&mut Document)) -> Self {
         self.extra = members;
         self
     }
@@ -69,13 +70,15 @@ impl Action {
         (self.run)(props)
     }
 
-    pub(crate) fn resolve(&self, property: &str, lookup: &Lookup<'_>) -> Result<Option<Value>> {
+    pub(crate) fn resolve(&self, property: &str, lookup: &Lookup<'_>) -> Result<Option<String>> {
         (self.resolve)(property, lookup)
     }
 
-    pub(crate) fn to_json(self, piece_has_auth: bool) -> Value {
+    pub(crate) fn document(&self, piece_has_auth: bool) -> Document {
         let texts = (self.name, self.display_name, self.description);
-        part(texts, piece_has_auth, &(self.properties)(), (self.extra)())
+        let mut document = part(texts, piece_has_auth, &(self.properties)());
+        (self.extra)(&mut document);
+        document
     }
 }
 
@@ -84,26 +87,26 @@ pub(crate) fn part(
     (name, display_name, description): (&str, &str, &str),
     piece_has_auth: bool,
     properties: &Properties,
-    extra: Value,
-) -> Value {
-    let mut members = Map::new();
-    members.insert("name".into(), name.into());
-    members.insert("displayName".into(), display_name.into());
-    members.insert("description".into(), description.into());
-    members.insert("props".into(), properties.to_json());
-    members.insert("requireAuth".into(), piece_has_auth.into());
-    if let Value::Object(extra) = extra {
-        members.extend(extra);
-    }
-    Value::Object(members)
+) -> Document {
+    let mut document = Document::default();
+    document.set("name", name);
+    document.set("displayName", display_name);
+    document.set("description", description);
+    document.set_object("props", properties.document());
+    document.set("requireAuth", &piece_has_auth);
+    document
 }
 
-pub(crate) fn nothing() -> Value {
-    Value::Null
-}
+pub(crate) fn nothing(_: &mut Document) {}
 
 /// The JSON text of what an author's function answered.
 #[doc(hidden)]
 pub fn answer<T: Serialize, E: Into<Error>>(result: Result<T, E>) -> Result<String> {
     Ok(serde_json::to_string(&result.map_err(Into::into)?)?)
+}
+
+/// A value as JSON text; `null` when it cannot be written.
+#[doc(hidden)]
+pub fn text<T: Serialize + ?Sized>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
 }

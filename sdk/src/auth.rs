@@ -1,9 +1,9 @@
 //! What a connection of the piece consists of, where its credentials go, and how to see whether it works.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::connection::{self, Kind};
+use crate::document::Document;
 use crate::props::Props;
 use crate::{Context, Error, Result};
 
@@ -37,7 +37,9 @@ use crate::{Context, Error, Result};
 #[derive(Clone, Debug)]
 pub struct Auth {
     kind: Kind,
-    members: Map<String, Value>,
+    document: Document,
+    headers: Document,
+    query: Document,
     validate: Option<fn(&Context) -> Result<()>>,
 }
 
@@ -72,7 +74,8 @@ pub enum GrantType {
 
 impl Auth {
     fn new(kind: Kind, display_name: &str) -> Self {
-        let auth = Self { kind, members: Map::new(), validate: None };
+        let [document, headers, query] = Default::default();
+        let auth = Self { kind, document, headers, query, validate: None };
         auth.with("type", kind.as_str()).with("displayName", display_name).with("required", &true)
     }
 
@@ -163,14 +166,16 @@ impl Auth {
 
     /// OAUTH2: a further parameter of the authorization request.
     #[must_use]
-    pub fn extra(self, name: &str, value: &str) -> Self {
-        self.with_in("extra", name, value)
+    pub fn extra(mut self, name: &str, value: &str) -> Self {
+        self.document.set_inside("extra", name, value);
+        self
     }
 
     /// OAUTH2, CUSTOM_AUTH: fields of the connection besides its tokens.
     #[must_use]
-    pub fn props<P: Props>(self) -> Self {
-        self.with("props", &P::properties().to_json())
+    pub fn props<P: Props>(mut self) -> Self {
+        self.document.set_object("props", P::properties().document());
+        self
     }
 
     /// The hosts that the credentials may go to, as in the piece's hosts. Without any they may go to all of those.
@@ -182,14 +187,16 @@ impl Auth {
     /// A header that the host adds to a request with `.authorize()`. Name and value are templates: literal text with
     /// `{{connection.field}}` or `{{base64 connection.email ":" connection.token}}`; what comes out empty is left out.
     #[must_use]
-    pub fn inject_header(self, name: &str, value: &str) -> Self {
-        self.inject("headers", name, value)
+    pub fn inject_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.set(name.to_owned(), value);
+        self
     }
 
     /// A query parameter that the host adds to a request with `.authorize()`; templates as in [`Auth::inject_header`].
     #[must_use]
-    pub fn inject_query(self, name: &str, value: &str) -> Self {
-        self.inject("query", name, value)
+    pub fn inject_query(mut self, name: &str, value: &str) -> Self {
+        self.query.set(name.to_owned(), value);
+        self
     }
 
     /// How to see whether a connection works; its error is what the user reads.
@@ -201,43 +208,33 @@ impl Auth {
 
     /// Any other member of the metadata document. What cannot be written as JSON is left out.
     #[must_use]
-    pub fn with<T: Serialize + ?Sized>(mut self, member: &str, value: &T) -> Self {
-        if let Ok(value) = serde_json::to_value(value) {
-            self.members.insert(member.to_owned(), value);
-        }
+    pub fn with<T: Serialize + ?Sized>(mut self, member: &'static str, value: &T) -> Self {
+        self.document.set(member, value);
         self
     }
 
-    fn with_texts(self, member: &str, display_name: &str, description: &str) -> Self {
-        let mut texts = Map::new();
-        texts.insert("displayName".into(), display_name.into());
+    fn with_texts(mut self, member: &'static str, display_name: &str, description: &str) -> Self {
+        let mut texts = Document::default();
+        texts.set("displayName", display_name);
         if !description.is_empty() {
-            texts.insert("description".into(), description.into());
+            texts.set("description", description);
         }
-        self.with(member, &texts)
+        self.document.set_object(member, &texts);
+        self
     }
 
-    fn inject(self, place: &str, name: &str, value: &str) -> Self {
-        let mut inject = self.object("inject");
-        let entry = inject.entry(place).or_insert_with(|| Value::Object(Map::new()));
-        if let Value::Object(entries) = entry {
-            entries.insert(name.to_owned(), value.into());
+    pub(crate) fn document(&self) -> Document {
+        let mut document = self.document.clone();
+        let mut inject = Document::default();
+        for (place, entries) in [("headers", &self.headers), ("query", &self.query)] {
+            if !entries.is_empty() {
+                inject.set_object(place, entries);
+            }
         }
-        self.with("inject", &inject)
-    }
-
-    fn with_in(self, member: &str, name: &str, value: &str) -> Self {
-        let mut members = self.object(member);
-        members.insert(name.to_owned(), value.into());
-        self.with(member, &members)
-    }
-
-    fn object(&self, member: &str) -> Map<String, Value> {
-        self.members.get(member).and_then(Value::as_object).cloned().unwrap_or_default()
-    }
-
-    pub(crate) fn to_json(&self) -> Value {
-        Value::Object(self.members.clone())
+        if !inject.is_empty() {
+            document.set_object("inject", &inject);
+        }
+        document
     }
 }
 

@@ -70,7 +70,8 @@ pub struct Error {
     code: Cow<'static, str>,
     message: String,
     retry_after: Option<Duration>,
-    details: Option<Box<Value>>,
+    /// JSON text.
+    details: Option<String>,
 }
 
 macro_rules! constructors {
@@ -120,7 +121,12 @@ impl Error {
     /// Adds facts for machines. What cannot be written as JSON is left out.
     #[must_use]
     pub fn with_details(mut self, details: impl Serialize) -> Self {
-        self.details = serde_json::to_value(details).ok().map(Box::new);
+        self.details = serde_json::to_string(&details).ok();
+        self
+    }
+
+    pub(crate) fn with_details_text(mut self, text: String) -> Self {
+        self.details = Some(text);
         self
     }
 
@@ -145,7 +151,12 @@ impl Error {
     }
 
     /// Facts for machines, if there are any.
-    pub fn details(&self) -> Option<&Value> {
+    pub fn details(&self) -> Option<Value> {
+        self.details.as_deref().and_then(|text| serde_json::from_str(text).ok())
+    }
+
+    #[cfg(target_family = "wasm")]
+    pub(crate) fn details_text(&self) -> Option<&str> {
         self.details.as_deref()
     }
 }

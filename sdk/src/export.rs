@@ -1,6 +1,6 @@
 //! From the component's exports to the piece.
-
-use std::sync::Once;
+//!
+//! There is no panic hook: the one of std writes place and message to standard error, which the host captures.
 
 use crate::Piece;
 use crate::bindings::exports::leno::piece::{actions, authentication, metadata, properties, triggers};
@@ -9,26 +9,13 @@ use crate::bindings::leno::piece::types::{Error, Json};
 /// What [`piece!`](crate::piece) implements.
 #[doc(hidden)]
 pub trait Source {
-    /// The piece, after the panic hook is in place.
+    /// The piece.
     fn piece() -> &'static Piece;
-}
-
-/// One line with place and message: the default hook adds advice about backtraces that no sandbox can follow.
-#[doc(hidden)]
-pub fn ready() {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        std::panic::set_hook(Box::new(|panic| {
-            use std::io::Write as _;
-            // There is nobody left to tell that standard error cannot be written.
-            let _ = writeln!(std::io::stderr(), "{panic}");
-        }));
-    });
 }
 
 impl<S: Source> metadata::Guest for S {
     fn describe() -> Json {
-        S::piece().describe().to_string()
+        S::piece().describe()
     }
 }
 

@@ -11,10 +11,12 @@ pub mod auth;
 pub mod bindings;
 pub mod connection;
 mod context;
+mod document;
 mod error;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod export;
+mod hash;
 pub mod http;
 mod json_path;
 pub mod log;
@@ -42,9 +44,10 @@ pub use trigger::Trigger;
 #[doc(hidden)]
 pub mod __private {
     pub use serde;
-    pub use serde_json::{self, Value, json, value::RawValue};
+    pub use serde_json::value::RawValue;
 
-    pub use crate::action::answer;
+    pub use crate::action::{answer, text}; 
+    pub use crate::document::Document;
     pub use crate::props::choice;
     pub use crate::trigger::{Texts, Written};
 }

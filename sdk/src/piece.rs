@@ -1,9 +1,8 @@
 //! A whole piece: its description and the way to its functions.
 
-use serde_json::{Map, Value};
-
 use crate::action::{Action, nothing};
 use crate::auth::{self, Auth};
+use crate::document::Document;
 use crate::props::Lookup;
 use crate::trigger::Trigger;
 use crate::{Error, Result};
@@ -22,7 +21,7 @@ pub struct Piece {
     auth: Option<Authentication>,
     actions: &'static [Action],
     triggers: &'static [Trigger],
-    extra: fn() -> Value,
+    extra: fn(&mut Document),
 }
 
 /// The functions of a piece with auth; a piece without does not link them.
@@ -127,14 +126,19 @@ impl Piece {
         actions: &'static [Action];
         /// What it can notice.
         triggers: &'static [Trigger];
-        /// Members to add to the metadata document, `i18n` for example.
-        extra: fn() -> Value;
     }
 
     /// The kinds of connection it accepts, each kind once.
     #[must_use]
     pub const fn auth(mut self, list: fn() -> Vec<Auth>) -> Self {
         self.auth = Some(Authentication { list, validate: auth::validate });
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn extra(mut self, members: fn(&mut Document)) -> Self {
+        self.extra = members;
         self
     }
 
@@ -148,40 +152,42 @@ impl Piece {
         self.version
     }
 
-    /// The metadata document.
-    pub fn describe(&self) -> Value {
+    /// The metadata document, as JSON text.
+    pub fn describe(&self) -> String {
         let auths = self.auth.map(|auth| (auth.list)()).unwrap_or_default();
-        let mut auths: Vec<Value> = auths.iter().map(Auth::to_json).collect();
         let has_auth = !auths.is_empty();
-        let texts = |texts: &[&str]| texts.iter().map(|text| Value::from(*text)).collect::<Vec<_>>();
         let authors: Vec<&str> = self.authors.split(':').filter(|author| !author.is_empty()).collect();
         let categories: Vec<&str> = self.categories.iter().map(|category| category.as_str()).collect();
 
-        let mut members = Map::new();
-        for (name, text) in [("name", self.name), ("displayName", self.display_name), ("version", self.version)] {
-            members.insert(name.into(), text.into());
+        let mut document = Document::default();
+        document.set("name", self.name);
+        document.set("displayName", self.display_name);
+        document.set("version", self.version);
+        document.set("description", self.description);
+        document.set("logoUrl", self.logo_url);
+        document.set("authors", &authors);
+        document.set("categories", &categories);
+        match auths.as_slice() {
+            [] => {}
+            [auth] => document.set_object("auth", &auth.document()),
+            several => {
+                let several: Vec<String> = several.iter().map(|auth| auth.document().to_text()).collect();
+                document.set_list("auth", &several);
+            }
         }
-        members.insert("description".into(), self.description.into());
-        members.insert("logoUrl".into(), self.logo_url.into());
-        members.insert("authors".into(), texts(&authors).into());
-        members.insert("categories".into(), texts(&categories).into());
-        if auths.len() > 1 {
-            members.insert("auth".into(), auths.into());
-        } else if let Some(auth) = auths.pop() {
-            members.insert("auth".into(), auth);
+        document.set_inside("egress", "hosts", self.hosts);
+        let mut actions = Document::default();
+        for action in self.actions {
+            actions.set_object(action.name(), &action.document(has_auth));
         }
-        let egress: Map<String, Value> = [("hosts".to_owned(), texts(self.hosts).into())].into_iter().collect();
-        members.insert("egress".into(), egress.into());
-        let actions: Map<_, _> =
-            self.actions.iter().map(|action| (action.name().to_owned(), action.to_json(has_auth))).collect();
-        members.insert("actions".into(), actions.into());
-        let triggers: Map<_, _> =
-            self.triggers.iter().map(|trigger| (trigger.name().to_owned(), trigger.to_json(has_auth))).collect();
-        members.insert("triggers".into(), triggers.into());
-        if let Value::Object(extra) = (self.extra)() {
-            members.extend(extra);
+        document.set_object("actions", &actions);
+        let mut triggers = Document::default();
+        for trigger in self.triggers {
+            triggers.set_object(trigger.name(), &trigger.document(has_auth));
         }
-        Value::Object(members)
+        document.set_object("triggers", &triggers);
+        (self.extra)(&mut document);
+        document.to_text()
     }
 
     /// Runs an action on the JSON text of its properties; answers JSON text.
@@ -204,12 +210,12 @@ impl Piece {
         if let Some(action) = self.action(owner)
             && let Some(answer) = action.resolve(property, &lookup)?
         {
-            return Ok(answer.to_string());
+            return Ok(answer);
         }
         if let Some(trigger) = self.triggers.iter().find(|trigger| trigger.name() == owner)
             && let Some(answer) = trigger.resolve(property, &lookup)?
         {
-            return Ok(answer.to_string());
+            return Ok(answer);
         }
         Err(Error::not_found(
             "unknown-property",

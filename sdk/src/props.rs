@@ -13,8 +13,7 @@ pub use property::{Properties, Property, Variant};
 pub use serde_json::value::RawValue;
 pub use types::{Color, File, Item, Json, LongText, Map, Markdown, Prop, SecretText, Value};
 
-use serde_json::Value as Document;
-
+use crate::document::Document;
 use crate::{Error, Result};
 
 /// The properties of an action, a trigger, a row of an array or a connection. Derived:
@@ -56,11 +55,11 @@ pub trait Props: Sized {
     /// Reads the values. Everything wrong is noted in `input`; then there is no answer.
     fn read(input: &mut Input<'_>) -> Option<Self>;
 
-    /// The options of a dropdown or the properties of a dynamic property; none when `property` has neither.
+    /// The options of a dropdown or the properties of a dynamic property, as JSON text; none when `property` has neither.
     ///
     /// # Errors
     /// What the author's function answers.
-    fn resolve(property: &str, lookup: &Lookup<'_>) -> Result<Option<Document>> {
+    fn resolve(property: &str, lookup: &Lookup<'_>) -> Result<Option<String>> {
         let _ = (property, lookup);
         Ok(None)
     }
@@ -90,10 +89,19 @@ pub fn read<P: Props>(text: &str) -> Result<P> {
         Ok(props) => return Ok(props),
         Err(problems) => problems,
     };
-    let message = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    let list: Vec<Document> = problems
-        .into_iter()
-        .map(|Problem { path, message }| serde_json::json!({"path": path, "message": message}))
-        .collect();
-    Err(Error::invalid_input("invalid-props", message).with_details(serde_json::json!({"problems": list})))
+    let mut message = String::new();
+    let mut list = Vec::new();
+    for problem in problems {
+        if !message.is_empty() {
+            message.push_str("; ");
+        }
+        message.push_str(&problem.to_string());
+        let mut document = Document::default();
+        document.set("path", &problem.path);
+        document.set("message", &problem.message);
+        list.push(document.to_text());
+    }
+    let mut details = Document::default();
+    details.set_list("problems", &list);
+    Err(Error::invalid_input("invalid-props", message).with_details_text(details.to_text()))
 }

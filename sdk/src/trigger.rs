@@ -14,9 +14,9 @@ pub use polling::Polling;
 pub use request::{HandshakeResponse, WebhookRequest};
 
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::action::{nothing, part};
+use crate::document::Document;
 use crate::props::{Lookup, Properties, Props, read};
 use crate::{Context, Error, Result, sys};
 
@@ -28,9 +28,9 @@ pub struct Trigger {
     description: &'static str,
     kind: &'static str,
     properties: fn() -> Properties,
-    sample: fn() -> Value,
-    extra: fn() -> Value,
-    resolve: fn(&str, &Lookup<'_>) -> Result<Option<Value>>,
+    sample: Option<fn() -> String>,
+    extra: fn(&mut Document),
+    resolve: fn(&str, &Lookup<'_>) -> Result<Option<String>>,
     hooks: Hooks,
 }
 
@@ -58,19 +58,20 @@ impl Trigger {
     const fn new<P: Props>(texts: Texts, kind: &'static str, hooks: Hooks) -> Self {
         let Texts { name, display_name, description } = texts;
         let (properties, resolve) = (P::properties as fn() -> Properties, P::resolve as fn(&str, &Lookup<'_>) -> _);
-        Self { name, display_name, description, kind, properties, sample: nothing, extra: nothing, resolve, hooks }
+        Self { name, display_name, description, kind, properties, sample: None, extra: nothing, resolve, hooks }
     }
 
-    /// The event that is shown, and used for tests, before there is a real one.
+    /// The event that is shown, and used for tests, before there is a real one: its JSON text.
     #[must_use]
-    pub const fn sample(mut self, sample: fn() -> Value) -> Self {
-        self.sample = sample;
+    pub const fn sample(mut self, sample: fn() -> String) -> Self {
+        self.sample = Some(sample);
         self
     }
 
     /// Adds members to the trigger's part of the metadata document.
     #[must_use]
-    pub const fn extra(mut self, members: fn() -> Value) -> Self {
+    #[doc(hidden)]
+    pub const fn extra(mut self, members: fn(&mut Document)) -> Self {
         self.extra = members;
         self
     }
@@ -112,7 +113,7 @@ impl Trigger {
     pub fn test(&self, props: &str) -> Result<Vec<String>> {
         match self.hooks.test {
             Some(test) => test(props),
-            None => Ok(vec![(self.sample)().to_string()]),
+            None => Ok(self.sample.map(|sample| sample()).into_iter().collect()),
         }
     }
 
@@ -123,7 +124,7 @@ impl Trigger {
     pub fn handshake(&self, props: &str, request: &str) -> Result<String> {
         match self.hooks.handshake {
             Some(handshake) => handshake(props, request),
-            None => Ok(serde_json::to_string(&HandshakeResponse::default())?),
+            None => Ok(r#"{"status":200}"#.to_owned()),
         }
     }
 
@@ -135,28 +136,23 @@ impl Trigger {
         self.hooks.renew.map_or(Ok(()), |renew| renew(props))
     }
 
-    pub(crate) fn resolve(&self, property: &str, lookup: &Lookup<'_>) -> Result<Option<Value>> {
+    pub(crate) fn resolve(&self, property: &str, lookup: &Lookup<'_>) -> Result<Option<String>> {
         (self.resolve)(property, lookup)
     }
 
-    pub(crate) fn to_json(self, piece_has_auth: bool) -> Value {
+    pub(crate) fn document(&self, piece_has_auth: bool) -> Document {
         let texts = (self.name, self.display_name, self.description);
-        let mut part = part(texts, piece_has_auth, &(self.properties)(), Value::Null);
-        if let Value::Object(members) = &mut part {
-            let sample = (self.sample)();
-            let can_test = match self.kind {
-                "WEBHOOK" => self.hooks.test.is_some(),
-                "APP_WEBHOOK" => self.hooks.test.is_some() || !sample.is_null(),
-                _ => true,
-            };
-            members.insert("type".into(), self.kind.into());
-            members.insert("sampleData".into(), sample);
-            members.insert("testStrategy".into(), if can_test { "TEST_FUNCTION" } else { "SIMULATION" }.into());
-            if let Value::Object(extra) = (self.extra)() {
-                members.extend(extra);
-            }
-        }
-        part
+        let mut document = part(texts, piece_has_auth, &(self.properties)());
+        let can_test = match self.kind {
+            "WEBHOOK" => self.hooks.test.is_some(),
+            "APP_WEBHOOK" => self.hooks.test.is_some() || self.sample.is_some(),
+            _ => true,
+        };
+        document.set("type", self.kind);
+        document.set_text("sampleData".into(), self.sample.map_or_else(|| "null".to_owned(), |sample| sample()));
+        document.set("testStrategy", if can_test { "TEST_FUNCTION" } else { "SIMULATION" });
+        (self.extra)(&mut document);
+        document
     }
 }
 

@@ -1,7 +1,7 @@
 //! `#[action]`.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens as _, format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{FnArg, Ident, ItemFn, LitStr, Result, ReturnType, Type};
 
@@ -33,49 +33,54 @@ impl Texts {
     }
 }
 
-/// Members of the metadata document, as pairs for `json!`.
+/// Members of the metadata document, as statements that set them on `document`.
 #[derive(Default)]
-pub(crate) struct Extra(Vec<TokenStream>);
+pub(crate) struct Extra(TokenStream);
 
 impl Extra {
-    pub(crate) fn add(&mut self, member: &str, value: TokenStream) {
-        self.0.push(quote!(#member: #value));
+    pub(crate) fn add(&mut self, member: &str, value: impl ToTokens) {
+        self.0.extend(quote!(document.set(#member, &#value);));
+    }
+
+    pub(crate) fn add_object(&mut self, member: &str, Self(inner): &Self) {
+        self.0.extend(quote! {
+            document.set_object(#member, &{
+                let mut document = ::leno_sdk::__private::Document::default();
+                #inner
+                document
+            });
+        });
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Takes the entry if it is one that actions and triggers share.
     pub(crate) fn take(&mut self, entry: &Entry) -> Result<bool> {
         match entry.key.to_string().as_str() {
-            "auth" => self.add("requireAuth", entry.flag()?.to_token_stream()),
-            "output_schema" => self.add("outputSchema", entry.expr()?.to_token_stream()),
+            "auth" => self.add("requireAuth", entry.flag()?),
+            "output_schema" => self.add("outputSchema", entry.expr()?),
             "ai" => {
                 let mut members = Self::default();
                 for entry in entry.inside()? {
                     match entry.key.to_string().as_str() {
-                        "description" => members.add("description", entry.text()?.to_token_stream()),
-                        "idempotent" => members.add("idempotent", entry.flag()?.to_token_stream()),
+                        "description" => members.add("description", entry.text()?),
+                        "idempotent" => members.add("idempotent", entry.flag()?),
                         _ => return Err(entry.unknown("`description`, `idempotent`")),
                     }
                 }
-                self.add("aiMetadata", members.object());
+                self.add_object("aiMetadata", &members);
             }
             _ => return Ok(false),
         }
         Ok(true)
     }
 
-    /// `{ … }` inside of another `json!`.
-    pub(crate) fn object(&self) -> TokenStream {
-        let members = &self.0;
-        quote!({ #(#members),* })
-    }
-
     /// The call that adds the members to the table's entry, if there are any.
     pub(crate) fn call(&self) -> TokenStream {
-        if self.0.is_empty() {
-            return TokenStream::new();
-        }
-        let members = &self.0;
-        quote!(.extra(|| ::leno_sdk::__private::json!({ #(#members),* })))
+        let Self(members) = self;
+        if members.is_empty() { TokenStream::new() } else { quote!(.extra(|document| { #members })) }
     }
 }
 
@@ -90,13 +95,13 @@ pub(crate) fn expand(attributes: TokenStream, function: &ItemFn) -> Result<Token
             continue;
         }
         match entry.key.to_string().as_str() {
-            "audience" => extra.add("audience", entry.one_of(&["human", "ai", "both"])?.to_token_stream()),
+            "audience" => extra.add("audience", entry.one_of(&["human", "ai", "both"])?),
             "classification" => {
                 let known = ["READ", "SEARCH", "WRITE", "DESTRUCTIVE"];
-                extra.add("classification", entry.one_of(&known)?.to_token_stream());
+                extra.add("classification", entry.one_of(&known)?);
             }
-            "retry_on_failure" => handling.add("retryOnFailure", switch(&entry)?),
-            "continue_on_failure" => handling.add("continueOnFailure", switch(&entry)?),
+            "retry_on_failure" => handling.add_object("retryOnFailure", &switch(&entry)?),
+            "continue_on_failure" => handling.add_object("continueOnFailure", &switch(&entry)?),
             _ => {
                 return Err(entry.unknown(
                     "`name`, `display_name`, `description`, `auth`, `audience`, `classification`, `ai`, \
@@ -105,8 +110,8 @@ pub(crate) fn expand(attributes: TokenStream, function: &ItemFn) -> Result<Token
             }
         }
     }
-    if !handling.0.is_empty() {
-        extra.add("errorHandlingOptions", handling.object());
+    if !handling.is_empty() {
+        extra.add_object("errorHandlingOptions", &handling);
     }
 
     let (props, call) = signature(function)?;
@@ -134,16 +139,16 @@ pub(crate) fn expand(attributes: TokenStream, function: &ItemFn) -> Result<Token
     })
 }
 
-fn switch(entry: &Entry) -> Result<TokenStream> {
+fn switch(entry: &Entry) -> Result<Extra> {
     let mut members = Extra::default();
     for entry in entry.inside()? {
         match entry.key.to_string().as_str() {
-            "default" => members.add("defaultValue", entry.flag()?.to_token_stream()),
-            "hide" => members.add("hide", entry.flag()?.to_token_stream()),
+            "default" => members.add("defaultValue", entry.flag()?),
+            "hide" => members.add("hide", entry.flag()?),
             _ => return Err(entry.unknown("`default`, `hide`")),
         }
     }
-    Ok(members.object())
+    Ok(members)
 }
 
 /// The type of the properties, and the body that calls the function.

@@ -102,8 +102,8 @@ pub fn trigger(attributes: TokenStream, item: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// `version`, `description` and `authors` are those of `Cargo.toml` if not said. `auth` may be a list. `extra` is a JSON
-/// object whose members are added to the metadata document.
+/// `version`, `description` and `authors` are those of `Cargo.toml` if not said. `auth` may be a list. `extra:
+/// {"i18n": value}` adds members to the metadata document, of anything serde can write.
 #[proc_macro]
 pub fn piece(input: TokenStream) -> TokenStream {
     let piece = parse_macro_input!(input as piece::Piece);

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Expr, ExprLit, Ident, Lit, LitStr, Path, Result, Token, bracketed};
+use syn::{Expr, ExprLit, Ident, Lit, LitStr, Path, Result, Token, braced, bracketed};
 
 const KNOWN: &str = "`name`, `display_name`, `version`, `description`, `logo_url`, `authors`, `categories`, `auth`, \
     `hosts`, `actions`, `triggers`, `extra`";
@@ -17,6 +17,20 @@ pub(crate) struct Piece {
     description: TokenStream,
     authors: TokenStream,
     rest: TokenStream,
+}
+
+/// `"name": value` in `extra`.
+struct Member {
+    name: LitStr,
+    value: Expr,
+}
+
+impl Parse for Member {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let name = input.parse()?;
+        input.parse::<Token![:]>()?;
+        Ok(Self { name, value: input.parse()? })
+    }
 }
 
 impl Parse for Piece {
@@ -70,8 +84,11 @@ impl Parse for Piece {
                     rest.extend(quote!(.triggers(&[#(#triggers::TRIGGER),*])));
                 }
                 "extra" => {
-                    let extra: Expr = input.parse()?;
-                    rest.extend(quote!(.extra(|| #extra)));
+                    let members;
+                    braced!(members in input);
+                    let members = Punctuated::<Member, Token![,]>::parse_terminated(&members)?;
+                    let set = members.iter().map(|Member { name, value }| quote!(document.set(#name, &#value);));
+                    rest.extend(quote!(.extra(|document| { #(#set)* })));
                 }
                 _ => return Err(syn::Error::new(key.span(), format!("unknown key `{key}`; expected one of {KNOWN}"))),
             }
@@ -122,7 +139,6 @@ impl Piece {
 
                 impl ::leno_sdk::export::Source for Component {
                     fn piece() -> &'static ::leno_sdk::Piece {
-                        ::leno_sdk::export::ready();
                         &PIECE
                     }
                 }

@@ -50,7 +50,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             fn resolve(
                 property: &str,
                 lookup: &::leno_sdk::props::Lookup<'_>,
-            ) -> ::leno_sdk::Result<::core::option::Option<::leno_sdk::__private::Value>> {
+            ) -> ::leno_sdk::Result<::core::option::Option<::std::string::String>> {
                 match property {
                     #(#resolve)*
                     _ => ::core::result::Result::Ok(::core::option::Option::None),
@@ -197,13 +197,13 @@ fn column(field: &Field, case: Option<Case>) -> Result<Column> {
         Some(Source::Options(function)) => Some(quote_spanned! {function.span()=>
             #name => {
                 let options: ::leno_sdk::props::Options = #function(lookup)?;
-                ::core::result::Result::Ok(::core::option::Option::Some(options.to_json()))
+                ::core::result::Result::Ok(::core::option::Option::Some(options.document().to_text()))
             }
         }),
         Some(Source::Dynamic(function)) => Some(quote_spanned! {function.span()=>
             #name => {
                 let properties: ::leno_sdk::props::Properties = #function(lookup)?;
-                ::core::result::Result::Ok(::core::option::Option::Some(properties.to_json()))
+                ::core::result::Result::Ok(::core::option::Option::Some(properties.document().to_text()))
             }
         }),
         _ => None,

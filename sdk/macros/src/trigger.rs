@@ -40,17 +40,19 @@ pub(crate) fn expand(attributes: TokenStream, item: &ItemImpl) -> Result<TokenSt
         match (entry.key.to_string().as_str(), kind.as_str()) {
             ("sample", _) => {
                 let value = entry.expr()?;
-                sample = quote!(.sample(|| #value));
+                sample = quote!(.sample(|| ::leno_sdk::__private::text(&#value)));
             }
             ("schedule", "Polling") => schedule = Some(entry.text()?),
             ("handshake", "Webhook") => {
                 handshake_named = true;
-                extra.add("handshakeConfiguration", handshake(&entry)?);
+                extra.add_object("handshakeConfiguration", &handshake(&entry)?);
             }
             ("renew", "Webhook") => {
                 renew_named = true;
-                let cron = entry.text()?;
-                extra.add("renewConfiguration", quote!({ "strategy": "CRON", "cronExpression": #cron }));
+                let mut renew = Extra::default();
+                renew.add("strategy", "CRON");
+                renew.add("cronExpression", entry.text()?);
+                extra.add_object("renewConfiguration", &renew);
             }
             ("schedule" | "handshake" | "renew", _) => {
                 let message = format!("`{}` does not go with `{kind}`; keys are {KNOWN}", entry.key);
@@ -113,7 +115,7 @@ pub(crate) fn expand(attributes: TokenStream, item: &ItemImpl) -> Result<TokenSt
     })
 }
 
-fn handshake(entry: &Entry) -> Result<TokenStream> {
+fn handshake(entry: &Entry) -> Result<Extra> {
     let known = "`header`, `query`, `body`";
     let entries = entry.inside()?;
     let [place] = entries.as_slice() else {
@@ -125,6 +127,8 @@ fn handshake(entry: &Entry) -> Result<TokenStream> {
         "body" => "BODY_PARAM_PRESENT",
         _ => return Err(place.unknown(known)),
     };
-    let param = place.text()?;
-    Ok(quote!({ "strategy": #strategy, "paramName": #param }))
+    let mut configuration = Extra::default();
+    configuration.add("strategy", strategy);
+    configuration.add("paramName", place.text()?);
+    Ok(configuration)
 }

@@ -137,7 +137,7 @@ pub(super) fn members_in<P: Props>(text: &str, at: &mut At) -> Option<P> {
     }
 }
 
-fn members(text: &str) -> Result<Vec<(String, &RawValue)>, serde_json::Error> {
+pub(super) fn members(text: &str) -> Result<Vec<(String, &RawValue)>, serde_json::Error> {
     struct Members;
 
     impl<'de> Visitor<'de> for Members {

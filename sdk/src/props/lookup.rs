@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use super::input::members;
+use crate::document::Document;
 use crate::{Error, Result, json_path};
 
 /// A question of the editor: the values chosen so far, and what the user typed to search.
@@ -30,12 +32,11 @@ impl<'a> Lookup<'a> {
     /// `invalid-input` when the value is there but not a `T`.
     pub fn get<T: DeserializeOwned>(&self, property: &str) -> Result<Option<T>> {
         let refuse = |message| Error::invalid_input("invalid-props", message);
-        let mut props: Map<String, Value> = json_path::read(self.props).map_err(refuse)?;
-        match props.remove(property) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) if text.is_empty() => Ok(None),
-            Some(value) => {
-                serde_json::from_value(value).map(Some).map_err(|error| refuse(format!("{property}: {error}")))
+        let members = members(self.props).map_err(|error| refuse(error.to_string()))?;
+        match members.iter().rfind(|(name, _)| name == property).map(|(_, raw)| raw.get()) {
+            None | Some("null" | "\"\"") => Ok(None),
+            Some(text) => {
+                json_path::read(text).map(Some).map_err(|error| refuse(format!("{property}: {error}")))
             }
         }
     }
@@ -52,7 +53,8 @@ impl<'a> Lookup<'a> {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    options: Vec<Value>,
+    /// JSON texts.
+    options: Vec<String>,
     disabled: bool,
     placeholder: Option<String>,
 }
@@ -68,7 +70,7 @@ impl Options {
         Self { disabled: true, placeholder: Some(placeholder.into()), ..Self::default() }
     }
 
-    /// Adds an option. A value that cannot be written as JSON becomes `null`.
+    /// Adds an option. A value that cannot be written as JSON is left out.
     #[must_use]
     pub fn with(mut self, label: impl Into<String>, value: impl Serialize) -> Self {
         self.extend([(label, value)]);
@@ -84,25 +86,30 @@ impl Options {
 
     /// The options as JSON.
     pub fn to_json(&self) -> Value {
-        let mut members = Map::new();
-        members.insert("options".into(), Value::Array(self.options.clone()));
+        self.document().to_json()
+    }
+
+    #[doc(hidden)]
+    pub fn document(&self) -> Document {
+        let mut document = Document::default();
+        document.set_list("options", &self.options);
         if self.disabled {
-            members.insert("disabled".into(), true.into());
+            document.set("disabled", &true);
         }
         if let Some(text) = &self.placeholder {
-            members.insert("placeholder".into(), text.as_str().into());
+            document.set("placeholder", text);
         }
-        Value::Object(members)
+        document
     }
 }
 
 impl<L: Into<String>, V: Serialize> Extend<(L, V)> for Options {
     fn extend<I: IntoIterator<Item = (L, V)>>(&mut self, options: I) {
         for (label, value) in options {
-            let mut option = Map::new();
-            option.insert("label".into(), label.into().into());
-            option.insert("value".into(), serde_json::to_value(value).unwrap_or_default());
-            self.options.push(Value::Object(option));
+            let mut option = Document::default();
+            option.set("label", &label.into());
+            option.set("value", &value);
+            self.options.push(option.to_text());
         }
     }
 }

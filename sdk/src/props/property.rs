@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
+
+use crate::document::Document;
 
 /// The look of a MARKDOWN property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +31,7 @@ pub enum Variant {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Property {
-    members: Map<String, Value>,
+    document: Document,
 }
 
 macro_rules! kinds {
@@ -47,11 +49,11 @@ impl Property {
     /// A property of any type, by the name the metadata document uses for it. It is optional until
     /// [`Property::required`] says otherwise.
     pub fn new(kind: &str, display_name: impl Into<String>) -> Self {
-        let mut members = Map::new();
-        members.insert("type".into(), kind.into());
-        members.insert("displayName".into(), display_name.into().into());
-        members.insert("required".into(), false.into());
-        Self { members }
+        let mut document = Document::default();
+        document.set("type", kind);
+        document.set("displayName", &display_name.into());
+        document.set("required", &false);
+        Self { document }
     }
 
     kinds! {
@@ -81,17 +83,19 @@ impl Property {
 
     /// A list of rows, each with these properties.
     pub fn rows(display_name: impl Into<String>, columns: Properties) -> Self {
-        Self::new("ARRAY", display_name).with("properties", columns.to_json())
+        let mut rows = Self::new("ARRAY", display_name);
+        rows.document.set_object("properties", &columns.document);
+        rows
     }
 
     /// One of a few values.
     pub fn static_dropdown(display_name: impl Into<String>, options: super::Options) -> Self {
-        Self::new("STATIC_DROPDOWN", display_name).with("options", options.to_json())
+        Self::new("STATIC_DROPDOWN", display_name).options(&options)
     }
 
     /// Some of a few values.
     pub fn static_multi_select_dropdown(display_name: impl Into<String>, options: super::Options) -> Self {
-        Self::new("STATIC_MULTI_SELECT_DROPDOWN", display_name).with("options", options.to_json())
+        Self::new("STATIC_MULTI_SELECT_DROPDOWN", display_name).options(&options)
     }
 
     /// A text for the user to read; `text` is markdown.
@@ -151,23 +155,26 @@ impl Property {
 
     /// Any other member of the metadata document. What cannot be written as JSON is left out.
     #[must_use]
-    pub fn with(mut self, member: &str, value: impl Serialize) -> Self {
-        if let Ok(value) = serde_json::to_value(value) {
-            self.members.insert(member.to_owned(), value);
-        }
+    pub fn with(mut self, member: &'static str, value: impl Serialize) -> Self {
+        self.document.set(member, &value);
+        self
+    }
+
+    fn options(mut self, options: &super::Options) -> Self {
+        self.document.set_object("options", &options.document());
         self
     }
 
     /// The property as JSON.
     pub fn to_json(&self) -> Value {
-        Value::Object(self.members.clone())
+        self.document.to_json()
     }
 }
 
 /// Properties by name, in the order in which they are shown.
 #[derive(Clone, Debug, Default)]
 pub struct Properties {
-    members: Map<String, Value>,
+    document: Document,
 }
 
 impl Properties {
@@ -179,12 +186,17 @@ impl Properties {
     /// Adds a property at the end; one of the same name is replaced.
     #[must_use]
     pub fn with(mut self, name: impl Into<Cow<'static, str>>, property: Property) -> Self {
-        self.members.insert(name.into().into_owned(), Value::Object(property.members));
+        self.document.set_object(name, &property.document);
         self
     }
 
     /// The properties as a JSON object.
     pub fn to_json(&self) -> Value {
-        Value::Object(self.members.clone())
+        self.document.to_json()
+    }
+
+    #[doc(hidden)]
+    pub fn document(&self) -> &Document {
+        &self.document
     }
 }

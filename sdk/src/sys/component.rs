@@ -24,8 +24,8 @@ impl From<types::Error> for Error {
         if let Some(millis) = error.retry_after_ms {
             known = known.with_retry_after(Duration::from_millis(millis));
         }
-        match error.details.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok()) {
-            Some(details) => known.with_details(details),
+        match error.details {
+            Some(details) => known.with_details_text(details),
             None => known,
         }
     }
@@ -48,7 +48,7 @@ impl From<Error> for types::Error {
             code: error.code().to_owned(),
             message: error.message().to_owned(),
             retry_after_ms: error.retry_after().map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
-            details: error.details().map(ToString::to_string),
+            details: error.details_text().map(str::to_owned),
         }
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::select::Found;
 use super::{Polling, Since, Strategy};
+use crate::hash::fnv1a;
 use crate::{DateTime, Error, Result, json_path};
 
 /// How many ids are remembered at most: many pages of the usual 50 or 100.
@@ -46,14 +47,14 @@ impl Memory {
         let time = found.iter().filter_map(|item| item.time).max();
         let seen = found.iter().filter(|item| item.time == time).map(|item| item.id.clone());
         let mut memory =
-            Self { props: fnv1a(props.as_bytes()), strategy: T::STRATEGY.into(), time, ids: seen.collect() };
+            Self { props: fnv1a(props.bytes()), strategy: T::STRATEGY.into(), time, ids: seen.collect() };
         memory.bound();
         memory
     }
 
     /// Whether it was made by this trigger with these properties.
     pub(super) fn is_for<T: Polling>(&self, props: &str) -> bool {
-        self.strategy == T::STRATEGY.into() && self.props == fnv1a(props.as_bytes())
+        self.strategy == T::STRATEGY.into() && self.props == fnv1a(props.bytes())
     }
 
     pub(super) fn since(&self) -> Since {
@@ -89,9 +90,4 @@ impl Memory {
             Error::internal("polling-memory", format!("what the trigger remembers cannot be read: {reason}; {advice}"))
         })
     }
-}
-
-/// FNV-1a: enough to notice that the settings of a trigger were changed.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
