@@ -1,2 +1,61 @@
-//! placeholder
-fn main() {}
+//! `cargo xtask`: build, serve, test and bench from one place.
+
+mod bench;
+mod build;
+mod serve;
+mod test;
+mod wasm_target;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Builds, serves, tests and benches Leno.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build everything and start the server on 127.0.0.1:4747, with a token and a request to try.
+    Serve {
+        /// Build with optimisations.
+        #[arg(long)]
+        release: bool,
+        /// Further arguments for `leno serve`.
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Run every test.
+    Test {
+        /// Further arguments for `cargo nextest run` (or `cargo test`), such as a name to filter by.
+        args: Vec<String>,
+    },
+    /// Build the built-in pieces into `pieces/*.wasm`.
+    Pieces,
+    /// Measure, and write BENCHMARKS.md.
+    Bench {
+        /// Shorter runs: for a look, not for the record. Prints only.
+        #[arg(long)]
+        quick: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Serve { release, args } => serve::serve(release, &args),
+        Command::Test { args } => test::test(&args),
+        Command::Pieces => build::pieces().map(drop),
+        Command::Bench { quick } => bench::bench(quick),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

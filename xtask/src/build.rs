@@ -1,0 +1,103 @@
+//! Builds: the host for this machine, guests for the sandbox.
+
+use std::{
+    env,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::wasm_target::{self, TARGET};
+
+/// The repository.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned()
+}
+
+/// Where the host is built.
+pub(crate) fn target_dir() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |directory| root().join(directory))
+}
+
+/// A `cargo` that knows nothing of the one that started this program.
+pub(crate) fn cargo() -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root());
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR" || name == "RUSTC" {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("running {:?}", command.get_program()))?;
+    if !status.success() {
+        bail!("`{}` failed ({status})", describe(command));
+    }
+    Ok(())
+}
+
+fn describe(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+}
+
+/// Builds a workspace of guests and answers the components by crate.
+fn guests(workspace: &Path) -> Result<Vec<(String, PathBuf)>> {
+    wasm_target::ensure()?;
+    let target = target_dir().join("guests");
+    run(cargo()
+        .current_dir(workspace)
+        .args(["build", "--release", "--locked", "--target", TARGET, "--target-dir"])
+        .arg(&target))?;
+    let mut built = Vec::new();
+    for entry in fs::read_dir(workspace)? {
+        let manifest = entry?.path().join("Cargo.toml");
+        let Ok(text) = fs::read_to_string(&manifest) else { continue };
+        let Some(name) = text.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')) else { continue };
+        let component = target.join(TARGET).join("release").join(format!("{}.wasm", name.replace('-', "_")));
+        if component.exists() {
+            built.push((name.to_owned(), component));
+        }
+    }
+    Ok(built)
+}
+
+/// Builds the built-in pieces and puts them into the pieces directory. Answers that directory.
+pub(crate) fn pieces() -> Result<PathBuf> {
+    let directory = root().join("pieces");
+    for (name, component) in guests(&directory)? {
+        let Some(name) = name.strip_prefix("piece-") else { continue };
+        let place = directory.join(format!("{name}.wasm"));
+        // An unchanged file is left alone: a running server would load it again.
+        if fs::read(&component)? != fs::read(&place).unwrap_or_default() {
+            let fresh = directory.join(format!(".{name}.wasm"));
+            fs::copy(&component, &fresh)?;
+            fs::rename(&fresh, &place)?;
+            eprintln!("xtask: built pieces/{name}.wasm");
+        }
+    }
+    Ok(directory)
+}
+
+/// Builds the guests that the tests need. Answers the directory they are in.
+pub(crate) fn test_guests() -> Result<PathBuf> {
+    guests(&root().join("tests/guests"))?;
+    Ok(target_dir().join("guests").join(TARGET).join("release"))
+}
+
+/// Builds the `leno` command. Answers its path.
+pub(crate) fn host(release: bool) -> Result<PathBuf> {
+    let mut build = cargo();
+    build.args(["build", "--locked", "--package", "leno"]);
+    if release {
+        build.arg("--release");
+    }
+    run(&mut build)?;
+    Ok(target_dir().join(if release { "release" } else { "debug" }).join("leno"))
+}

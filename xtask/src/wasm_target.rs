@@ -1,0 +1,34 @@
+//! The `wasm32-wasip2` target, got by whatever way is open.
+
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+/// The target of pieces.
+pub(crate) const TARGET: &str = "wasm32-wasip2";
+
+/// Makes `cargo build --target wasm32-wasip2` work with the active toolchain.
+pub(crate) fn ensure() -> Result<()> {
+    if installed()? {
+        return Ok(());
+    }
+    eprintln!("xtask: getting the {TARGET} target");
+    let script = crate::build::root().join("xtask/wasm-target");
+    let status = Command::new("bash").arg(script).status().context("running xtask/wasm-target")?;
+    if !status.success() {
+        bail!("there is no {TARGET} target; run: rustup target add {TARGET}");
+    }
+    Ok(())
+}
+
+fn installed() -> Result<bool> {
+    let output = Command::new("rustc")
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .output()
+        .context("running rustc; install Rust from https://rustup.rs")?;
+    let directory = String::from_utf8(output.stdout)?;
+    let standard_library = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
+    };
+    Ok(std::fs::read_dir(directory.trim()).is_ok_and(|mut entries| entries.any(standard_library)))
+}
