@@ -214,7 +214,7 @@ impl Journey<'_> {
         })
     }
 
-    /// Reads the body up to the cap. Memory never exceeds the cap by more than one chunk of the connection.
+    /// Reads the body up to the cap. What lies beyond it is neither kept nor decompressed further than the chunk at hand.
     async fn body(&self, mut response: reqwest::Response, question: &Question) -> Result<Bytes, Error> {
         let limit = self.caps.response_bytes;
         let too_large = || Error::TooLarge { host: question.host().to_owned(), limit: format!("{limit} bytes") };

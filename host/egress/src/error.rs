@@ -105,6 +105,14 @@ impl Error {
         }
     }
 
+    /// The policy's refusal, if that is what it is: something to audit.
+    pub fn denied(&self) -> Option<&Denied> {
+        match self {
+            Self::Denied(denied) | Self::RedirectDenied { denied, .. } => Some(denied),
+            _ => None,
+        }
+    }
+
     pub(crate) fn invalid(problem: impl Into<String>) -> Self {
         Self::Invalid { problem: problem.into() }
     }

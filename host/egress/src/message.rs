@@ -128,7 +128,7 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Requests put on a connection, redirects included.
+    /// Requests sent, redirects included. One counts as soon as it asks for a connection, and no longer if it gets none.
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }

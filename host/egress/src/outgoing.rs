@@ -48,6 +48,10 @@ pub(crate) fn headers(list: &[(String, String)], caps: &Caps) -> Result<HeaderMa
             .map_err(|_| Error::invalid(format!("the value of the header `{name}` contains a control character")))?;
         map.append(name, value);
     }
+    // A range counts encoded bytes, so a part of a compressed body could not be decompressed.
+    if map.contains_key(header::RANGE) && !map.contains_key(header::ACCEPT_ENCODING) {
+        map.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
     Ok(map)
 }
 
@@ -219,6 +223,17 @@ mod tests {
         headers(&list(&[("a", "1"), ("b", "2")]), &caps).unwrap();
         headers(&list(&[("a", "1"), ("b", "2"), ("c", "3")]), &caps).unwrap_err();
         headers(&list(&[("a", "01234567890123456789")]), &caps).unwrap_err();
+    }
+
+    #[test]
+    fn a_range_is_asked_for_without_compression() {
+        let ask = |list: &[(&str, &str)]| {
+            let list: Vec<_> = list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            headers(&list, &Caps::default()).unwrap().get(header::ACCEPT_ENCODING).cloned()
+        };
+        assert_eq!(ask(&[("range", "bytes=0-9")]).unwrap(), "identity");
+        assert_eq!(ask(&[("range", "bytes=0-9"), ("accept-encoding", "gzip")]).unwrap(), "gzip");
+        assert_eq!(ask(&[("accept", "*/*")]), None);
     }
 
     fn query_key(value: &str) -> Credentials {

@@ -377,6 +377,21 @@ pub enum Denied {
 }
 
 impl Denied {
+    /// The host that was refused, where it came to that.
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Self::Url { .. } | Self::Scheme { .. } | Self::UserInfo => None,
+            Self::Host { host }
+            | Self::OperatorHost { host }
+            | Self::Port { host, .. }
+            | Self::Plain { host, .. }
+            | Self::Address { host, .. }
+            | Self::CredentialHost { host }
+            | Self::CredentialPort { host, .. }
+            | Self::CredentialPlain { host, .. } => Some(host),
+        }
+    }
+
     /// `invalid-request` for a URL that cannot be read, `egress-denied` for everything else.
     pub fn code(&self) -> &'static str {
         match self {

@@ -151,9 +151,11 @@ pub(crate) async fn listen(ip: [u8; 4], port: u16) -> TcpListener {
     TcpListener::bind((Ipv4Addr::from(ip), port)).await.unwrap()
 }
 
+type Answer = dyn Fn(&str, usize) -> Vec<IpAddr> + Send + Sync;
+
 /// A resolver that answers from a function of the name and of how often names were asked for before.
 pub(crate) struct Names {
-    answer: Box<dyn Fn(&str, usize) -> Vec<IpAddr> + Send + Sync>,
+    answer: Box<Answer>,
     asked: Mutex<Vec<String>>,
 }
 
