@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::auth::{Field, Scheme, SchemeDocument};
 use crate::problem::{At, Report};
 use crate::schema::excerpt;
-use crate::{Problems, Property, Template, coerce, host, injection};
+use crate::{Property, Template, coerce, host, injection};
 
 /// Types of properties that a connection form can show.
 const AUTH_PROPERTIES: [&str; 8] = [
@@ -56,13 +56,11 @@ pub(crate) fn document(document: &Value, report: &mut Report) {
 }
 
 /// Checks a map of properties that stands alone.
-pub(crate) fn properties(map: &Value) -> Result<(), Problems> {
-    let mut report = Report::default();
-    property_map(Some(map), &At::Root, None, &mut report);
-    report.finish(())
+pub(crate) fn properties(map: &Value, report: &mut Report) {
+    property_map(Some(map), &At::Root, None, report);
 }
 
-/// The places of a property map: `outer` are the properties around the rows that this map describes.
+/// Checks a property map: `outer` are the properties around the rows that this map describes.
 fn property_map(map: Option<&Value>, at: &At<'_>, outer: Option<&Map<String, Value>>, report: &mut Report) {
     let Some(Value::Object(map)) = map else { return };
     for (name, property) in map {

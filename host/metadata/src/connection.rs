@@ -2,26 +2,17 @@
 
 use std::borrow::Cow;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::{Map, Value};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
 use crate::problem::{At, Report};
 use crate::{Auth, Problem, Problems, PropertyKind, Scheme};
 
-/// Secrets shorter than this many bytes are not masked: masking every `1` or `no` of a log would destroy it, and tell
-/// the secret by the gaps.
-pub const SHORTEST_MASKED: usize = 4;
-
-/// The members of an OAUTH2 value that are secret whatever the piece says.
-const OAUTH2_SECRETS: [&str; 5] = ["access_token", "refresh_token", "client_secret", "id_token", "code"];
-
 /// The decrypted value of a connection. Has no `Debug`; its texts are overwritten when it is dropped.
 pub struct ConnectionValue {
-    value: Value,
-    kind: ConnectionKind,
+    pub(crate) value: Value,
+    pub(crate) kind: ConnectionKind,
 }
 
 /// The type of a connection value.
@@ -200,65 +191,6 @@ impl ConnectionValue {
         open
     }
 
-    /// Every text to mask wherever a piece's words go: logs, errors, outputs.
-    ///
-    /// These are the secret members, the texts in an OAUTH2 value's `data` (except those that `settings` name), and what
-    /// is made of them on the way out: base64 arguments such as `user:password`, and the form-encoded shape of query
-    /// parameters. Without an auth entry every prop of CUSTOM_AUTH counts as secret. Texts shorter than
-    /// [`SHORTEST_MASKED`] bytes are left out. Longest first, without repeats.
-    #[must_use]
-    pub fn secrets(&self, auth: Option<&Auth>) -> Secrets {
-        let auth = auth.filter(|auth| self.kind.auth_name() == Some(auth.kind()));
-        let mut found = Vec::new();
-        match &self.kind {
-            ConnectionKind::NoAuth => {}
-            ConnectionKind::SecretText => texts(self.value.get("secret_text"), &mut found),
-            ConnectionKind::BasicAuth => {
-                texts(self.value.get("password"), &mut found);
-                let part = |name| self.value.get(name).and_then(Value::as_str).unwrap_or_default();
-                let pair = Zeroizing::new(format!("{}:{}", part("username"), part("password")));
-                if !part("password").is_empty() {
-                    found.push(Zeroizing::new(STANDARD.encode(pair.as_bytes())));
-                }
-            }
-            ConnectionKind::CustomAuth => self.secret_props(auth, &mut found),
-            ConnectionKind::OAuth2 | ConnectionKind::CloudOAuth2 | ConnectionKind::PlatformOAuth2 => {
-                for name in OAUTH2_SECRETS {
-                    texts(self.value.get(name), &mut found);
-                }
-                self.secret_props(auth, &mut found);
-                let open = auth.map(|auth| auth.settings.as_slice()).unwrap_or_default();
-                data_texts(self.value.get("data"), open, &mut found);
-            }
-            // Nothing is known about it, so everything but its type may be a secret.
-            ConnectionKind::Unknown(_) => {
-                for (name, member) in self.value.as_object().into_iter().flatten() {
-                    if name != "type" {
-                        texts(Some(member), &mut found);
-                    }
-                }
-            }
-        }
-        if let Some(auth) = auth {
-            crate::injection::derived_secrets(auth, self, &mut found);
-        }
-        found.retain(|text| text.len() >= SHORTEST_MASKED);
-        found.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        found.dedup();
-        Secrets(found.iter().map(|text| SecretString::from(text.as_str())).collect())
-    }
-
-    fn secret_props(&self, auth: Option<&Auth>, found: &mut Vec<Zeroizing<String>>) {
-        let Some(Value::Object(props)) = self.value.get("props") else { return };
-        for (name, value) in props {
-            let property = auth.and_then(|auth| auth.props()?.get(name));
-            // An undeclared prop is as good as secret: nothing says that it is not.
-            if property.is_none_or(|property| property.kind == PropertyKind::SecretText) {
-                texts(Some(value), found);
-            }
-        }
-    }
-
     /// Whether the members are there without which a value of its type is of no use.
     fn complete(&self) -> Result<(), Problems> {
         let mut report = Report::default();
@@ -302,29 +234,6 @@ impl ConnectionValue {
                 Err(Problem::new(field_pointer(scheme, path), message))
             }
         }
-    }
-}
-
-/// The texts to mask, longest first. Zeroed on drop.
-#[derive(Clone, Debug, Default)]
-pub struct Secrets(Vec<SecretString>);
-
-impl Secrets {
-    /// The texts, longest first, so that one which contains another is masked before it.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(ExposeSecret::expose_secret)
-    }
-
-    /// How many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there is nothing to mask.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }
 
@@ -375,41 +284,6 @@ fn copy_path(from: Option<&Value>, path: &str, to: &mut Map<String, Value>) {
             if let Value::Object(inner) = entry {
                 copy_path(from.get(name), rest, inner);
             }
-        }
-    }
-}
-
-/// Every text in a value. Keys are names, not secrets.
-fn texts(value: Option<&Value>, found: &mut Vec<Zeroizing<String>>) {
-    let mut stack: Vec<&Value> = value.into_iter().collect();
-    while let Some(value) = stack.pop() {
-        match value {
-            Value::String(text) => found.push(Zeroizing::new(text.clone())),
-            Value::Array(items) => stack.extend(items),
-            Value::Object(members) => stack.extend(members.values()),
-            // A numeric pin is as secret as a textual one.
-            Value::Number(number) => found.push(Zeroizing::new(number.to_string())),
-            Value::Null | Value::Bool(_) => {}
-        }
-    }
-}
-
-/// The texts of a token response, but for the paths that the piece may see.
-fn data_texts(data: Option<&Value>, open: &[String], found: &mut Vec<Zeroizing<String>>) {
-    let Some(Value::Object(members)) = data else { return };
-    for (name, member) in members {
-        if open.iter().any(|path| path == name) {
-            continue;
-        }
-        let inner: Vec<String> = open
-            .iter()
-            .filter_map(|path| path.split_once('.').filter(|(first, _)| first == name).map(|(_, rest)| rest.to_owned()))
-            .collect();
-        match member {
-            // Numbers and small facts of the response are not secret; its texts may be.
-            Value::Object(_) if !inner.is_empty() => data_texts(Some(member), &inner, found),
-            Value::Number(_) => {}
-            member => texts(Some(member), found),
         }
     }
 }

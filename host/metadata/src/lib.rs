@@ -38,12 +38,13 @@ mod name;
 mod problem;
 mod property;
 mod schema;
+mod secrets;
 mod template;
 mod version;
 
 pub use auth::{Auth, AuthorizationMethod, GrantType, Label, OAuth2, PkceMethod, Prompt, Scheme};
 pub use coerce::{Coerced, FileContent, MAX_EXPANSION, PendingFile, coerce, coerce_with};
-pub use connection::{ConnectionKind, ConnectionValue, SHORTEST_MASKED, Secrets};
+pub use connection::{ConnectionKind, ConnectionValue};
 pub use injection::Injection;
 pub use metadata::{
     Action, Category, ErrorHandling, ErrorOption, Handshake, HandshakeStrategy, MAX_DOCUMENT, Metadata, Renew,
@@ -53,5 +54,6 @@ pub use name::{InvalidPieceName, PieceName};
 pub use problem::{MAX_PROBLEMS, Problem, Problems};
 pub use property::{Choice, Choices, Properties, Property, PropertyKind, Refreshing, parse_properties};
 pub use schema::{MAX_DEPTH, SCHEMA};
+pub use secrets::{SHORTEST_MASKED, Secrets};
 pub use template::{InvalidTemplate, Template};
 pub use version::{InvalidVersionReq, VersionReq};

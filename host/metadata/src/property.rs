@@ -181,7 +181,7 @@ impl Choices {
     ///
     /// Everything that does not have this shape.
     pub fn parse(json: &str) -> Result<Self, Problems> {
-        let value = schema::read(json, schema::Part::Choices)?;
+        let value = schema::read(json, schema::Part::Choices, |_, _| {})?;
         schema::typed(&value)
     }
 
@@ -198,8 +198,7 @@ impl Choices {
 ///
 /// Everything that the metadata document would refuse in the `props` of an action.
 pub fn parse_properties(json: &str) -> Result<Properties, Problems> {
-    let value = schema::read(json, schema::Part::Properties)?;
-    crate::check::properties(&value)?;
+    let value = schema::read(json, schema::Part::Properties, crate::check::properties)?;
     schema::typed(&value)
 }
 

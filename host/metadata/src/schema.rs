@@ -62,8 +62,8 @@ pub(crate) fn parse_json(json: &str) -> Result<Value, Problems> {
     Ok(value)
 }
 
-/// Parses JSON text and checks it against a part of the schema.
-pub(crate) fn read(json: &str, part: Part) -> Result<Value, Problems> {
+/// Parses JSON text, and checks it against a part of the schema and by `check`.
+pub(crate) fn read(json: &str, part: Part, check: fn(&Value, &mut Report)) -> Result<Value, Problems> {
     if json.len() > crate::MAX_DOCUMENT {
         let message = format!("the answer has {} bytes; keep it below {}", json.len(), crate::MAX_DOCUMENT);
         return Err(Problem::new("", message).into());
@@ -71,6 +71,7 @@ pub(crate) fn read(json: &str, part: Part) -> Result<Value, Problems> {
     let value = parse_json(json)?;
     let mut report = Report::default();
     validate(&value, part, &mut report);
+    check(&value, &mut report);
     report.finish(value)
 }
 
@@ -196,28 +197,24 @@ mod tests {
     #[test]
     fn every_member_is_described() {
         fn walk(schema: &Value, path: &str, missing: &mut Vec<String>) {
-            let Value::Object(members) = schema else {
-                if let Value::Array(items) = schema {
-                    items.iter().enumerate().for_each(|(i, item)| walk(item, &format!("{path}/{i}"), missing));
-                }
-                return;
-            };
-            for (key, value) in members {
-                let path = format!("{path}/{key}");
-                // Conditions repeat members that are described where they are declared.
-                if matches!(key.as_str(), "if" | "const" | "enum" | "examples") {
-                    continue;
-                }
-                if let ("properties", Value::Object(declared)) = (key.as_str(), value) {
-                    for (name, member) in declared {
-                        let described = member.get("description").is_some() || member.get("$ref").is_some();
-                        // `then` narrows what the same object declares already.
-                        if !described && !path.contains("/then/") {
-                            missing.push(format!("{path}/{name}"));
+            for (keyword, value) in schema.as_object().into_iter().flatten() {
+                let path = format!("{path}/{keyword}");
+                match (keyword.as_str(), value) {
+                    ("properties" | "$defs", Value::Object(schemas)) => {
+                        for (name, schema) in schemas {
+                            let path = format!("{path}/{name}");
+                            // `then` narrows what the same object declares already.
+                            let narrows = path.contains("/then/");
+                            if !narrows && schema.get("description").is_none() && schema.get("$ref").is_none() {
+                                missing.push(path.clone());
+                            }
+                            walk(schema, &path, missing);
                         }
                     }
+                    ("allOf", Value::Array(schemas)) => schemas.iter().for_each(|schema| walk(schema, &path, missing)),
+                    ("items" | "additionalProperties" | "then" | "else", schema) => walk(schema, &path, missing),
+                    _ => {}
                 }
-                walk(value, &path, missing);
             }
         }
         let mut missing = Vec::new();

@@ -73,7 +73,7 @@ impl Template {
     }
 
     /// Whether the text has no reference in it.
-    pub(crate) fn is_literal(&self) -> bool {
+    pub fn is_literal(&self) -> bool {
         self.parts.iter().all(|part| matches!(part, Part::Literal(_)))
     }
 

@@ -4,6 +4,7 @@ mod date;
 mod file;
 mod rows;
 mod scalar;
+mod words;
 
 use std::fmt;
 
@@ -12,8 +13,9 @@ use serde_json::{Map, Value};
 
 pub use self::file::{Coerced, FileContent, PendingFile};
 pub(crate) use self::scalar::plain;
+pub(crate) use self::words::describe;
+use self::words::{Offered, Unknown, Wanted};
 use crate::problem::{At, Report};
-use crate::schema::excerpt;
 use crate::{Choices, MAX_DEPTH, Problems, Properties, Property, PropertyKind};
 
 /// How many bytes defaults and repeated column values may add to an input.
@@ -120,17 +122,6 @@ fn deeper_than(value: &Value, limit: usize) -> bool {
     false
 }
 
-/// A value for a message: its JSON text, shortened; objects and arrays only by name.
-pub(crate) fn describe(value: &Value) -> String {
-    match value {
-        Value::Null => "null".into(),
-        Value::String(text) => format!("the text {:?}", excerpt(text)),
-        Value::Bool(_) | Value::Number(_) => value.to_string(),
-        Value::Array(_) => "a list".into(),
-        Value::Object(_) => "an object".into(),
-    }
-}
-
 /// What became of one value.
 enum Outcome {
     Given(Value),
@@ -207,7 +198,8 @@ impl<'a> Coercion<'a> {
             }
         }
         for name in input.keys() {
-            if !props.contains_key(name) && !(matches!(at, At::Root) && name == AUTH) {
+            let reserved = matches!(at, At::Root) && name == AUTH;
+            if !reserved && !props.contains_key(name) {
                 self.report.add(&at.key(name), Unknown(props));
             }
         }
@@ -398,68 +390,4 @@ fn size(value: &Value) -> usize {
         }
     }
     bytes
-}
-
-/// What to give, for the message about an absent value.
-struct Wanted<'a>(&'a PropertyKind);
-
-impl fmt::Display for Wanted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            PropertyKind::ShortText | PropertyKind::LongText | PropertyKind::SecretText | PropertyKind::Markdown => {
-                "a text"
-            }
-            PropertyKind::Number => "a number",
-            PropertyKind::Checkbox => "true or false",
-            PropertyKind::DateTime => "a moment in ISO 8601, such as \"2024-03-14T09:00:00Z\"",
-            PropertyKind::StaticDropdown { options } => return write!(f, "{}", Offered(options)),
-            PropertyKind::Dropdown(_) => "one of the options that the piece offers",
-            PropertyKind::StaticMultiSelectDropdown { .. } | PropertyKind::MultiSelectDropdown(_) => {
-                "a list of at least one option"
-            }
-            PropertyKind::Dynamic(_) | PropertyKind::Object => "an object",
-            PropertyKind::Array { properties: None } => "a list of at least one text",
-            PropertyKind::Array { properties: Some(_) } => "a list of at least one object",
-            PropertyKind::Json => "an object or a list",
-            PropertyKind::File => "a file: {\"filename\", \"base64\"}, a data: URI or an http(s) URL",
-            PropertyKind::Color => "a color as text",
-            PropertyKind::Custom => "a value",
-        })
-    }
-}
-
-/// At most ten names.
-fn some_of<'n>(
-    f: &mut fmt::Formatter<'_>,
-    names: impl ExactSizeIterator<Item = impl fmt::Display + 'n>,
-) -> fmt::Result {
-    let total = names.len();
-    for (index, name) in names.take(10).enumerate() {
-        write!(f, "{}{name}", if index > 0 { ", " } else { "" })?;
-    }
-    if total > 10 { write!(f, " and {} more", total - 10) } else { Ok(()) }
-}
-
-struct Offered<'a>(&'a Choices);
-
-impl fmt::Display for Offered<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.options.is_empty() {
-            return f.write_str("nothing: there are no options");
-        }
-        f.write_str("one of ")?;
-        some_of(f, self.0.options.iter().map(|choice| excerpt(&choice.value.to_string())))
-    }
-}
-
-struct Unknown<'a>(&'a Properties);
-
-impl fmt::Display for Unknown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str("unknown property; there are none here, so leave it out");
-        }
-        f.write_str("unknown property; correct or remove it; there are: ")?;
-        some_of(f, self.0.keys())
-    }
 }

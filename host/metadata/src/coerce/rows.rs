@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Coercion, Outcome, size};
+use super::{Coercion, Outcome, Unknown, size};
 use crate::problem::At;
 use crate::{Properties, Property};
 
@@ -39,7 +39,7 @@ impl Coercion<'_> {
         // A misspelt column is one problem, not one for each row.
         let unknown: Vec<_> = lists.keys().filter(|name| !columns.contains_key(*name)).collect();
         for name in &unknown {
-            self.report.add(&at.key(name), super::Unknown(columns));
+            self.report.add(&at.key(name), Unknown(columns));
         }
         if !unknown.is_empty() {
             return None;
