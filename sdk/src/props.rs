@@ -65,6 +65,16 @@ pub trait Props: Sized {
     }
 }
 
+/// For `#[prop(custom = JSON_EDITOR)]`: a field that takes any JSON value as it is, also a text or a number, which the types
+/// JSON and OBJECT do not. The editor shows a text area; what is typed there and is no JSON is taken as text.
+pub const JSON_EDITOR: &str = "(ctx) => {\
+    const area = document.createElement('textarea');\
+    area.value = ctx.value === undefined ? '' : JSON.stringify(ctx.value);\
+    area.disabled = ctx.disabled;\
+    area.onchange = () => { try { ctx.onChange(JSON.parse(area.value)); } catch { ctx.onChange(area.value); } };\
+    document.getElementById(ctx.containerId).append(area);\
+}";
+
 /// No properties at all.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoProps;

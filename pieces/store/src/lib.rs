@@ -1,1 +1,148 @@
-//! placeholder
+//! The built-in piece `store`: keeps small values between the runs of a flow or of a whole project.
+
+use std::time::Duration;
+
+use leno_sdk::prelude::*;
+use leno_sdk::props::JSON_EDITOR;
+use leno_sdk::store::{Scope, Store};
+
+/// Who shares the values.
+#[derive(Choice, Clone, Copy)]
+#[choice(rename_all = "UPPERCASE")]
+pub enum Owner {
+    /// The runs of this flow.
+    #[choice(label = "This flow")]
+    Flow,
+    /// The runs of all flows of the project.
+    #[choice(label = "The whole project")]
+    Project,
+}
+
+impl Owner {
+    fn store(self) -> Store {
+        store::scope(match self {
+            Self::Flow => Scope::Flow,
+            Self::Project => Scope::Project,
+        })
+    }
+}
+
+/// Keys have a name of their own, so that no key of a flow can be one that the host or a trigger keeps there.
+fn stored(key: &str) -> Result<String> {
+    let key = key.trim();
+    if key.is_empty() {
+        return Err(Error::invalid_input("empty-key", "key: it must not be empty"));
+    }
+    Ok(format!("value.{key}"))
+}
+
+/// What `get` is given.
+#[derive(Props)]
+pub struct Get {
+    /// The name of the value
+    key: String,
+    /// Who shares the value
+    #[prop(default = Owner::Flow, display_name = "Shared by")]
+    scope: Owner,
+    /// What to answer when there is no value
+    default: Option<Value>,
+}
+
+/// Reads a value. Answers null, or the default, when there is none.
+#[action(display_name = "Get value", classification = "READ", ai(idempotent = true))]
+pub fn get(props: Get) -> Result<Value> {
+    let value = props.scope.store().get(&stored(&props.key)?)?;
+    Ok(value.or(props.default).unwrap_or_default())
+}
+
+/// What `put` is given.
+#[derive(Props)]
+pub struct Put {
+    /// The name of the value
+    key: String,
+    /// Text, or any other JSON value
+    #[prop(custom = JSON_EDITOR)]
+    value: Value,
+    /// Who shares the value
+    #[prop(default = Owner::Flow, display_name = "Shared by")]
+    scope: Owner,
+    /// After how many seconds the value is forgotten; never if not said
+    #[prop(min = 1)]
+    ttl_seconds: Option<u32>,
+}
+
+/// Keeps a value. Answers it.
+#[action(display_name = "Put value", classification = "WRITE", ai(idempotent = true))]
+pub fn put(props: Put) -> Result<Value> {
+    let (store, key) = (props.scope.store(), stored(&props.key)?);
+    match props.ttl_seconds {
+        Some(seconds) => store.put_for(&key, &props.value, Duration::from_secs(u64::from(seconds)))?,
+        None => store.put(&key, &props.value)?,
+    }
+    Ok(props.value)
+}
+
+/// What `add` is given.
+#[derive(Props)]
+pub struct Add {
+    /// The name of the number
+    key: String,
+    /// What to add; a negative number subtracts
+    #[prop(default = 1.0)]
+    amount: f64,
+    /// Who shares the number
+    #[prop(default = Owner::Flow, display_name = "Shared by")]
+    scope: Owner,
+}
+
+/// Adds to a number and answers the sum; a missing number counts as 0. Runs at the same time do not lose each other's
+/// additions. A number that is kept for a time becomes one that is kept for good.
+#[action(display_name = "Add to number", classification = "WRITE", ai(idempotent = false))]
+pub fn add(props: Add) -> Result<Value> {
+    let key = stored(&props.key)?;
+    props.scope.store().update(&key, |old: Option<Value>| {
+        let old = match &old {
+            None | Some(Value::Null) => 0.0,
+            Some(value) => value.as_f64().ok_or_else(|| {
+                Error::invalid_input("not-a-number", format!("key: the value of `{}` is not a number", props.key))
+            })?,
+        };
+        number(old + props.amount)
+    })
+}
+
+/// A whole number as one, so that a counter is shown as `3` and not as `3.0`.
+#[allow(clippy::cast_possible_truncation, reason = "guarded by the range of exact whole doubles")]
+fn number(sum: f64) -> Result<Value> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if sum.fract() == 0.0 && sum.abs() <= EXACT {
+        return Ok(Value::from(sum as i64));
+    }
+    match Value::from(sum) {
+        Value::Null => Err(Error::invalid_input("too-large", "amount: the sum is too large for a number")),
+        sum => Ok(sum),
+    }
+}
+
+/// What `remove` is given.
+#[derive(Props)]
+pub struct Remove {
+    /// The name of the value
+    key: String,
+    /// Who shares the value
+    #[prop(default = Owner::Flow, display_name = "Shared by")]
+    scope: Owner,
+}
+
+/// Forgets a value. To forget what is not there is no error.
+#[action(display_name = "Remove value", classification = "DESTRUCTIVE", ai(idempotent = true))]
+pub fn remove(props: Remove) -> Result<()> {
+    props.scope.store().delete(&stored(&props.key)?)
+}
+
+piece! {
+    name: "store",
+    display_name: "Store",
+    categories: [Core],
+    actions: [get, put, add, remove],
+}

@@ -1,23 +1,24 @@
-//! Text.
+//! The built-in piece `text`: cuts, joins, searches and converts text. It reaches nothing outside of itself.
+
+mod basic;
+mod convert;
+mod extract;
+mod json;
+mod template;
+
+pub use basic::{change_case, concat, length, replace, slice, split, trim};
+pub use convert::{decode_base64, decode_url, encode_base64, encode_url, hash, slugify};
+pub use extract::extract_emails;
+pub use json::{default_value, echo, parse_json, to_json};
 use leno_sdk::prelude::*;
-use leno_sdk::props::RawValue;
-
-/// What comes in.
-#[derive(Props)]
-pub struct Echo {
-    /// Any JSON value
-    #[prop(custom = "")]
-    value: Box<RawValue>,
-}
-
-/// Answers its value unchanged.
-#[action(classification = "READ", ai(idempotent = true))]
-pub fn echo(props: Echo) -> Result<Box<RawValue>> {
-    Ok(props.value)
-}
+pub use template::fill_template;
 
 piece! {
     name: "text",
     display_name: "Text",
-    actions: [echo],
+    categories: [Core],
+    actions: [
+        echo, concat, split, replace, trim, change_case, slice, length, fill_template, slugify, extract_emails,
+        encode_base64, decode_base64, encode_url, decode_url, hash, parse_json, to_json, default_value,
+    ],
 }

@@ -1,0 +1,92 @@
+//! What a request carries.
+
+use leno_sdk::http::{Multipart, Request};
+use leno_sdk::prelude::*;
+
+use crate::request::SendRequest;
+
+/// The kinds of bodies.
+#[derive(Choice, Clone, Copy)]
+pub enum BodyType {
+    None,
+    #[choice(label = "JSON")]
+    Json,
+    #[choice(label = "Form (URL encoded)")]
+    Form,
+    #[choice(label = "Form with files (multipart)")]
+    Multipart,
+    Text,
+}
+
+/// A file in a form.
+#[derive(Props)]
+pub struct FilePart {
+    /// The name of the form's field
+    name: String,
+    file: File,
+    /// For example `image/png`; guessed from the file's name if not said
+    content_type: Option<String>,
+}
+
+/// Adds the body that the properties ask for.
+pub(crate) fn add(request: Request, props: &SendRequest) -> Result<Request> {
+    let missing = |property: &str, kind: &str| {
+        Error::invalid_input("invalid-props", format!("{property}: is required when the body is {kind}"))
+    };
+    Ok(match props.body_type {
+        BodyType::None => request,
+        BodyType::Json => request.json(props.json.as_ref().ok_or_else(|| missing("json", "JSON"))?),
+        BodyType::Text => request.text(props.text.as_ref().ok_or_else(|| missing("text", "text"))?.0.clone()),
+        BodyType::Form => request.form(pairs(props.form.as_ref().ok_or_else(|| missing("form", "a form"))?)),
+        BodyType::Multipart => {
+            let mut parts = Multipart::new();
+            for (name, value) in props.form.iter().flat_map(pairs) {
+                parts = parts.text(name, value);
+            }
+            for FilePart { name, file, content_type } in &props.files {
+                let content_type = content_type.as_deref().unwrap_or_else(|| guess(file));
+                parts = parts.file(name, &file.filename, content_type, file.data.as_slice());
+            }
+            request.multipart(&parts)
+        }
+    })
+}
+
+/// Names and texts; a list gives its name several times, `null` not at all.
+pub(crate) fn pairs(values: &Map) -> impl Iterator<Item = (&str, String)> {
+    values.iter().flat_map(|(name, value)| {
+        let values = match value {
+            Value::Array(items) => items.as_slice(),
+            value => std::slice::from_ref(value),
+        };
+        values.iter().filter(|value| !value.is_null()).map(|value| (name.as_str(), text(value)))
+    })
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// The media type of the files that are sent most; everything else is bytes.
+fn guess(file: &File) -> &'static str {
+    match file.extension().as_deref() {
+        Some("txt" | "log" | "md") => "text/plain",
+        Some("csv") => "text/csv",
+        Some("htm" | "html") => "text/html",
+        Some("json") => "application/json",
+        Some("xml") => "application/xml",
+        Some("pdf") => "application/pdf",
+        Some("zip") => "application/zip",
+        Some("jpg" | "jpeg") => "image/jpeg",
+        Some("png") => "image/png",
+        Some("gif") => "image/gif",
+        Some("svg") => "image/svg+xml",
+        Some("webp") => "image/webp",
+        Some("mp3") => "audio/mpeg",
+        Some("mp4") => "video/mp4",
+        _ => "application/octet-stream",
+    }
+}

@@ -1,0 +1,210 @@
+//! Cutting and joining. Places and lengths count characters (Unicode scalar values), not bytes.
+
+use leno_sdk::prelude::*;
+
+/// What `concat` is given.
+#[derive(Props)]
+pub struct Concat {
+    /// The texts to join, in order
+    texts: Vec<String>,
+    /// What stands between two texts
+    #[prop(default = "")]
+    separator: String,
+}
+
+/// Joins texts into one.
+#[action(classification = "READ", ai(idempotent = true))]
+pub fn concat(props: Concat) -> Result<String> {
+    Ok(props.texts.join(&props.separator))
+}
+
+/// What `split` is given.
+#[derive(Props)]
+pub struct Split {
+    /// The text to split
+    text: LongText,
+    /// What stands between two parts; without it every character is a part
+    #[prop(default = ",")]
+    separator: String,
+    /// Take spaces and line ends off both ends of each part
+    #[prop(default = true)]
+    trim: bool,
+    /// Leave empty parts out
+    #[prop(default = false)]
+    skip_empty: bool,
+    /// The most parts; the last one keeps the rest
+    #[prop(min = 1)]
+    most: Option<u32>,
+}
+
+/// Splits a text into a list.
+#[action(classification = "READ", ai(idempotent = true))]
+pub fn split(props: Split) -> Result<Vec<String>> {
+    let most = props.most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
+    let parts: Vec<String> = if props.separator.is_empty() {
+        let mut chars = props.text.chars();
+        let mut parts: Vec<String> = chars.by_ref().take(most - 1).map(String::from).collect();
+        let rest: String = if most == usize::MAX { String::new() } else { chars.collect() };
+        parts.extend(Some(rest).filter(|rest| !rest.is_empty()));
+        parts
+    } else {
+        props.text.splitn(most, &props.separator).map(str::to_owned).collect()
+    };
+    let trimmed = parts.into_iter().map(|part| if props.trim { part.trim().to_owned() } else { part });
+    Ok(trimmed.filter(|part| !(props.skip_empty && part.is_empty())).collect())
+}
+
+/// What `replace` is given.
+#[derive(Props)]
+pub struct Replace {
+    /// The text to search in
+    text: LongText,
+    /// The text to look for
+    search: String,
+    /// What to put in its place
+    #[prop(default = "")]
+    replacement: String,
+    /// Only the first one found
+    #[prop(default = false)]
+    first_only: bool,
+}
+
+/// Replaces a part of a text wherever it is found.
+#[action(classification = "READ", ai(idempotent = true))]
+pub fn replace(props: Replace) -> Result<String> {
+    if props.search.is_empty() {
+        return Err(Error::invalid_input("empty-search", "search: there is nothing to look for"));
+    }
+    let most = if props.first_only { 1 } else { usize::MAX };
+    Ok(props.text.replacen(&props.search, &props.replacement, most))
+}
+
+/// Where to trim.
+#[derive(Choice)]
+pub enum Side {
+    /// At both ends.
+    Both,
+    /// At the beginning.
+    Start,
+    /// At the end.
+    End,
+}
+
+/// What `trim` is given.
+#[derive(Props)]
+pub struct Trim {
+    /// The text to trim
+    text: LongText,
+    #[prop(default = Side::Both)]
+    side: Side,
+    /// The characters to take off; spaces and line ends if not said
+    characters: Option<String>,
+}
+
+/// Takes spaces, or other characters, off the ends of a text.
+#[action(classification = "READ", ai(idempotent = true))]
+pub fn trim(props: Trim) -> Result<String> {
+    let characters = props.characters.unwrap_or_default();
+    let off = |char: char| if characters.is_empty() { char.is_whitespace() } else { characters.contains(char) };
+    let text = match props.side {
+        Side::Both => props.text.trim_matches(off),
+        Side::Start => props.text.trim_start_matches(off),
+        Side::End => props.text.trim_end_matches(off),
+    };
+    Ok(text.to_owned())
+}
+
+/// The cases of letters.
+#[derive(Choice)]
+pub enum Case {
+    /// all small
+    Lower,
+    /// ALL LARGE
+    Upper,
+    /// The First Letter Of Each Word
+    Title,
+    /// The first letter of the text
+    Sentence,
+}
+
+/// What `change_case` is given.
+#[derive(Props)]
+pub struct ChangeCase {
+    /// The text to change
+    text: LongText,
+    #[prop(display_name = "To")]
+    case: Case,
+}
+
+/// Changes small letters and capitals.
+#[action(classification = "READ", ai(idempotent = true))]
+pub fn change_case(props: ChangeCase) -> Result<String> {
+    Ok(match props.case {
+        Case::Lower => props.text.to_lowercase(),
+        Case::Upper => props.text.to_uppercase(),
+        Case::Title => capitalize(&props.text, |before| !before.is_alphanumeric() && before != '\''),
+        Case::Sentence => capitalize(&props.text, |before| matches!(before, '.' | '!' | '?')),
+    })
+}
+
+/// Capitals for the first letter and the first after a character that `begins` something; small letters elsewhere.
+fn capitalize(text: &str, begins: impl Fn(char) -> bool) -> String {
+    let mut changed = String::with_capacity(text.len());
+    let mut at_beginning = true;
+    for char in text.chars() {
+        if at_beginning && char.is_alphanumeric() {
+            changed.extend(char.to_uppercase());
+            at_beginning = false;
+        } else {
+            changed.extend(char.to_lowercase());
+            at_beginning |= begins(char);
+        }
+    }
+    changed
+}
+
+/// What `slice` is given.
+#[derive(Props)]
+pub struct Slice {
+    /// The text to cut from
+    text: LongText,
+    /// The place of the first character, from 0; a negative one counts from the end
+    #[prop(default = 0)]
+    start: i64,
+    /// How many characters; up to the end if not said
+    #[prop(min = 0)]
+    length: Option<u32>,
+}
+
+/// Cuts a part out of a text.
+#[action(classification = "READ", ai(idempotent = true))]
+pub fn slice(props: Slice) -> Result<String> {
+    let start = match usize::try_from(props.start) {
+        Ok(start) => start,
+        Err(_) => {
+            let back = usize::try_from(props.start.unsigned_abs()).unwrap_or(usize::MAX);
+            props.text.chars().count().saturating_sub(back)
+        }
+    };
+    let length = props.length.and_then(|length| usize::try_from(length).ok()).unwrap_or(usize::MAX);
+    Ok(props.text.chars().skip(start).take(length).collect())
+}
+
+/// What `length` is given.
+#[derive(Props)]
+pub struct Length {
+    /// The text to measure
+    #[prop(default = "")]
+    text: LongText,
+}
+
+/// Counts the characters, words and lines of a text.
+#[action(classification = "READ", ai(idempotent = true))]
+pub fn length(props: Length) -> Result<Value> {
+    Ok(json!({
+        "characters": props.text.chars().count(),
+        "bytes": props.text.len(),
+        "words": props.text.split_whitespace().count(),
+        "lines": props.text.lines().count(),
+    }))
+}

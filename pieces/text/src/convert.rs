@@ -1,0 +1,176 @@
+//! Encodings.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use leno_sdk::prelude::*;
+use sha2::{Digest as _, Sha256, Sha512};
+
+/// The two alphabets of base64 (RFC 4648).
+#[derive(Choice)]
+pub enum Alphabet {
+    /// With `+`, `/` and padding.
+    Standard,
+    /// With `-` and `_`, without padding.
+    #[choice(value = "url", label = "Safe in URLs")]
+    Url,
+}
+
+/// What `encode_base64` is given.
+#[derive(Props)]
+pub struct EncodeBase64 {
+    /// The text to encode
+    text: LongText,
+    #[prop(default = Alphabet::Standard)]
+    alphabet: Alphabet,
+}
+
+/// Encodes the UTF-8 bytes of a text in base64.
+#[action(display_name = "Encode base64", classification = "READ", ai(idempotent = true))]
+pub fn encode_base64(props: EncodeBase64) -> Result<String> {
+    Ok(match props.alphabet {
+        Alphabet::Standard => STANDARD.encode(props.text.as_bytes()),
+        Alphabet::Url => URL_SAFE_NO_PAD.encode(props.text.as_bytes()),
+    })
+}
+
+/// What `decode_base64` is given.
+#[derive(Props)]
+pub struct DecodeBase64 {
+    /// Base64 in either alphabet, with or without padding
+    text: LongText,
+}
+
+/// Decodes base64 that holds UTF-8 text.
+#[action(display_name = "Decode base64", classification = "READ", ai(idempotent = true))]
+pub fn decode_base64(props: DecodeBase64) -> Result<String> {
+    let plain: String = props.text.chars().filter(|char| !char.is_whitespace()).collect();
+    let plain = plain.trim_end_matches('=').replace('-', "+").replace('_', "/");
+    let bytes = STANDARD_NO_PAD
+        .decode(plain)
+        .map_err(|error| Error::invalid_input("not-base64", format!("text: it is not base64: {error}")))?;
+    String::from_utf8(bytes)
+        .map_err(|_| Error::invalid_input("not-text", "text: what it encodes is not UTF-8 text"))
+}
+
+/// What `encode_url` and `decode_url` are given.
+#[derive(Props)]
+pub struct UrlText {
+    /// The text to convert
+    text: LongText,
+}
+
+/// Makes a text fit to be part of a URL: everything but letters, digits and `-._~` becomes `%XX`.
+#[action(display_name = "Encode for URLs", classification = "READ", ai(idempotent = true))]
+pub fn encode_url(props: UrlText) -> Result<String> {
+    Ok(http::percent_encode(&props.text))
+}
+
+/// Undoes the encoding of a part of a URL; `+` becomes a space.
+#[action(display_name = "Decode from URLs", classification = "READ", ai(idempotent = true))]
+pub fn decode_url(props: UrlText) -> Result<String> {
+    let refuse = || Error::invalid_input("not-url-encoded", "text: a `%` must be followed by two hexadecimal digits");
+    let mut bytes = props.text.bytes();
+    let mut decoded = Vec::with_capacity(props.text.len());
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let mut digit = || bytes.next().and_then(|byte| char::from(byte).to_digit(16)).ok_or_else(refuse);
+                let (high, low) = (digit()?, digit()?);
+                u8::try_from(high * 16 + low).map_err(|_| refuse())?
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(decoded).map_err(|_| Error::invalid_input("not-text", "text: what it encodes is not UTF-8 text"))
+}
+
+/// The hash functions.
+#[derive(Choice)]
+pub enum Algorithm {
+    #[choice(label = "SHA-256")]
+    Sha256,
+    #[choice(label = "SHA-512")]
+    Sha512,
+}
+
+/// What `hash` is given.
+#[derive(Props)]
+pub struct Hash {
+    /// The text to hash
+    text: LongText,
+    #[prop(default = Algorithm::Sha256)]
+    algorithm: Algorithm,
+}
+
+/// Hashes the UTF-8 bytes of a text; the answer is hexadecimal. Not for passwords.
+#[action(classification = "READ", ai(idempotent = true))]
+pub fn hash(props: Hash) -> Result<String> {
+    let bytes = props.text.as_bytes();
+    let digest = match props.algorithm {
+        Algorithm::Sha256 => Sha256::digest(bytes).to_vec(),
+        Algorithm::Sha512 => Sha512::digest(bytes).to_vec(),
+    };
+    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// What `slugify` is given.
+#[derive(Props)]
+pub struct Slugify {
+    /// The text, a title for example
+    text: String,
+    #[prop(default = "-")]
+    separator: String,
+}
+
+/// Makes a short name for URLs and files of a title: small letters and digits, the rest becomes the separator.
+#[action(classification = "READ", ai(idempotent = true))]
+pub fn slugify(props: Slugify) -> Result<String> {
+    let mut slug = String::new();
+    let mut gap = false;
+    for char in props.text.chars() {
+        if char == '\'' || char == '’' {
+            continue;
+        }
+        if !char.is_alphanumeric() {
+            gap = true;
+            continue;
+        }
+        if gap && !slug.is_empty() {
+            slug.push_str(&props.separator);
+        }
+        gap = false;
+        match plain(char) {
+            Some(letters) => slug.push_str(letters),
+            None => slug.extend(char.to_lowercase()),
+        }
+    }
+    Ok(slug)
+}
+
+/// Latin letters with marks, as they are written without.
+fn plain(char: char) -> Option<&'static str> {
+    Some(match char {
+        'à' | 'á' | 'â' | 'ã' | 'å' | 'ā' | 'ă' | 'ą' | 'À' | 'Á' | 'Â' | 'Ã' | 'Å' | 'Ā' | 'Ă' | 'Ą' => "a",
+        'ä' | 'Ä' | 'æ' | 'Æ' => "ae",
+        'ç' | 'ć' | 'č' | 'Ç' | 'Ć' | 'Č' => "c",
+        'ď' | 'đ' | 'ð' | 'Ď' | 'Đ' | 'Ð' => "d",
+        'è' | 'é' | 'ê' | 'ë' | 'ē' | 'ę' | 'ě' | 'È' | 'É' | 'Ê' | 'Ë' | 'Ē' | 'Ę' | 'Ě' => "e",
+        'ğ' | 'Ğ' => "g",
+        'ì' | 'í' | 'î' | 'ï' | 'ī' | 'ı' | 'Ì' | 'Í' | 'Î' | 'Ï' | 'Ī' | 'İ' => "i",
+        'ł' | 'ľ' | 'Ł' | 'Ľ' => "l",
+        'ñ' | 'ń' | 'ň' | 'Ñ' | 'Ń' | 'Ň' => "n",
+        'ò' | 'ó' | 'ô' | 'õ' | 'ø' | 'ō' | 'ő' | 'Ò' | 'Ó' | 'Ô' | 'Õ' | 'Ø' | 'Ō' | 'Ő' => "o",
+        'ö' | 'Ö' | 'œ' | 'Œ' => "oe",
+        'ř' | 'Ř' => "r",
+        'ś' | 'š' | 'ş' | 'ș' | 'Ś' | 'Š' | 'Ş' | 'Ș' => "s",
+        'ß' | 'ẞ' => "ss",
+        'ť' | 'ț' | 'Ť' | 'Ț' => "t",
+        'ù' | 'ú' | 'û' | 'ū' | 'ů' | 'ű' | 'Ù' | 'Ú' | 'Û' | 'Ū' | 'Ů' | 'Ű' => "u",
+        'ü' | 'Ü' => "ue",
+        'ý' | 'ÿ' | 'Ý' | 'Ÿ' => "y",
+        'ź' | 'ż' | 'ž' | 'Ź' | 'Ż' | 'Ž' => "z",
+        'þ' | 'Þ' => "th",
+        _ => return None,
+    })
+}

@@ -1,0 +1,66 @@
+//! Values of any kind, and between them and text.
+
+use leno_sdk::prelude::*;
+use leno_sdk::props::{JSON_EDITOR, RawValue};
+
+/// What `echo` is given.
+#[derive(Props)]
+pub struct Echo {
+    /// Any JSON value
+    #[prop(custom = JSON_EDITOR)]
+    value: Option<Box<RawValue>>,
+}
+
+/// Answers its value as it came, unread: useful to try a flow, and to measure what a call costs.
+#[action(classification = "READ", ai(idempotent = true))]
+pub fn echo(props: Echo) -> Result<Option<Box<RawValue>>> {
+    Ok(props.value)
+}
+
+/// What `parse_json` is given.
+#[derive(Props)]
+pub struct ParseJson {
+    /// A JSON document as text
+    text: LongText,
+}
+
+/// Reads text as JSON, so that following steps can reach its members.
+#[action(display_name = "Parse JSON", classification = "READ", ai(idempotent = true))]
+pub fn parse_json(props: ParseJson) -> Result<Box<RawValue>> {
+    RawValue::from_string(props.text.trim().to_owned())
+        .map_err(|error| Error::invalid_input("not-json", format!("text: it is not JSON: {error}")))
+}
+
+/// What `to_json` is given.
+#[derive(Props)]
+pub struct ToJson {
+    /// Any JSON value
+    #[prop(custom = JSON_EDITOR)]
+    value: Value,
+    /// Write it in lines, indented
+    #[prop(default = false)]
+    pretty: bool,
+}
+
+/// Writes a value as JSON text.
+#[action(display_name = "Convert to JSON text", classification = "READ", ai(idempotent = true))]
+pub fn to_json(props: ToJson) -> Result<String> {
+    if props.pretty { Ok(format!("{:#}", props.value)) } else { Ok(props.value.to_string()) }
+}
+
+/// What `default_value` is given.
+#[derive(Props)]
+pub struct DefaultValue {
+    /// The value to prefer
+    #[prop(custom = JSON_EDITOR)]
+    value: Option<Value>,
+    /// The value to take when the preferred one is missing, null or an empty text
+    #[prop(custom = JSON_EDITOR)]
+    default: Value,
+}
+
+/// Takes a second value where the first is missing or empty.
+#[action(display_name = "Default value", classification = "READ", ai(idempotent = true))]
+pub fn default_value(props: DefaultValue) -> Result<Value> {
+    Ok(props.value.filter(|value| value.as_str() != Some("")).unwrap_or(props.default))
+}
