@@ -1,0 +1,169 @@
+//! The operator's view of the pieces directory: what is in it, putting a component in, taking one out.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Request, State},
+};
+use http::{HeaderValue, StatusCode, header};
+
+use super::{
+    App, Problem,
+    authorization::Operator,
+    extract::{self, Path},
+    schema,
+};
+use crate::pieces::{FileStatus, RemoveError, UploadError};
+
+/// The largest component, in bytes: as large as the registry reads.
+const MAX_UPLOAD: usize = 64 << 20;
+
+/// The largest overhead of a multipart body: its boundaries and part headers.
+const MAX_ENVELOPE: usize = 64 << 10;
+
+/// The field of a form that holds the component.
+const FIELD: &str = "file";
+
+/// Lists the files of the pieces directory: which are served, and why the others are not.
+#[utoipa::path(
+    get,
+    path = "/api/admin/pieces",
+    tag = "admin",
+    security(("bearer" = []), ("internal" = [])),
+    responses(
+        (status = 200, description = "The files, by name.", body = Vec<FileStatus>),
+        (status = 403, description = "The token has no LENO_ADMIN permission."),
+    ),
+)]
+pub(super) async fn list(_: Operator, State(app): State<Arc<App>>) -> Json<Vec<FileStatus>> {
+    Json(app.registry.files())
+}
+
+/// Puts a component into the pieces directory, once it has proved to load.
+///
+/// Takes the component as the body, or as the field `file` of a form. It is served when the answer comes.
+#[utoipa::path(
+    post,
+    path = "/api/admin/pieces",
+    tag = "admin",
+    security(("bearer" = []), ("internal" = [])),
+    request_body(
+        description = "A component of world `leno:piece/piece`, at most 64 MiB.",
+        content(
+            (schema::Component = "application/wasm"),
+            (schema::UploadForm = "multipart/form-data"),
+        ),
+    ),
+    responses(
+        (status = 201, description = "It is served.", body = FileStatus),
+        (status = 403, description = "The token has no LENO_ADMIN permission."),
+        (status = 409, description = "The same name and version is served already, with other bytes."),
+        (status = 422, description = "It does not load; `code` and `detail` say why."),
+        (status = 503, description = "The host is shutting down."),
+    ),
+)]
+pub(super) async fn upload(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<(StatusCode, Json<FileStatus>), Problem> {
+    let bytes = component(request).await?;
+    let size = bytes.len();
+    let result = app.registry.upload(bytes).await;
+    match &result {
+        Ok(FileStatus { file, name, version, digest, .. }) => {
+            let digest = digest.map(|digest| digest.to_string());
+            tracing::info!(target: "audit", by = %operator, file, name, version, digest, size, "a piece was uploaded");
+        }
+        Err(error) => tracing::info!(target: "audit", by = %operator, size, %error, "the upload of a piece was refused"),
+    }
+    match result {
+        Ok(status) => Ok((StatusCode::CREATED, Json(status))),
+        Err(UploadError::Refused(reason)) if reason.code == "host_error" => Err(Problem::internal(reason.message)),
+        Err(UploadError::Refused(reason)) => {
+            let error = "The component does not load";
+            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, reason.code, error, reason.message))
+        }
+        Err(UploadError::Conflict(reason)) => {
+            Err(Problem::new(StatusCode::CONFLICT, reason.code, "The version exists", reason.message))
+        }
+        Err(error @ UploadError::Io(_)) => Err(Problem::internal(error.to_string())),
+        Err(UploadError::Stopped) => Err(stopping()),
+    }
+}
+
+/// Removes a file from the pieces directory. Its piece is not served from then on; calls under way go on.
+#[utoipa::path(
+    delete,
+    path = "/api/admin/pieces/{file}",
+    tag = "admin",
+    security(("bearer" = []), ("internal" = [])),
+    params(("file" = String, Path, description = "A name in the directory.", example = "text-0.1.0.wasm")),
+    responses(
+        (status = 200, description = "It is removed, or draining while calls go on.", body = FileStatus),
+        (status = 403, description = "The token has no LENO_ADMIN permission."),
+        (status = 404, description = "There is no such file."),
+        (status = 503, description = "The host is shutting down."),
+    ),
+)]
+pub(super) async fn remove(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    Path(file): Path<String>,
+) -> Result<Json<FileStatus>, Problem> {
+    let status = app.registry.remove(&file).await.map_err(|error| match error {
+        RemoveError::BadName(_) => Problem::bad_request("bad_file_name", error.to_string()),
+        RemoveError::NotFound(_) => {
+            Problem::new(StatusCode::NOT_FOUND, "file_not_found", "File not found", error.to_string())
+        }
+        RemoveError::Io(_) => Problem::internal(error.to_string()),
+        RemoveError::Stopped => stopping(),
+    })?;
+    tracing::info!(target: "audit", by = %operator, file, name = status.name, version = status.version, "a piece was removed");
+    Ok(Json(status))
+}
+
+fn stopping() -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "Shutting down", "this host is shutting down; ask it again when it is back")
+        .retry_after(std::time::Duration::from_secs(5))
+}
+
+/// The bytes of the component, however they were sent.
+async fn component(request: Request) -> Result<Bytes, Problem> {
+    let (parts, body) = request.into_parts();
+    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    let bytes = if essence.eq_ignore_ascii_case("application/wasm") {
+        extract::bytes(&parts.headers, body, MAX_UPLOAD).await?
+    } else if essence.eq_ignore_ascii_case("multipart/form-data") {
+        let boundary = multer::parse_boundary(content_type).map_err(|error| form(&error))?;
+        let body = extract::bytes(&parts.headers, body, MAX_UPLOAD + MAX_ENVELOPE).await?;
+        field(body, boundary).await?
+    } else {
+        let detail = format!("send the component as `Content-Type: application/wasm`, or as field `{FIELD}` of a form");
+        let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong_content_type", "Wrong content type", detail);
+        let accept = HeaderValue::from_static("application/wasm, multipart/form-data");
+        return Err(problem.with_header(header::ACCEPT, accept));
+    };
+    if bytes.is_empty() {
+        return Err(Problem::bad_request("empty_body", "the body holds no component; send the bytes of a .wasm file"));
+    }
+    Ok(bytes)
+}
+
+async fn field(body: Bytes, boundary: String) -> Result<Bytes, Problem> {
+    let stream = futures_util::stream::iter([Ok::<_, std::convert::Infallible>(body)]);
+    let mut multipart = multer::Multipart::new(stream, boundary);
+    while let Some(field) = multipart.next_field().await.map_err(|error| form(&error))? {
+        if field.name() == Some(FIELD) {
+            return field.bytes().await.map_err(|error| form(&error));
+        }
+    }
+    Err(Problem::bad_request("invalid_form", format!("the form has no field `{FIELD}`; put the component there")))
+}
+
+fn form(error: &multer::Error) -> Problem {
+    Problem::bad_request("invalid_form", format!("the form cannot be read: {error}"))
+}

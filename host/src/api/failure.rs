@@ -1,0 +1,189 @@
+//! From why a run brought nothing to the problem that tells it.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use leno_metadata::{Problem as Fault, Problems};
+use leno_sandbox::{ErrorKind, Failure, PieceError};
+
+use super::{Problem, pieces};
+use crate::pieces::{NotFound, Refusal, Registry, Run};
+
+/// When to come back, if the service that refused did not say.
+const LATER: Duration = Duration::from_secs(1);
+
+/// There is no such piece or version; says what there is.
+pub(super) fn no_piece(registry: &Registry, missing: &NotFound) -> Problem {
+    match missing {
+        NotFound::Piece { name } => pieces::not_found(registry, format!("there is no piece `{name}` here")),
+        NotFound::Version { .. } => {
+            Problem::new(StatusCode::NOT_FOUND, "version_not_found", "Version not found", missing.to_string())
+        }
+    }
+}
+
+/// Why nothing ran.
+pub(super) fn refused(registry: &Registry, refusal: Refusal) -> Problem {
+    let unprocessable = |code: &'static str, error: &'static str, refusal: &Refusal| {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, error, refusal.to_string()).kind(ErrorKind::InvalidInput)
+    };
+    match refusal {
+        Refusal::NotFound(missing) => no_piece(registry, &missing).kind(ErrorKind::NotFound),
+        Refusal::Unknown(text) => {
+            Problem::new(StatusCode::NOT_FOUND, "unknown", "Not found", text).kind(ErrorKind::NotFound)
+        }
+        Refusal::Input(problems) => invalid_props(&problems),
+        Refusal::ConnectionRequired { .. } => unprocessable("connection_required", "A connection is required", &refusal),
+        Refusal::NotResolvable { .. } => unprocessable("not_resolvable", "The property has no such options", &refusal),
+        Refusal::CircuitOpen { retry_after, .. } => {
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "circuit_open", "The piece keeps crashing", refusal.to_string())
+                .kind(ErrorKind::RateLimited)
+                .retry_after(retry_after)
+        }
+    }
+}
+
+/// The props are a part of the request, so their pointers begin there.
+fn invalid_props(problems: &Problems) -> Problem {
+    let problems: Vec<Fault> =
+        problems.iter().map(|fault| Fault::new(format!("/input{}", fault.path), &fault.message)).collect();
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_props", "Invalid input", lines.join("\n"))
+        .kind(ErrorKind::InvalidInput)
+        .listing(problems)
+}
+
+/// Why a run brought no output. The run's id, logs and figures come along.
+pub(super) fn failed(run: Run, failure: Failure) -> Problem {
+    let kind = failure.kind();
+    let problem = match failure {
+        Failure::Piece(error) => reported(error),
+        Failure::InvalidProps(problems) => invalid_props(&problems),
+        Failure::Unknown(text) => Problem::new(StatusCode::NOT_FOUND, "unknown", "Not found", text),
+        Failure::Host(cause) => Problem::internal(cause),
+        Failure::Overloaded { retry_after, .. } => {
+            ended(StatusCode::TOO_MANY_REQUESTS, "Too many calls", &failure).retry_after(retry_after)
+        }
+        Failure::Timeout { .. } => ended(StatusCode::GATEWAY_TIMEOUT, "The call took too long", &failure),
+        // The piece was removed, or the host is going down: another host, or this one later, can run it.
+        Failure::Cancelled => ended(StatusCode::SERVICE_UNAVAILABLE, "The call was cancelled", &failure).retry_after(LATER),
+        _ => ended(StatusCode::INTERNAL_SERVER_ERROR, "The piece failed", &failure),
+    };
+    let report = run.report;
+    problem.kind(kind).of_run(run.id, report.logs, report.logs_dropped, report.usage)
+}
+
+fn ended(status: StatusCode, error: &'static str, failure: &Failure) -> Problem {
+    Problem::new(status, failure.outcome(), error, failure.to_string())
+}
+
+/// What the piece itself reported, under its own code.
+fn reported(error: PieceError) -> Problem {
+    let status = match error.kind {
+        ErrorKind::InvalidInput => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorKind::Unauthorized => StatusCode::FAILED_DEPENDENCY,
+        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorKind::Unavailable => StatusCode::BAD_GATEWAY,
+        ErrorKind::Denied => StatusCode::FORBIDDEN,
+        ErrorKind::Timeout => StatusCode::GATEWAY_TIMEOUT,
+        ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    let said = match error.kind {
+        ErrorKind::InvalidInput => "The piece refused the input",
+        ErrorKind::Unauthorized => "The service refused the credentials",
+        ErrorKind::NotFound => "The service has no such thing",
+        ErrorKind::RateLimited => "The service is called too often",
+        ErrorKind::Unavailable => "The service is out of reach",
+        ErrorKind::Denied => "Not allowed",
+        ErrorKind::Timeout => "The service took too long",
+        ErrorKind::Internal => "The piece failed",
+    };
+    let wait = error.retry_after_ms.map(Duration::from_millis);
+    let wait = if error.kind == ErrorKind::RateLimited { Some(wait.unwrap_or(LATER)) } else { wait };
+    let problem = Problem::new(status, error.code, said, error.message).details(error.details);
+    match wait {
+        Some(wait) => problem.retry_after(wait),
+        None => problem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse as _;
+    use http::header::RETRY_AFTER;
+    use leno_sandbox::{Digest, Report};
+
+    use super::*;
+
+    fn answer(failure: Failure) -> (u16, Option<String>, serde_json::Value) {
+        let run = Run {
+            id: "run-1".into(),
+            piece: "text".parse().unwrap(),
+            version: semver::Version::new(1, 0, 0),
+            digest: Digest::of(b""),
+            report: Report::refused(failure.clone()),
+        };
+        let response = failed(run, failure).into_response();
+        assert_eq!(response.headers()["x-run-id"], "run-1");
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        let retry = response.headers().get(RETRY_AFTER).map(|value| value.to_str().unwrap().to_owned());
+        let status = response.status().as_u16();
+        let body = futures_util::FutureExt::now_or_never(axum::body::to_bytes(response.into_body(), usize::MAX));
+        let body: serde_json::Value = serde_json::from_slice(&body.unwrap().unwrap()).unwrap();
+        assert_eq!(body["status"], status);
+        (status, retry, body)
+    }
+
+    #[test]
+    fn each_kind_of_failure_has_its_status() {
+        let piece = |kind| Failure::Piece(PieceError::new(kind, "some-code", "some words"));
+        let ms = Duration::from_millis;
+        for (failure, status, code, retry) in [
+            (piece(ErrorKind::InvalidInput), 422, "some-code", None),
+            (piece(ErrorKind::Unauthorized), 424, "some-code", None),
+            (piece(ErrorKind::NotFound), 404, "some-code", None),
+            (piece(ErrorKind::RateLimited), 429, "some-code", Some("1")),
+            (piece(ErrorKind::Unavailable), 502, "some-code", None),
+            (piece(ErrorKind::Denied), 403, "some-code", None),
+            (piece(ErrorKind::Timeout), 504, "some-code", None),
+            (piece(ErrorKind::Internal), 500, "some-code", None),
+            (Failure::Unknown("no".into()), 404, "unknown", None),
+            (Failure::InvalidProps(Fault::new("/a", "bad").into()), 422, "invalid_props", None),
+            (Failure::CpuLimit { limit: ms(1) }, 500, "cpu_limit", None),
+            (Failure::Timeout { limit: ms(1) }, 504, "timeout", None),
+            (Failure::MemoryLimit { limit: 1, wanted: 2 }, 500, "memory_limit", None),
+            (Failure::OutputTooLarge { limit: 1 }, 500, "output_too_large", None),
+            (Failure::HostCallTooLarge { limit: 1 }, 500, "host_call_too_large", None),
+            (Failure::InvalidOutput { reason: "x".into() }, 500, "invalid_output", None),
+            (Failure::GuestTrap { trap: "unreachable".into(), panic: None }, 500, "guest_trap", None),
+            (Failure::Overloaded { what: "x".into(), retry_after: ms(1200) }, 429, "overloaded", Some("2")),
+            (Failure::Cancelled, 503, "cancelled", Some("1")),
+            (Failure::Host("x".into()), 500, "host_error", None),
+        ] {
+            let (found, wait, body) = answer(failure.clone());
+            assert_eq!((found, wait.as_deref(), body["code"].as_str()), (status, retry, Some(code)), "{failure:?}");
+            for member in ["type", "title", "detail", "error", "kind", "runId", "logs", "usage"] {
+                assert!(body.get(member).is_some(), "{member} of {failure:?}: {body}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_services_own_waiting_time_is_passed_on_in_whole_seconds() {
+        let error = PieceError { retry_after_ms: Some(2_500), ..PieceError::new(ErrorKind::RateLimited, "slow-down", "x") };
+        assert_eq!(answer(Failure::Piece(error)).1.as_deref(), Some("3"));
+    }
+
+    #[test]
+    fn what_went_wrong_inside_the_host_is_not_told() {
+        let (_, _, body) = answer(Failure::Host("disk /var/secret is full".into()));
+        assert!(!body.to_string().contains("secret"), "{body}");
+    }
+
+    #[test]
+    fn problems_with_props_point_into_the_request() {
+        let (_, _, body) = answer(Failure::InvalidProps(Fault::new("/a", "bad").into()));
+        assert_eq!(body["problems"], serde_json::json!([{"path": "/input/a", "message": "bad"}]));
+    }
+}

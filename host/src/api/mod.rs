@@ -1,0 +1,115 @@
+//! The HTTP edge: one file per resource, and what they share.
+//!
+//! | File | Holds |
+//! | --- | --- |
+//! | [`pieces`] | `GET /api/pieces`, `GET /api/pieces/{name}` |
+//! | [`runs`] | `POST /api/pieces/{name}/actions/{action}/run` |
+//! | [`options`] | `POST /api/pieces/options` |
+//! | [`admin`] | `/api/admin/pieces` |
+//! | [`operations`] | `/healthz`, `/readyz`, `/metrics` |
+//! | [`openapi`] | `/api/openapi.json`, `/docs` |
+//! | [`edge`] | what holds for every request: ids, headers, panics, counting |
+//! | [`authorization`], [`extract`], [`connection`] | what handlers take from a request |
+//! | [`problem`], [`failure`] | every error answer |
+//!
+//! A route is closed unless its handler takes neither [`Authorized`](authorization::Authorized) nor
+//! [`Operator`](authorization::Operator); a test walks over all of them.
+
+mod admin;
+mod authorization;
+mod connection;
+mod edge;
+mod extract;
+mod failure;
+mod openapi;
+mod operations;
+mod options;
+mod pieces;
+mod problem;
+mod runs;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::{Router, middleware};
+use http::{HeaderName, StatusCode, Uri};
+use leno_sandbox::Engine;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub use problem::Problem;
+
+use crate::{
+    db::Db,
+    identity::Identity,
+    metrics::Metrics,
+    pieces::{Registry, Runs},
+};
+
+/// The run that an answer belongs to.
+const RUN_ID: HeaderName = HeaderName::from_static("x-run-id");
+
+/// What the routes work with.
+pub struct App {
+    /// The pieces.
+    pub registry: Registry,
+    /// Runs them.
+    pub runs: Runs,
+    /// Knows the callers.
+    pub identity: Identity,
+    /// Asked only whether it answers.
+    pub db: Db,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// Asked only how full it is.
+    pub engine: Engine,
+    /// Whether raw connection values are refused.
+    pub production: bool,
+    /// The largest request body in bytes; uploads of components have a limit of their own.
+    pub max_body: usize,
+}
+
+/// All routes, ready to be served.
+pub fn router(app: App) -> Router {
+    let (documented, _) = routes().split_for_parts();
+    within_edge(app, documented.merge(openapi::docs()))
+}
+
+/// The routes with what surrounds all of them.
+fn within_edge(app: App, routes: Router<Arc<App>>) -> Router {
+    let app = Arc::new(app);
+    routes
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(middleware::from_fn_with_state(app.clone(), edge::edge))
+        .with_state(app)
+}
+
+/// The documented routes, with their documentation.
+fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(pieces::list))
+        .routes(routes!(pieces::show))
+        .routes(routes!(pieces::show_scoped))
+        .routes(routes!(runs::run))
+        .routes(routes!(runs::run_scoped))
+        .routes(routes!(options::options))
+        .routes(routes!(admin::list, admin::upload))
+        .routes(routes!(admin::remove))
+        .routes(routes!(operations::healthz))
+        .routes(routes!(operations::readyz))
+        .routes(routes!(operations::metrics))
+        .routes(routes!(openapi::document))
+}
+
+async fn no_route(uri: Uri) -> Problem {
+    let path: String = uri.path().chars().take(200).collect();
+    let detail = format!("there is nothing at {path}; GET /api/openapi.json lists what there is");
+    Problem::new(StatusCode::NOT_FOUND, "no_route", "Not found", detail)
+}
+
+async fn no_method() -> Problem {
+    let detail = "this address does not take this method; the Allow header lists those it takes";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed", detail)
+}

@@ -1,0 +1,146 @@
+//! The API's description of itself, and pages to read it.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::Path,
+    response::{IntoResponse, Redirect, Response},
+    routing::get,
+};
+use http::{HeaderValue, header};
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        self, Content, Ref, RefOr, ResponseBuilder,
+        path::Operation,
+        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
+};
+use utoipa_swagger_ui::Config;
+
+use super::{App, Problem, problem};
+
+/// Where the document is.
+const PATH: &str = "/api/openapi.json";
+
+/// The pages run their own scripts only, and ask only this host.
+const PAGE: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Leno",
+        description = "A WebAssembly component host for automation pieces.\n\n\
+            Requests carry an access token of Ever Gauzy (JWT, HS256) as a bearer token. \
+            Every error is a problem (RFC 9457): `code` is for programs, `detail` for people.",
+    ),
+    tags(
+        (name = "pieces", description = "What there is and what it can do."),
+        (name = "runs", description = "Running actions."),
+        (name = "admin", description = "The pieces directory, for the operator."),
+        (name = "operations", description = "Health and metrics."),
+    ),
+    components(schemas(problem::Members)),
+    security(("bearer" = [])),
+    modifiers(&Security),
+)]
+struct Base;
+
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, document: &mut openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .description(Some("An access token of Ever Gauzy: HS256 under this host's JWT_SECRET."))
+            .build();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        let internal = ApiKeyValue::with_description("X-Internal-Token", "This host's INTERNAL_API_TOKEN.");
+        components.add_security_scheme("internal", SecurityScheme::ApiKey(ApiKey::Header(internal)));
+    }
+}
+
+/// The document without its paths.
+pub(super) fn base() -> openapi::OpenApi {
+    Base::openapi()
+}
+
+/// The document, complete.
+pub(super) fn complete() -> openapi::OpenApi {
+    let mut document = super::routes().into_openapi();
+    for item in document.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.post, &mut item.delete, &mut item.put, &mut item.patch];
+        operations.into_iter().filter_map(Option::as_mut).for_each(problems);
+    }
+    document
+}
+
+/// Adds what every route answers when the request is not what it takes, and says that each error is a problem.
+fn problems(operation: &mut Operation) {
+    let open = operation.security.as_ref().is_some_and(|security| security.iter().all(|one| one == &Default::default()));
+    let mut common = vec![("400", "The request is not what this route takes; every fault is listed.")];
+    if !open {
+        common.push(("401", "The access token is missing, expired or not valid; see `WWW-Authenticate`."));
+    }
+    if operation.request_body.is_some() {
+        common.push(("413", "The body is too large."));
+        common.push(("415", "The body has the wrong content type."));
+    }
+    common.push(("500", "This host failed."));
+    let responses = &mut operation.responses.responses;
+    for (status, description) in common {
+        let response = || RefOr::T(ResponseBuilder::new().description(description).build());
+        responses.entry(status.to_owned()).or_insert_with(response);
+    }
+    for (status, response) in responses {
+        if let (true, RefOr::T(response)) = (status.starts_with(['4', '5']), response) {
+            let content = Content::new(Some(Ref::from_schema_name("Problem")));
+            response.content.insert("application/problem+json".into(), content.into());
+        }
+    }
+}
+
+/// This document.
+#[utoipa::path(
+    get,
+    path = "/api/openapi.json",
+    tag = "operations",
+    security(()),
+    responses((status = 200, description = "OpenAPI 3.1.", body = serde_json::Value)),
+)]
+pub(super) async fn document() -> impl IntoResponse {
+    static TEXT: LazyLock<Bytes> = LazyLock::new(|| serde_json::to_vec(&complete()).unwrap_or_default().into());
+    ([(header::CONTENT_TYPE, "application/json")], TEXT.clone())
+}
+
+/// Pages to read the document in, all of them from this program.
+pub(super) fn docs() -> Router<Arc<App>> {
+    Router::new()
+        .route("/docs", get(|| async { Redirect::permanent("/docs/") }))
+        .route("/docs/", get(|| async { page("") }))
+        .route("/docs/{*file}", get(|Path(file): Path<String>| async move { page(&file) }))
+}
+
+fn page(file: &str) -> Result<Response, Problem> {
+    static CONFIG: LazyLock<Arc<Config<'static>>> =
+        LazyLock::new(|| Arc::new(Config::from(PATH).try_it_out_enabled(true).validator_url("none")));
+    let found = utoipa_swagger_ui::serve(file, CONFIG.clone()).map_err(|error| Problem::internal(error.to_string()))?;
+    let found = found.ok_or_else(|| {
+        Problem::new(http::StatusCode::NOT_FOUND, "no_route", "Not found", "there is no such page; begin at /docs/")
+    })?;
+    let mut response = found.bytes.into_owned().into_response();
+    let headers = response.headers_mut();
+    if let Ok(kind) = HeaderValue::from_str(&found.content_type) {
+        headers.insert(header::CONTENT_TYPE, kind);
+    }
+    headers.insert(header::CONTENT_SECURITY_POLICY, PAGE);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    Ok(response)
+}

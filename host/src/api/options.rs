@@ -1,0 +1,167 @@
+//! Options of a dropdown and properties of a dynamic property, as the piece tells them at design time.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    response::{IntoResponse as _, Response},
+};
+use http::HeaderValue;
+use leno_metadata::{PieceName, Problem as Fault, VersionReq};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use super::{
+    App, Problem,
+    authorization::Authorized,
+    connection::Given,
+    extract::{self, JsonBody, Kind, Member},
+    failure, schema,
+};
+use crate::pieces::OptionsRequest;
+
+/// The type whose answer is a map of properties.
+const DYNAMIC: &str = "DYNAMIC";
+
+/// Which property to ask about, and what is chosen so far.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = OptionsRequest, example = json!({"pieceName": "github", "actionName": "create_issue", "propertyName": "repository"}))]
+pub(super) struct OptionsBody {
+    /// `github` or `@activepieces/piece-github`.
+    piece_name: String,
+    /// The action or trigger that has the property.
+    action_name: String,
+    /// The property.
+    property_name: String,
+    /// Exact (`1.2.0`), `~1.2.0` or `^1.2.0`; without it the newest.
+    piece_version: Option<String>,
+    /// The other properties' values so far.
+    #[schema(value_type = Option<Object>)]
+    input: Option<Value>,
+    /// What the user typed to search.
+    search_value: Option<String>,
+    /// The stable name of a stored connection. Not available on this host yet.
+    connection_external_id: Option<String>,
+    /// The same as a reference, `{{connections['ID']}}`.
+    auth: Option<String>,
+    /// A raw connection value, `{"type": "SECRET_TEXT", …}`. Refused in production.
+    #[schema(value_type = Option<Object>)]
+    connection: Option<Value>,
+}
+
+impl JsonBody for OptionsBody {
+    const MEMBERS: &'static [Member] = &[
+        Member { name: "pieceName", kind: Kind::Text, required: true },
+        Member { name: "actionName", kind: Kind::Text, required: true },
+        Member { name: "propertyName", kind: Kind::Text, required: true },
+        Member { name: "pieceVersion", kind: Kind::Text, required: false },
+        Member { name: "input", kind: Kind::Object, required: false },
+        Member { name: "searchValue", kind: Kind::Text, required: false },
+        Member { name: "connectionExternalId", kind: Kind::Text, required: false },
+        Member { name: "auth", kind: Kind::Text, required: false },
+        Member { name: "connection", kind: Kind::Object, required: false },
+    ];
+    const EXAMPLE: &'static str = r#"{"pieceName": "NAME", "actionName": "NAME", "propertyName": "NAME"}"#;
+}
+
+/// Asks a piece for the options of a DROPDOWN or MULTI_SELECT_DROPDOWN, or the properties of a DYNAMIC property.
+///
+/// What the piece cannot answer is a problem, never an empty list.
+#[utoipa::path(
+    post,
+    path = "/api/pieces/options",
+    tag = "pieces",
+    request_body = OptionsBody,
+    responses(
+        (status = 200, description = "The options, or the properties by name.", body = schema::Options),
+        (status = 404, description = "No such piece, version, action or property; the answer says what there is."),
+        (status = 422, description = "The property is not for the piece to say, or the input or connection does not fit."),
+        (status = 424, description = "The service refused the credentials."),
+        (status = 429, description = "Too many calls; `Retry-After` says when to come back."),
+        (status = 502, description = "The service is out of reach."),
+        (status = 504, description = "It took too long."),
+    ),
+)]
+pub(super) async fn options(
+    Authorized(caller): Authorized,
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let body: OptionsBody = extract::json(request, app.max_body).await?;
+    let (piece, version) = body.checked()?;
+    let input = body.input.unwrap_or_else(|| Value::Object(Map::new()));
+    let given = Given {
+        external_id: body.connection_external_id.as_deref(),
+        auth: body.auth.as_deref(),
+        value: body.connection,
+        input: &input,
+    };
+    let connection = given.connection(app.production)?;
+    let kind = kind(&app, &piece, &version, &body.action_name, &body.property_name);
+    let request = OptionsRequest {
+        piece,
+        version,
+        owner: body.action_name,
+        property: body.property_name,
+        input,
+        search: body.search_value,
+        connection,
+    };
+    let mut run = app.runs.options(&caller, request).await.map_err(|refusal| failure::refused(&app.registry, refusal))?;
+    let nothing = Err(leno_sandbox::Failure::Cancelled);
+    let output = match std::mem::replace(&mut run.report.result, nothing) {
+        Ok(output) => output,
+        Err(failure) => return Err(failure::failed(run, failure)),
+    };
+    let answer = answer(kind, output.as_str()).map_err(|problem| Problem::internal(problem.to_string()))?;
+    let mut response = Json(answer).into_response();
+    if let Ok(id) = HeaderValue::from_str(&run.id) {
+        response.headers_mut().insert(super::RUN_ID, id);
+    }
+    Ok(response)
+}
+
+impl OptionsBody {
+    /// Checks what the types do not say.
+    fn checked(&self) -> Result<(PieceName, VersionReq), Problem> {
+        let version = self.piece_version.as_deref().unwrap_or_default().parse();
+        let mut faults = Vec::new();
+        let name = self.piece_name.parse().map_err(|error: leno_metadata::InvalidPieceName| {
+            faults.push(Fault::new("/pieceName", error.to_string()));
+        });
+        let version = version.map_err(|error: leno_metadata::InvalidVersionReq| {
+            faults.push(Fault::new("/pieceVersion", error.to_string()));
+        });
+        match (name, version) {
+            (Ok(name), Ok(version)) => Ok((name, version)),
+            _ => Err(Problem::invalid_members(faults)),
+        }
+    }
+}
+
+/// The type of the property, if there is one.
+fn kind(app: &App, piece: &PieceName, version: &VersionReq, owner: &str, property: &str) -> Option<&'static str> {
+    let version = app.registry.get(piece, version).ok()?;
+    let metadata = version.piece.metadata();
+    let action = metadata.actions.get(owner).map(|action| &action.props);
+    let props = action.or_else(|| metadata.triggers.get(owner).map(|trigger| &trigger.props))?;
+    Some(props.get(property)?.kind.name())
+}
+
+/// What the piece answered, in one of two shapes: `{options: [{label, value}], …}` for a dropdown and, as in Activepieces,
+/// `{options: {NAME: property}}` for a dynamic property. `type` tells them apart.
+fn answer(kind: Option<&'static str>, output: &str) -> Result<Value, serde_json::Error> {
+    let answered: Value = serde_json::from_str(output)?;
+    if kind == Some(DYNAMIC) {
+        return Ok(json!({"type": kind, "options": answered}));
+    }
+    let mut members = Map::new();
+    members.insert("type".into(), kind.into());
+    if let Value::Object(answered) = answered {
+        members.extend(answered);
+    }
+    Ok(Value::Object(members))
+}

@@ -1,0 +1,276 @@
+//! What pieces there are and what each can do: metadata in Activepieces' shape.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use jiff::Timestamp;
+use leno_metadata::{Category, PieceName, VersionReq};
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    App, Problem,
+    authorization::Authorized,
+    extract::{Path, Query},
+    schema,
+};
+use crate::pieces::{Registry, Version};
+
+/// The most pieces that one list answers.
+const MAX_LIMIT: usize = 1_000;
+
+/// Where the metadata of a piece comes from, in the words of its rows.
+const PLATFORM: &str = "OFFICIAL";
+
+/// Lists the pieces, each in its newest version, by display name.
+#[utoipa::path(
+    get,
+    path = "/api/pieces",
+    tag = "pieces",
+    params(
+        ("searchQuery" = Option<String>, Query, description = "Part of the display name or the name, in any case."),
+        ("categories" = Option<Vec<String>>, Query,
+            description = "Any of these, in any case; repeated or separated by commas."),
+        ("limit" = Option<u32>, Query, description = "At most so many.", minimum = 1, maximum = 1000),
+        ("view" = Option<schema::View>, Query,
+            description = "`summary` counts actions and triggers; `full` has them, as `GET /api/pieces/{name}` does."),
+    ),
+    responses((status = 200, description = "The pieces.", body = Vec<schema::PieceSummary>)),
+)]
+pub(super) async fn list(_: Authorized, State(app): State<Arc<App>>, query: Query) -> Result<Json<Vec<Value>>, Problem> {
+    let wanted = Wanted::parse(&query)?;
+    let latest = app.registry.latest();
+    let rows = latest.iter().filter(|version| wanted.includes(version)).take(wanted.limit).map(|version| {
+        let metadata = version.piece.metadata();
+        row(version, if wanted.full { metadata.full() } else { metadata.summary() })
+    });
+    Ok(Json(rows.collect()))
+}
+
+/// What a list is narrowed to.
+struct Wanted {
+    search: Option<String>,
+    /// `None`: all of them.
+    categories: Option<BTreeSet<String>>,
+    limit: usize,
+    full: bool,
+}
+
+impl Wanted {
+    fn parse(query: &Query) -> Result<Self, Problem> {
+        let mut problems = Vec::new();
+        let mut refuse = |name: &str, message: String| problems.push(leno_metadata::Problem::new(name, message));
+        let limit = match query.get("limit").map(str::parse) {
+            None => MAX_LIMIT,
+            Some(Ok(limit)) if (1..=MAX_LIMIT).contains(&limit) => limit,
+            Some(_) => {
+                refuse("limit", format!("must be a whole number from 1 to {MAX_LIMIT}"));
+                MAX_LIMIT
+            }
+        };
+        let full = match query.get("view") {
+            None | Some("summary") => false,
+            Some("full") => true,
+            Some(_) => {
+                refuse("view", "must be `summary` or `full`".into());
+                false
+            }
+        };
+        if !problems.is_empty() {
+            return Err(Problem::invalid_query(problems));
+        }
+        let categories: BTreeSet<String> = query
+            .all("categories")
+            .flat_map(|value| value.split(','))
+            .map(|name| name.trim().to_ascii_uppercase())
+            .filter(|name| !name.is_empty())
+            .collect();
+        Ok(Self {
+            search: query.get("searchQuery").map(str::to_lowercase),
+            categories: Some(categories).filter(|categories| !categories.is_empty()),
+            limit,
+            full,
+        })
+    }
+
+    fn includes(&self, version: &Version) -> bool {
+        let metadata = version.piece.metadata();
+        let found = self.search.as_ref().is_none_or(|search| {
+            metadata.display_name.to_lowercase().contains(search) || metadata.name.package().contains(search)
+        });
+        let listed = |wanted: &BTreeSet<String>| metadata.categories.iter().any(|category| wanted.contains(&word(*category)));
+        found && self.categories.as_ref().is_none_or(listed)
+    }
+}
+
+/// The category as it is written in documents.
+fn word(category: Category) -> String {
+    serde_json::to_value(category).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// Tells all about a piece: its auth, actions, triggers and their properties.
+#[utoipa::path(
+    get,
+    path = "/api/pieces/{name}",
+    tag = "pieces",
+    params(
+        ("name" = String, Path, description = "`text`, or `@activepieces/piece-text` with the slash as `%2F`.", example = "text"),
+        ("version" = Option<String>, Query,
+            description = "Exact (`1.2.0`), `~1.2.0` or `^1.2.0`; without it the newest.", example = "^0.1.0"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of what you have."),
+    ),
+    responses(
+        (status = 200, description = "The piece.", body = schema::Piece,
+            headers(("ETag" = String, description = "Changes with the component's bytes."))),
+        (status = 304, description = "What you have is what there is."),
+        (status = 404, description = "No such piece, or none in such a version; the answer says what there is."),
+    ),
+)]
+pub(super) async fn show(
+    _: Authorized,
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    query: Query,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    answer(&app, &name, &query, &headers)
+}
+
+/// The same, for a name whose slash is not escaped: `/api/pieces/@activepieces/piece-text`.
+#[utoipa::path(
+    get,
+    path = "/api/pieces/{scope}/{name}",
+    tag = "pieces",
+    params(
+        ("scope" = String, Path, description = "`@activepieces`", example = "@activepieces"),
+        ("name" = String, Path, description = "`piece-text`", example = "piece-text"),
+        ("version" = Option<String>, Query, description = "As for the short form."),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of what you have."),
+    ),
+    responses(
+        (status = 200, description = "The piece.", body = schema::Piece,
+            headers(("ETag" = String, description = "Changes with the component's bytes."))),
+        (status = 304, description = "What you have is what there is."),
+        (status = 404, description = "No such piece, or none in such a version; the answer says what there is."),
+    ),
+)]
+pub(super) async fn show_scoped(
+    _: Authorized,
+    State(app): State<Arc<App>>,
+    Path((scope, name)): Path<(String, String)>,
+    query: Query,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    answer(&app, &format!("{scope}/{name}"), &query, &headers)
+}
+
+fn answer(app: &App, name: &str, query: &Query, headers: &HeaderMap) -> Result<Response, Problem> {
+    let wanted = query.get("version").unwrap_or_default();
+    let wanted: VersionReq = wanted
+        .parse()
+        .map_err(|error| Problem::invalid_query(vec![leno_metadata::Problem::new("version", format!("{error}"))]))?;
+    let version = find(&app.registry, &piece_name(&app.registry, name)?, &wanted)?;
+
+    // Weak: the dates in the document tell when this process loaded the piece.
+    let tag = format!("W/\"{}\"", version.piece.digest());
+    let fresh = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).any(|value| has_tag(value, &tag));
+    let headers = [
+        (header::ETAG, HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("W/\"\""))),
+        // May be kept, by this caller only, and must be asked for each time: a version's file may be replaced.
+        (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
+    ];
+    if fresh {
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    Ok((headers, Json(row(&version, version.piece.metadata().full()))).into_response())
+}
+
+/// Whether an `If-None-Match` value names `tag`, by weak comparison (RFC 9110, section 13.1.2).
+fn has_tag(value: &str, tag: &str) -> bool {
+    let opaque = |tag: &'_ str| tag.trim().trim_start_matches("W/").to_owned();
+    value.trim() == "*" || value.split(',').any(|given| opaque(given) == opaque(tag))
+}
+
+/// The name of a piece in an address.
+pub(super) fn piece_name(registry: &Registry, name: &str) -> Result<PieceName, Problem> {
+    name.parse().map_err(|error| not_found(registry, format!("{error}")))
+}
+
+/// The newest version that matches.
+pub(super) fn find(registry: &Registry, name: &PieceName, wanted: &VersionReq) -> Result<Arc<Version>, Problem> {
+    registry.get(name, wanted).map_err(|error| super::failure::no_piece(registry, &error))
+}
+
+/// There is no such piece; says which there are.
+pub(super) fn not_found(registry: &Registry, why: String) -> Problem {
+    const NAMED: usize = 50;
+    let latest = registry.latest();
+    let mut names: Vec<&str> = latest.iter().map(|version| version.piece.metadata().name.short()).take(NAMED).collect();
+    if latest.len() > NAMED {
+        names.push("…");
+    }
+    let there = if names.is_empty() { "there are no pieces yet".into() } else { format!("there are: {}", names.join(", ")) };
+    Problem::new(StatusCode::NOT_FOUND, "piece_not_found", "Piece not found", format!("{why}; {there}"))
+}
+
+/// A row of Activepieces' `piece_metadata` table: the document, and the members that belong to its storage.
+fn row(version: &Version, document: Value) -> Value {
+    let metadata = version.piece.metadata();
+    let loaded = Timestamp::from_millisecond(version.since_ms).map(|time| format!("{time:.3}")).unwrap_or_default();
+    let mut row = Map::new();
+    row.insert("id".into(), id(metadata.name.short(), &metadata.version.to_string()).into());
+    // Activepieces' names for the dates, then those of the rows that its metadata is stored in.
+    for name in ["created", "updated", "createdAt", "updatedAt"] {
+        row.insert(name.into(), loaded.clone().into());
+    }
+    row.insert("platformId".into(), PLATFORM.into());
+    row.insert("projectUsage".into(), json!(0));
+    row.insert("digest".into(), version.piece.digest().to_string().into());
+    row.insert("auth".into(), Value::Null);
+    if let Value::Object(members) = document {
+        row.extend(members);
+    }
+    Value::Object(row)
+}
+
+/// The same for the same name and version, on every host.
+fn id(name: &str, version: &str) -> String {
+    let digest: [u8; 32] = Sha256::digest(format!("leno:piece:{name}@{version}")).into();
+    let mut bytes = [0; 16];
+    bytes.iter_mut().zip(digest).for_each(|(byte, from)| *byte = from);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn tags_compare_weakly_and_in_lists() {
+        for (value, expected) in [
+            ("W/\"a\"", true),
+            ("\"a\"", true),
+            ("\"b\", W/\"a\"", true),
+            ("*", true),
+            ("\"b\"", false),
+            ("a", false),
+            ("", false),
+        ] {
+            assert_eq!(has_tag(value, "W/\"a\""), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn an_id_depends_on_name_and_version_alone() {
+        assert_eq!(id("text", "1.0.0"), id("text", "1.0.0"));
+        assert_ne!(id("text", "1.0.0"), id("text", "1.0.1"));
+        assert!(Uuid::parse_str(&id("text", "1.0.0")).is_ok());
+    }
+}

@@ -1,0 +1,231 @@
+//! Running an action.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    response::Response,
+};
+use http::{HeaderValue, header};
+use leno_metadata::{Problem as Fault, VersionReq};
+use leno_sandbox::{Digest, LogLine, Output, Usage};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
+use utoipa::ToSchema;
+
+use super::{
+    App, Problem,
+    authorization::Authorized,
+    connection::Given,
+    extract::{self, JsonBody, Kind, Member, Path},
+    failure, pieces,
+    problem::is_zero,
+    schema,
+};
+use crate::{
+    identity::Caller,
+    pieces::{Run, RunRequest},
+};
+
+/// The longest time limit that a request may ask for, in milliseconds. The piece's own limit is lower in most hosts.
+const MAX_TIMEOUT_MS: u64 = 600_000;
+
+/// The longest idempotency key, in characters.
+const MAX_IDEMPOTENCY_KEY: usize = 255;
+
+/// What to run an action with.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = RunRequest, example = json!({"input": {"value": "Hello"}}))]
+pub(super) struct RunBody {
+    /// The action's properties, by name. Texts are converted to the declared types where that is clear.
+    #[schema(value_type = Object)]
+    input: Value,
+    /// Exact (`1.2.0`), `~1.2.0` or `^1.2.0`; without it the newest.
+    #[schema(example = "^0.1.0")]
+    version: Option<String>,
+    /// The stable name of a stored connection. Not available on this host yet.
+    connection_external_id: Option<String>,
+    /// The same as a reference, `{{connections['ID']}}`.
+    auth: Option<String>,
+    /// Ends the call after so many milliseconds, if the piece's own limit does not do so earlier.
+    #[schema(minimum = 1, maximum = 600_000)]
+    timeout_ms: Option<u64>,
+    /// Equal on every retry of the same step. The piece sees it and hands it on to services that know such keys.
+    #[schema(min_length = 1, max_length = 255)]
+    idempotency_key: Option<String>,
+    /// A raw connection value, `{"type": "SECRET_TEXT", …}`. Refused in production.
+    #[schema(value_type = Option<Object>)]
+    connection: Option<Value>,
+}
+
+impl JsonBody for RunBody {
+    const MEMBERS: &'static [Member] = &[
+        Member { name: "input", kind: Kind::Object, required: true },
+        Member { name: "version", kind: Kind::Text, required: false },
+        Member { name: "connectionExternalId", kind: Kind::Text, required: false },
+        Member { name: "auth", kind: Kind::Text, required: false },
+        Member { name: "timeoutMs", kind: Kind::Count, required: false },
+        Member { name: "idempotencyKey", kind: Kind::Text, required: false },
+        Member { name: "connection", kind: Kind::Object, required: false },
+    ];
+    const EXAMPLE: &'static str = r#"{"input": {}}"#;
+}
+
+/// What a run brought.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = RunAnswer, example = json!({
+    "runId": "0190163d-8694-739b-aea5-966c26f8ad91",
+    "piece": "text",
+    "version": "0.1.0",
+    "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "output": "Hello",
+    "logs": [{"level": "info", "message": "echoed", "fields": [["bytes", "7"]]}],
+    "usage": {"cpuMicros": 41, "wallMicros": 44, "memoryBytes": 1179648, "httpRequests": 0, "bytesIn": 0, "bytesOut": 0, "hostCalls": 1}
+}))]
+pub(super) struct RunAnswer<'a> {
+    #[schema(format = "uuid")]
+    run_id: &'a str,
+    /// The short name.
+    piece: &'a str,
+    /// The version that ran.
+    #[schema(value_type = String)]
+    version: &'a semver::Version,
+    /// SHA-256 of the component that ran.
+    #[schema(value_type = String)]
+    digest: Digest,
+    /// What the action answered.
+    #[schema(value_type = Value)]
+    output: &'a RawValue,
+    /// What the piece logged, oldest first.
+    #[schema(value_type = Vec<schema::LogLine>)]
+    logs: &'a [LogLine],
+    /// Log records beyond the limits; absent when there were none.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    logs_dropped: u64,
+    #[schema(value_type = schema::Usage)]
+    usage: Usage,
+}
+
+/// Runs an action once and answers its output.
+#[utoipa::path(
+    post,
+    path = "/api/pieces/{name}/actions/{action}/run",
+    tag = "runs",
+    params(
+        ("name" = String, Path, description = "`text`, or `@activepieces/piece-text` with the slash as `%2F`.", example = "text"),
+        ("action" = String, Path, description = "The action's name.", example = "echo"),
+    ),
+    request_body = RunBody,
+    responses(schema::RunResponses),
+)]
+pub(super) async fn run(
+    Authorized(caller): Authorized,
+    State(app): State<Arc<App>>,
+    Path((name, action)): Path<(String, String)>,
+    request: Request,
+) -> Result<Response, Problem> {
+    answer(&app, &caller, &name, action, request).await
+}
+
+/// The same, for a name whose slash is not escaped: `/api/pieces/@activepieces/piece-text/actions/…`.
+#[utoipa::path(
+    post,
+    path = "/api/pieces/{scope}/{name}/actions/{action}/run",
+    tag = "runs",
+    params(
+        ("scope" = String, Path, description = "`@activepieces`", example = "@activepieces"),
+        ("name" = String, Path, description = "`piece-text`", example = "piece-text"),
+        ("action" = String, Path, description = "The action's name.", example = "echo"),
+    ),
+    request_body = RunBody,
+    responses(schema::RunResponses),
+)]
+pub(super) async fn run_scoped(
+    Authorized(caller): Authorized,
+    State(app): State<Arc<App>>,
+    Path((scope, name, action)): Path<(String, String, String)>,
+    request: Request,
+) -> Result<Response, Problem> {
+    answer(&app, &caller, &format!("{scope}/{name}"), action, request).await
+}
+
+async fn answer(app: &App, caller: &Caller, name: &str, action: String, request: Request) -> Result<Response, Problem> {
+    let piece = pieces::piece_name(&app.registry, name)?;
+    let body: RunBody = extract::json(request, app.max_body).await?;
+    let version = body.checked()?;
+    let given = Given {
+        external_id: body.connection_external_id.as_deref(),
+        auth: body.auth.as_deref(),
+        value: body.connection,
+        input: &body.input,
+    };
+    let connection = given.connection(app.production)?;
+    let request = RunRequest {
+        piece,
+        version,
+        action,
+        input: body.input,
+        connection,
+        wall: body.timeout_ms.map(Duration::from_millis),
+        idempotency_key: body.idempotency_key,
+        trace: false,
+    };
+    let mut run = app.runs.run(caller, request).await.map_err(|refusal| failure::refused(&app.registry, refusal))?;
+    let nothing = Err(leno_sandbox::Failure::Cancelled);
+    match std::mem::replace(&mut run.report.result, nothing) {
+        Ok(output) => succeeded(&run, output),
+        Err(failure) => Err(failure::failed(run, failure)),
+    }
+}
+
+impl RunBody {
+    /// Checks what the types do not say; answers the version asked for.
+    fn checked(&self) -> Result<VersionReq, Problem> {
+        let mut faults = Vec::new();
+        if !self.input.is_object() {
+            let message = format!("is {}, and must be an object: the properties by name", extract::name_of(&self.input));
+            faults.push(Fault::new("/input", message));
+        }
+        if self.timeout_ms.is_some_and(|timeout| !(1..=MAX_TIMEOUT_MS).contains(&timeout)) {
+            faults.push(Fault::new("/timeoutMs", format!("must be from 1 to {MAX_TIMEOUT_MS}")));
+        }
+        let usable = |key: &String| {
+            (1..=MAX_IDEMPOTENCY_KEY).contains(&key.chars().count()) && !key.chars().any(char::is_control)
+        };
+        if !self.idempotency_key.as_ref().is_none_or(usable) {
+            let message = format!("must have 1 to {MAX_IDEMPOTENCY_KEY} characters, none of them control characters");
+            faults.push(Fault::new("/idempotencyKey", message));
+        }
+        let version = self.version.as_deref().unwrap_or_default().parse::<VersionReq>();
+        let version = version.map_err(|error| faults.push(Fault::new("/version", error.to_string()))).unwrap_or_default();
+        if faults.is_empty() { Ok(version) } else { Err(Problem::invalid_members(faults)) }
+    }
+}
+
+fn succeeded(run: &Run, output: Output) -> Result<Response, Problem> {
+    let output = output.into_raw();
+    let answer = RunAnswer {
+        run_id: &run.id,
+        piece: run.piece.short(),
+        version: &run.version,
+        digest: run.digest,
+        output: &output,
+        logs: &run.report.logs,
+        logs_dropped: run.report.logs_dropped,
+        usage: run.report.usage,
+    };
+    // The members around the output come to about 400 bytes.
+    let mut json = Vec::with_capacity(output.get().len() + 512);
+    serde_json::to_writer(&mut json, &answer).map_err(|error| Problem::internal(error.to_string()))?;
+    let mut response = Response::new(Body::from(json));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Ok(id) = HeaderValue::from_str(&run.id) {
+        headers.insert(super::RUN_ID, id);
+    }
+    Ok(response)
+}

@@ -1,0 +1,101 @@
+//! Listing pieces and showing one.
+
+use super::*;
+
+#[tokio::test]
+async fn a_host_without_pieces_lists_none_and_says_so() {
+    let host = Host::empty().await;
+    assert_eq!(host.get("/api/pieces").await.body, json!([]));
+    let problem = host.get("/api/pieces/slack").await.refused(404, "piece_not_found");
+    assert_eq!(problem.body["error"], "Piece not found");
+    assert!(problem.detail().contains("no pieces yet"), "{}", problem.text);
+}
+
+#[tokio::test]
+async fn a_list_is_narrowed_by_what_the_route_knows_and_by_nothing_else() {
+    let Some(host) = Host::with_text().await else { return };
+    let count = async |query: &str| host.get(&format!("/api/pieces{query}")).await.body.as_array().unwrap().len();
+    for (query, expected) in [
+        ("", 1),
+        ("?searchQuery=TEX", 1),
+        ("?searchQuery=piece-text", 1),
+        ("?searchQuery=slack", 0),
+        ("?searchQuery=", 1),
+        ("?categories=", 1),
+        ("?categories=NO_SUCH", 0),
+        ("?limit=1", 1),
+        ("?limit=1000", 1),
+        ("?somethingElse=1&view=summary", 1),
+        ("?%ff=%fe", 1),
+    ] {
+        assert_eq!(count(query).await, expected, "{query}");
+    }
+    let row = &host.get("/api/pieces").await.body[0];
+    assert!(row["actions"].is_u64() && row["triggers"].is_u64() && row.get("i18n").is_none(), "{row}");
+    let full = &host.get("/api/pieces?view=full").await.body[0];
+    assert!(full["actions"]["echo"]["props"].is_object(), "{full}");
+    assert_eq!(full, &host.get("/api/pieces/text").await.body);
+    let categories = full["categories"].as_array().unwrap();
+    if let Some(category) = categories.first().and_then(Value::as_str) {
+        assert_eq!(count(&format!("?categories=nope&categories=x,{}", category.to_lowercase())).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_query_that_cannot_be_meant_is_refused_with_every_fault() {
+    let host = Host::empty().await;
+    for limit in ["0", "1001", "-1", "x", "", "1.5", "99999999999999999999"] {
+        let problem = host.get(&format!("/api/pieces?limit={limit}")).await.refused(400, "invalid_query");
+        assert_eq!(problem.paths(), ["limit"], "{limit}");
+        assert!(problem.detail().contains("1 to 1000"), "{}", problem.text);
+    }
+    assert_eq!(host.get("/api/pieces?limit=0&view=everything").await.paths(), ["limit", "view"]);
+    assert_eq!(host.get("/api/pieces/text?version=latest").await.refused(400, "invalid_query").paths(), ["version"]);
+}
+
+#[tokio::test]
+async fn a_piece_is_found_by_either_form_of_its_name_and_by_version() {
+    let Some(host) = Host::with_text().await else { return };
+    let piece = host.get("/api/pieces/text").await;
+    assert_eq!(piece.status, 200, "{}", piece.text);
+    let version = piece.body["version"].as_str().unwrap();
+    for path in [
+        "/api/pieces/%40activepieces%2Fpiece-text".to_owned(),
+        "/api/pieces/@activepieces/piece-text".to_owned(),
+        "/api/pieces/%40activepieces/piece-text".to_owned(),
+        format!("/api/pieces/text?version={version}"),
+        format!("/api/pieces/text?version=^{version}"),
+        format!("/api/pieces/text?version=~{version}"),
+    ] {
+        assert_eq!(host.get(&path).await.body, piece.body, "{path}");
+    }
+    let problem = host.get("/api/pieces/text?version=99.0.0").await.refused(404, "version_not_found");
+    assert!(problem.detail().contains(version), "{}", problem.text);
+    let problem = host.get("/api/pieces/slack").await.refused(404, "piece_not_found");
+    assert!(problem.detail().contains("there are: text"), "{}", problem.text);
+    for path in ["/api/pieces/@evil/piece-text", "/api/pieces/..%2F..%2Fetc", "/api/pieces/TEXT", "/api/pieces/a%00b"] {
+        host.get(path).await.refused(404, "piece_not_found");
+    }
+    host.get("/api/pieces/%ff").await.refused(400, "invalid_path");
+}
+
+#[tokio::test]
+async fn a_client_that_has_the_metadata_is_told_so_until_the_bytes_change() {
+    let Some(host) = Host::with_text().await else { return };
+    let piece = host.get("/api/pieces/text").await;
+    let tag = piece.headers["etag"].to_str().unwrap();
+    assert!(tag.contains(piece.body["digest"].as_str().unwrap()), "{tag}");
+    assert_eq!(piece.headers["cache-control"], "private, no-cache");
+    let again = async |tag: &str| {
+        let request = request("GET", "/api/pieces/text")
+            .header("authorization", format!("Bearer {}", host.token))
+            .header("if-none-match", tag);
+        host.send(request.body(Body::empty()).unwrap()).await
+    };
+    for same in [tag, tag.trim_start_matches("W/"), "*", &format!("\"other\", {tag}")] {
+        let answer = again(same).await;
+        assert_eq!((answer.status, answer.text.as_str()), (304, ""), "{same}");
+        assert_eq!(answer.headers["etag"], tag);
+    }
+    assert_eq!(again("\"other\"").await.status, 200);
+}

@@ -1,0 +1,185 @@
+//! The routes as a client meets them, short of the network: real registry, real sandbox, real database.
+//!
+//! Every answer in every test is held against the OpenAPI document: its status must be declared for the route and its
+//! body must fit the schema.
+
+mod access;
+mod directory;
+mod document;
+mod metadata;
+mod requests;
+mod running;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body};
+use http::{HeaderMap, Method, Request};
+use leno_sandbox::{Engine, EngineConfig, Grant, NoStore};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+use uuid::Uuid;
+
+use super::{App, openapi, router};
+use crate::{
+    db::Db,
+    identity::{Claims, Identity, Permission},
+    metrics::Metrics,
+    pieces::{Registry, RegistryOptions, Runs},
+};
+
+const INTERNAL: &str = "an-internal-token-of-some-length";
+const MAX_BODY: usize = 1 << 20;
+
+/// How to set a host up.
+#[derive(Default)]
+struct Setup {
+    pieces: Vec<(&'static str, Vec<u8>)>,
+    production: bool,
+}
+
+/// A host with its directory.
+struct Host {
+    router: Router,
+    token: String,
+    operator: String,
+    identity: Identity,
+    db: Db,
+    directory: PathBuf,
+    _temporary: tempfile::TempDir,
+}
+
+/// What came back.
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    headers: HeaderMap,
+    text: String,
+    body: Value,
+}
+
+impl Answer {
+    fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+
+    fn detail(&self) -> &str {
+        self.body["detail"].as_str().unwrap_or_default()
+    }
+
+    /// The pointers of the problems.
+    fn paths(&self) -> Vec<&str> {
+        self.body["problems"].as_array().into_iter().flatten().filter_map(|problem| problem["path"].as_str()).collect()
+    }
+
+    #[track_caller]
+    fn refused(self, status: u16, code: &str) -> Self {
+        assert_eq!((self.status, self.code()), (status, code), "{}", self.text);
+        self
+    }
+}
+
+/// The built piece of that name; `None`, with a word, when pieces are not built here.
+fn built(name: &str) -> Option<Vec<u8>> {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/leno/built"));
+    let directory = std::env::var_os("LENO_TEST_PIECES").map(PathBuf::from).or_else(home)?;
+    let bytes = std::fs::read(directory.join(name)).ok();
+    if bytes.is_none() {
+        eprintln!("SKIPPED: {name} is not in {}; build the pieces or set LENO_TEST_PIECES", directory.display());
+    }
+    bytes
+}
+
+async fn app(setup: Setup) -> (App, tempfile::TempDir) {
+    let temporary = tempfile::tempdir().unwrap();
+    let directory = temporary.path().join("pieces");
+    std::fs::create_dir(&directory).unwrap();
+    for (name, bytes) in setup.pieces {
+        std::fs::write(directory.join(name), bytes).unwrap();
+    }
+    let db = Db::connect(&format!("sqlite:{}", temporary.path().join("leno.db").display())).await.unwrap();
+    db.migrate().await.unwrap();
+    let engine = Engine::new(EngineConfig { max_calls: 16, ..EngineConfig::default() }).unwrap();
+    let options = RegistryOptions {
+        directory,
+        lock: temporary.path().join("pieces.lock"),
+        // Whether pieces must be pinned is the registry's business; here only the API is in production.
+        production: false,
+        grants: Arc::new(|_| Grant::default()),
+        drain: Duration::from_secs(1),
+        on_status: Arc::new(|_| {}),
+    };
+    let registry = Registry::open(options, engine.clone()).await.unwrap();
+    let metrics = Arc::new(Metrics::new());
+    let transport = Arc::new(leno_egress::Client::new(leno_egress::ClientConfig::default()).unwrap());
+    let runs = Runs::new(registry.clone(), transport, Arc::new(|_, _| Arc::new(NoStore)), metrics.clone());
+    let identity = Identity::new(&"a-secret-that-is-long-enough-for-hs256".into(), Some(&INTERNAL.into()));
+    let production = setup.production;
+    (App { registry, runs, identity, db, metrics, engine, production, max_body: MAX_BODY }, temporary)
+}
+
+impl Host {
+    async fn new(setup: Setup) -> Self {
+        let (app, temporary) = app(setup).await;
+        let (identity, db) = (app.identity.clone(), app.db.clone());
+        let claims = Claims { user_id: Uuid::new_v4(), tenant_id: Uuid::new_v4(), ..Claims::default() };
+        let token = identity.mint(&claims, Duration::from_secs(600));
+        let permissions = vec![Permission::Admin.as_str().to_owned()];
+        let operator = identity.mint(&Claims { permissions, ..claims }, Duration::from_secs(600));
+        let directory = temporary.path().join("pieces");
+        Self { router: router(app), token, operator, identity, db, directory, _temporary: temporary }
+    }
+
+    async fn empty() -> Self {
+        Self::new(Setup::default()).await
+    }
+
+    /// A host with the text piece, if that is built.
+    async fn with_text() -> Option<Self> {
+        let pieces = vec![("text.wasm", built("text.wasm")?)];
+        Some(Self::new(Setup { pieces, ..Setup::default() }).await)
+    }
+
+    /// Sends a request as it is.
+    async fn send(&self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let body = serde_json::from_str(&text).unwrap_or_default();
+        let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, text, body };
+        document::hold_against(&method, &path, &answer);
+        answer
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.send(request("GET", path).header("authorization", format!("Bearer {}", self.token)).body(Body::empty()).unwrap())
+            .await
+    }
+
+    async fn post(&self, path: &str, body: impl Into<Body>) -> Answer {
+        let request = request("POST", path)
+            .header("authorization", format!("Bearer {}", self.token))
+            .header("content-type", "application/json");
+        self.send(request.body(body.into()).unwrap()).await
+    }
+
+    async fn json(&self, path: &str, body: &Value) -> Answer {
+        self.post(path, body.to_string()).await
+    }
+
+    /// Sends a request as the operator.
+    async fn operate(&self, method: &str, path: &str, content_type: Option<&str>, body: impl Into<Body>) -> Answer {
+        let mut request = request(method, path).header("authorization", format!("Bearer {}", self.operator));
+        if let Some(content_type) = content_type {
+            request = request.header("content-type", content_type);
+        }
+        self.send(request.body(body.into()).unwrap()).await
+    }
+}
+
+fn request(method: &str, path: &str) -> http::request::Builder {
+    Request::builder().method(method).uri(path)
+}
+
+const RUN: &str = "/api/pieces/text/actions/echo/run";
