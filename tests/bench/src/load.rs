@@ -1,0 +1,120 @@
+//! HTTP load: keep-alive connections that send one request after another.
+//!
+//! Deliberately thin - a prepared request, a look at the status and the length - because it shares the cores with the
+//! server it measures.
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+/// What a load measured.
+pub(crate) struct Measured {
+    /// Requests a second.
+    pub(crate) rate: f64,
+    /// Times of single requests.
+    pub(crate) times: Vec<Duration>,
+}
+
+/// Connections at once.
+const CONNECTIONS: usize = 16;
+
+/// A POST of JSON.
+pub(crate) fn post(path: &str, token: &str, body: &str) -> Vec<u8> {
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// Sends `request` over and over for `time`. Any answer but 200 fails the measurement.
+pub(crate) async fn run(address: SocketAddr, request: &[u8], time: Duration) -> Result<Measured> {
+    let begun = Instant::now();
+    let tasks: Vec<_> = (0..CONNECTIONS)
+        .map(|_| {
+            let request = request.to_vec();
+            tokio::spawn(async move { connection(address, &request, begun + time).await })
+        })
+        .collect();
+    let mut times = Vec::new();
+    for task in tasks {
+        times.extend(task.await??);
+    }
+    Ok(Measured { rate: times.len() as f64 / begun.elapsed().as_secs_f64(), times })
+}
+
+/// Sends `request` `count` times.
+pub(crate) async fn calls(address: SocketAddr, request: &[u8], count: usize) -> Result<()> {
+    let tasks: Vec<_> = (0..CONNECTIONS)
+        .map(|_| {
+            let request = request.to_vec();
+            tokio::spawn(async move {
+                let mut stream = TcpStream::connect(address).await?;
+                let mut buffer = Vec::new();
+                for _ in 0..count.div_ceil(CONNECTIONS) {
+                    stream.write_all(&request).await?;
+                    answer(&mut stream, &mut buffer).await?;
+                }
+                anyhow::Ok(())
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await??;
+    }
+    Ok(())
+}
+
+async fn connection(address: SocketAddr, request: &[u8], until: Instant) -> Result<Vec<Duration>> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let mut times = Vec::new();
+    let mut buffer = Vec::with_capacity(8 << 10);
+    while Instant::now() < until {
+        let begun = Instant::now();
+        stream.write_all(request).await?;
+        answer(&mut stream, &mut buffer).await?;
+        times.push(begun.elapsed());
+    }
+    Ok(times)
+}
+
+/// Reads one whole answer.
+async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<()> {
+    buffer.clear();
+    loop {
+        if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+            let head = std::str::from_utf8(buffer.get(..end).unwrap_or_default())?;
+            if !head.starts_with("HTTP/1.1 200") {
+                let rest = String::from_utf8_lossy(buffer.get(end..).unwrap_or_default()).into_owned();
+                bail!("the server answered {}{rest}", head.lines().next().unwrap_or_default());
+            }
+            let length: usize = head
+                .lines()
+                .find_map(|line| line.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("content-length")))
+                .context("an answer without a length")?
+                .1
+                .trim()
+                .parse()?;
+            while buffer.len() < end + 4 + length {
+                read(stream, buffer).await?;
+            }
+            return Ok(());
+        }
+        read(stream, buffer).await?;
+    }
+}
+
+async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<()> {
+    if stream.read_buf(buffer).await? == 0 {
+        bail!("the server closed the connection");
+    }
+    Ok(())
+}

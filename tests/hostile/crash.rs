@@ -1,0 +1,63 @@
+//! A guest that crashes on every call, while it is being replaced.
+
+use leno_tests::craft::values::always_traps;
+use leno_tests::craft::versioned::versioned;
+use leno_tests::{Options, Run};
+
+use crate::scene::Scene;
+
+const QUEUED: usize = 500;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_piece_that_crashes_on_every_call_is_given_a_rest_and_its_replacement_serves() -> anyhow::Result<()> {
+    let scene = Scene::with(Options::new().piece("crash", always_traps("crash", "1.0.0"))).await?;
+    let bad = scene.client.active("crash.wasm").await?;
+    let good = versioned("crash", "1.0.1", "marker-2").component();
+
+    let calls: Vec<_> = (0..QUEUED)
+        .map(|_| {
+            let client = scene.client.clone();
+            tokio::spawn(async move { client.run(&Run::new("crash", "run")).await })
+        })
+        .collect();
+    scene.server.deliver("crash.wasm", &good)?;
+    let mut rested = 0;
+    for call in calls {
+        let answer = call.await??;
+        match answer.code() {
+            "guest_trap" => assert_eq!(answer.status, 500),
+            "circuit_open" | "overloaded" => {
+                assert_eq!(answer.status, 429);
+                assert!(answer.headers.contains_key("retry-after"));
+                rested += 1;
+            }
+            // The replacement came in between.
+            "" => assert_eq!(answer.output()["code"], "marker-2"),
+            other => panic!("{other}: {}", answer.text),
+        }
+    }
+    assert!(rested < QUEUED, "the piece was never run");
+
+    // The circuit was that of the old bytes.
+    let replaced = scene.client.file("crash.wasm", |file| file.status == "active" && file.digest != bad.digest).await?;
+    for _ in 0..50 {
+        let answer = scene.client.run(&Run::new("crash", "run")).await?;
+        assert_eq!(answer.output()["code"], answer.output()["data"]);
+        assert_eq!(answer.body["digest"].as_str(), replaced.digest.as_deref());
+    }
+    scene.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn crashes_for_one_tenant_do_not_close_the_piece_for_another() -> anyhow::Result<()> {
+    let scene = Scene::with_hostile(Options::new()).await?;
+    let stranger = scene.server.client_of(&leno_tests::Caller::operator());
+    let mut codes = Vec::new();
+    for _ in 0..40 {
+        codes.push(scene.client.run(&Run::new("hostile", "trap")).await?.code().to_owned());
+    }
+    assert_eq!(codes.first().map(String::as_str), Some("guest_trap"));
+    assert_eq!(codes.last().map(String::as_str), Some("circuit_open"));
+    assert_eq!(stranger.run(&Run::new("hostile", "ok")).await?.output()["ok"], true);
+    scene.end().await
+}

@@ -1,0 +1,87 @@
+//! Guests that take more memory than they may.
+
+use leno_tests::craft::{self, Crafted};
+use leno_tests::{Grant, Options, Run, Server};
+use serde_json::json;
+
+use crate::scene::{HOSTILE, Scene, assert_failed};
+
+/// The default limit of a call's memory.
+const CAP: u64 = 64 << 20;
+/// What the host may take beside it: buffers, and what the neighbour's calls leave behind.
+const SLACK: u64 = 32 << 20;
+
+/// Runs `work` and answers by how much the server's resident memory grew at the worst moment.
+async fn growth<T>(server: &Server, work: impl Future<Output = T>) -> anyhow::Result<(T, u64)> {
+    server.forget_peak()?;
+    let before = server.figures()?.resident;
+    let done = work.await;
+    Ok((done, server.figures()?.peak.saturating_sub(before)))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_that_allocates_without_end_gets_its_limit_and_no_more() -> anyhow::Result<()> {
+    let scene = Scene::with_hostile(Options::new()).await?;
+    let run = Run::new(HOSTILE, "allocate");
+    let (answer, grown) = growth(&scene.server, scene.client.run(&run)).await?;
+    let answer = answer?;
+    assert_failed(&answer, "memory_limit", 500);
+    assert!(answer.usage("memoryBytes") <= CAP, "{}", answer.text);
+    assert!(grown <= CAP + SLACK, "{} MiB", grown >> 20);
+    let counted = scene.client.metrics().await?.sum("leno_calls_total", &[("outcome", "memory_limit")]);
+    assert!((counted - 1.0).abs() < f64::EPSILON, "{counted} calls are counted");
+    scene.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_that_notices_the_limit_goes_on() -> anyhow::Result<()> {
+    let scene = Scene::with_hostile(Options::new()).await?;
+    let answer = scene.client.run(&Run::new(HOSTILE, "allocate").input(json!({ "polite": true }))).await?;
+    let bytes = answer.output()["bytes"].as_u64().unwrap_or_default();
+    assert!((CAP / 2..=CAP).contains(&bytes), "{bytes} bytes");
+    scene.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_can_lower_the_limit() -> anyhow::Result<()> {
+    let options = Options::new().grant(HOSTILE, Grant::default().limit("memory_mb", 8));
+    let scene = Scene::with_hostile(options).await?;
+    let answer = scene.client.run(&Run::new(HOSTILE, "allocate").input(json!({ "polite": true }))).await?;
+    assert!(answer.output()["bytes"].as_u64() <= Some(8 << 20), "{}", answer.text);
+    scene.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn endless_recursion_overflows_the_guest_not_the_host() -> anyhow::Result<()> {
+    let scene = Scene::with_hostile(Options::new()).await?;
+    let answer = scene.client.run(&Run::new(HOSTILE, "recurse")).await?;
+    assert_failed(&answer, "guest_trap", 500);
+    // Either the host's stack for guests, or the guest's own, which lies at the bottom of its memory.
+    let detail = answer.body["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("stack") || detail.contains("memory"), "{detail}");
+    scene.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_beyond_the_limit_is_not_copied() -> anyhow::Result<()> {
+    let scene = Scene::with_hostile(Options::new()).await?;
+    for bytes in [9_u64 << 20, 40 << 20] {
+        let run = Run::new(HOSTILE, "big_output").input(json!({ "bytes": bytes }));
+        let (answer, grown) = growth(&scene.server, scene.client.run(&run)).await?;
+        assert_failed(&answer?, "output_too_large", 500);
+        assert!(grown <= CAP + SLACK, "{} MiB", grown >> 20);
+    }
+    scene.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_that_begins_with_too_much_does_not_load() -> anyhow::Result<()> {
+    let scene = Scene::with(Options::new()).await?;
+    for Crafted { name, bytes, code, says } in craft::memory::all() {
+        scene.server.deliver(&format!("{name}.wasm"), &bytes)?;
+        let reason = scene.client.refused(&format!("{name}.wasm")).await?;
+        assert_eq!(reason.code, code, "{name}: {}", reason.message);
+        assert!(reason.message.contains(says), "{name}: {}", reason.message);
+    }
+    scene.end().await
+}

@@ -1,0 +1,92 @@
+//! What all hostile tests have in common.
+
+use std::time::{Duration, Instant};
+
+use leno_tests::neighbour::{self, Neighbour};
+use leno_tests::{Answer, Client, Options, Server};
+use tokio::sync::{Mutex, MutexGuard};
+
+/// The name of the hostile piece, and of its file.
+pub(crate) const HOSTILE: &str = "hostile";
+/// How much later than its deadline a call may be answered.
+pub(crate) const LATENESS: Duration = Duration::from_millis(250);
+/// The longest that a call of the neighbour may take while two cores are busy with hostility.
+const SLOWEST: Duration = Duration::from_secs(1);
+/// How long the host may take to give back what a call held.
+const SETTLE: Duration = Duration::from_secs(5);
+/// Gauges of what a call holds.
+const HELD: [&str; 5] = [
+    "leno_calls_in_flight",
+    "leno_pool_component_instances",
+    "leno_pool_core_instances",
+    "leno_pool_memories",
+    "leno_pool_stacks",
+];
+
+/// Hostile tests measure time and memory: they run one after the other.
+static STAGE: Mutex<()> = Mutex::const_new(());
+
+/// A server with a neighbour at work.
+pub(crate) struct Scene {
+    pub(crate) server: Server,
+    pub(crate) client: Client,
+    neighbour: Neighbour,
+    _stage: MutexGuard<'static, ()>,
+}
+
+impl Scene {
+    /// A server started with `options` and the neighbour's piece.
+    pub(crate) async fn with(options: Options) -> anyhow::Result<Self> {
+        let stage = STAGE.lock().await;
+        let server = Server::start(options.piece(neighbour::NAME, neighbour::component())).await?;
+        let client = server.client();
+        let neighbour = Neighbour::arrive(client.clone()).await?;
+        Ok(Self { server, client, neighbour, _stage: stage })
+    }
+
+    /// The same with the hostile piece, ready to be run.
+    pub(crate) async fn with_hostile(options: Options) -> anyhow::Result<Self> {
+        let scene = Self::with(options.guest(HOSTILE)).await?;
+        scene.client.active("hostile.wasm").await?;
+        Ok(scene)
+    }
+
+    /// Checks what must hold after every attack: the process lives and did not panic, the neighbour noticed nothing, and
+    /// nothing that a call held is held still.
+    pub(crate) async fn end(mut self) -> anyhow::Result<()> {
+        let calls = self.neighbour.leave().await?;
+        self.server.check_alive()?;
+        assert_eq!(calls.failures, [""; 0], "the neighbour's calls fail");
+        assert!(calls.count > 0, "the neighbour was never there");
+        assert!(calls.slowest < SLOWEST, "the neighbour waited {:?}", calls.slowest);
+        let log = self.server.stderr.all();
+        let panic = log.iter().find(|line| line.starts_with("thread '"));
+        assert_eq!(panic, None, "the host panicked");
+        settles(&self.client).await
+    }
+}
+
+/// Waits until nothing is held.
+async fn settles(client: &Client) -> anyhow::Result<()> {
+    let deadline = Instant::now() + SETTLE;
+    loop {
+        let metrics = client.metrics().await?;
+        let held: Vec<_> = HELD.iter().filter(|name| metrics.sum(name, &[]) > 0.0).collect();
+        if held.is_empty() {
+            return Ok(());
+        }
+        assert!(Instant::now() < deadline, "still held after {SETTLE:?}: {held:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Checks a run that failed: its code and status, that the problem names the run, and that it tells nothing of the
+/// host's inside.
+#[track_caller]
+pub(crate) fn assert_failed(answer: &Answer, code: &str, status: u16) {
+    assert_eq!((answer.code(), answer.status), (code, status), "{}", answer.text);
+    assert!(answer.body["runId"].is_string() && answer.body["usage"].is_object(), "{}", answer.text);
+    for inside in ["backtrace", "0x", ".rs:", "wasmtime", "/root/", "/home/"] {
+        assert!(!answer.text.contains(inside), "`{inside}` in {}", answer.text);
+    }
+}

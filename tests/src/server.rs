@@ -1,0 +1,315 @@
+//! `leno serve` as a child process, with directories of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde::Serialize;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+use crate::api::Client;
+use crate::lines::Lines;
+use crate::process::{self, Figures};
+use crate::{Caller, guests};
+
+/// How long a server may take to listen, with a handful of pieces to compile in a debug build.
+const START: Duration = Duration::from_secs(60);
+/// How long it may take to stop when asked to.
+const STOP: Duration = Duration::from_secs(30);
+
+/// What the operator lets a piece do: a table of `leno.toml`.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Grant {
+    /// Hosts, of those that the piece asks for; all of them if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hosts: Option<Vec<String>>,
+    /// Private addresses: `127.0.0.1:4000`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub private: Vec<String>,
+    /// Whether it may see secrets.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub secrets: bool,
+    /// Limits that differ from the defaults.
+    #[serde(skip_serializing_if = "toml::Table::is_empty")]
+    pub limits: toml::Table,
+}
+
+impl Grant {
+    /// Grants private addresses and nothing else.
+    #[must_use]
+    pub fn private(addresses: impl IntoIterator<Item = impl ToString>) -> Self {
+        Self { private: addresses.into_iter().map(|address| address.to_string()).collect(), ..Self::default() }
+    }
+
+    /// Grants sight of secrets as well.
+    #[must_use]
+    pub fn with_secrets(mut self) -> Self {
+        self.secrets = true;
+        self
+    }
+
+    /// Sets one limit as well.
+    #[must_use]
+    pub fn limit(mut self, name: &str, value: impl Into<toml::Value>) -> Self {
+        self.limits.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+/// How a server is started.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    environment: Vec<(String, String)>,
+    grants: Vec<(String, Grant)>,
+    pieces: Vec<(String, Vec<u8>)>,
+}
+
+impl Options {
+    /// The defaults: no pieces, no grants.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Grants something to a piece.
+    #[must_use]
+    pub fn grant(mut self, piece: &str, grant: Grant) -> Self {
+        self.grants.push((piece.to_owned(), grant));
+        self
+    }
+
+    /// Puts a component into the pieces directory as `NAME.wasm` before the start.
+    #[must_use]
+    pub fn piece(mut self, name: &str, bytes: impl Into<Vec<u8>>) -> Self {
+        self.pieces.push((format!("{name}.wasm"), bytes.into()));
+        self
+    }
+
+    /// Puts a built guest into the pieces directory before the start.
+    #[must_use]
+    pub fn guest(self, name: &str) -> Self {
+        let bytes = guests::guest(name);
+        self.piece(name, bytes)
+    }
+
+    fn toml(&self) -> anyhow::Result<String> {
+        let grants = self.grants.iter().map(|(piece, grant)| Ok((piece.clone(), toml::Value::try_from(grant)?)));
+        let grants: toml::Table = grants.collect::<anyhow::Result<_>>()?;
+        Ok(toml::to_string(&toml::Table::from_iter([("grants".to_owned(), grants.into())]))?)
+    }
+}
+
+/// A running server. Dropping it kills it and removes its directories.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    id: u32,
+    url: String,
+    options: Options,
+    secret: String,
+    operator: Caller,
+    directory: Arc<TempDir>,
+    /// What it prints on standard output.
+    pub stdout: Lines,
+    /// What it prints on standard error: its log.
+    pub stderr: Lines,
+}
+
+impl Server {
+    /// Starts a server and waits until it listens. Its pieces may still be loading: see [`Client::file`].
+    ///
+    /// # Errors
+    /// When it does not get so far; with the last lines of its log.
+    pub async fn start(options: Options) -> anyhow::Result<Self> {
+        let directory = Arc::new(tempfile::Builder::new().prefix("leno-").tempdir()?);
+        fs::create_dir(directory.path().join("pieces"))?;
+        for (file, bytes) in &options.pieces {
+            fs::write(directory.path().join("pieces").join(file), bytes)?;
+        }
+        fs::write(directory.path().join("leno.toml"), options.toml()?)?;
+        let secret = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+        Self::spawn(options, directory, secret, Caller::operator()).await
+    }
+
+    async fn spawn(
+        options: Options,
+        directory: Arc<TempDir>,
+        secret: String,
+        operator: Caller,
+    ) -> anyhow::Result<Self> {
+        let root = directory.path();
+        let mut command = Command::new(guests::leno());
+        command
+            .arg("serve")
+            .current_dir(root)
+            .env_clear()
+            .env("HOME", root)
+            .env("RUST_BACKTRACE", "0")
+            .env("LENO_LISTEN", "127.0.0.1:0")
+            .env("LENO_DATA_DIR", root.join("data"))
+            .env("LENO_PIECES_DIR", root.join("pieces"))
+            .env("JWT_SECRET", &secret)
+            .envs(options.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        let mut child = command.spawn().context("leno cannot be started")?;
+        let stdout = Lines::of(child.stdout.take().context("no stdout")?);
+        let stderr = Lines::of(child.stderr.take().context("no stderr")?);
+        let listening = |line: &str| line.split_once("listening on ").map(|(_, url)| url.trim().to_owned());
+        let url = stdout.first(START, listening).await.with_context(|| {
+            let log = stderr.all();
+            format!("leno does not listen; the end of its log:\n{}", log[log.len().saturating_sub(20)..].join("\n"))
+        })?;
+        let id = child.id().context("leno has ended already")?;
+        Ok(Self { child, id, url, options, secret, operator, directory, stdout, stderr })
+    }
+
+    /// Asks the server to stop, waits until it has, and starts it again on the same directories with the same secrets.
+    ///
+    /// # Errors
+    /// When it does not stop or does not start.
+    pub async fn restart(mut self) -> anyhow::Result<Self> {
+        self.stop().await?;
+        Self::spawn(self.options, self.directory, self.secret, self.operator).await
+    }
+
+    /// Asks the server to stop (SIGTERM) and waits until it has.
+    ///
+    /// # Errors
+    /// When it does not stop, or stops with a failure.
+    pub async fn stop(&mut self) -> anyhow::Result<()> {
+        let id = i32::try_from(self.id).ok().and_then(rustix::process::Pid::from_raw).context("no process")?;
+        rustix::process::kill_process(id, rustix::process::Signal::TERM)?;
+        let status = tokio::time::timeout(STOP, self.child.wait()).await.context("leno does not stop")??;
+        anyhow::ensure!(status.success(), "leno stopped with {status}");
+        Ok(())
+    }
+
+    /// Where it listens: `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A client that calls as this server's operator.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.client_of(&self.operator)
+    }
+
+    /// A client that calls as `caller`.
+    #[must_use]
+    pub fn client_of(&self, caller: &Caller) -> Client {
+        Client::new(&self.url, &caller.token(&self.secret))
+    }
+
+    /// Who this server's operator is.
+    #[must_use]
+    pub fn operator(&self) -> &Caller {
+        &self.operator
+    }
+
+    /// What the process holds now.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn figures(&self) -> anyhow::Result<Figures> {
+        process::figures(self.id).context("leno has ended")
+    }
+
+    /// Makes [`Figures::peak`] count from now on.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn forget_peak(&self) -> anyhow::Result<()> {
+        process::forget_peak(self.id).context("leno has ended")
+    }
+
+    /// Fails if the process has ended.
+    ///
+    /// # Errors
+    /// With its exit status.
+    pub fn check_alive(&mut self) -> anyhow::Result<()> {
+        match self.child.try_wait()? {
+            Some(status) => anyhow::bail!("leno has ended with {status}"),
+            None => Ok(()),
+        }
+    }
+
+    /// The pieces directory.
+    #[must_use]
+    pub fn pieces(&self) -> PathBuf {
+        self.directory.path().join("pieces")
+    }
+
+    /// The data directory.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// Puts a file into the pieces directory the way that pieces are delivered: complete, by rename.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn deliver(&self, file: &str, bytes: &[u8]) -> anyhow::Result<()> {
+        let aside = self.directory.path().join("delivery");
+        fs::write(&aside, bytes)?;
+        fs::rename(aside, self.pieces().join(file))?;
+        Ok(())
+    }
+
+    /// Every file below the data directory in which one of `texts` stands, byte for byte.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn data_files_with(&self, texts: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
+        let mut found = Vec::new();
+        search(&self.data(), texts, &mut found)?;
+        Ok(found)
+    }
+}
+
+fn search(directory: &Path, texts: &[&str], found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            search(&entry.path(), texts, found)?;
+        } else if kind.is_file() {
+            let bytes = fs::read(entry.path())?;
+            let holds = |text: &&str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+            if texts.iter().any(holds) {
+                found.push(entry.path());
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grants_become_tables_of_the_configuration() {
+        let grant = Grant::private(["127.0.0.1:4000"]).with_secrets().limit("cpu_ms", 100);
+        let toml = Options::new().grant("hostile", grant).toml().unwrap();
+        let expected = "[grants.hostile]\nprivate = [\"127.0.0.1:4000\"]\nsecrets = true\n\n[grants.hostile.limits]\ncpu_ms = 100\n";
+        assert_eq!(toml, expected);
+        assert_eq!(Options::new().toml().unwrap(), "[grants]\n");
+    }
+}
