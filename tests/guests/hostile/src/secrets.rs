@@ -27,7 +27,9 @@ pub fn reveal() -> Answer {
 pub fn echo(props: &Value) -> Answer {
     let secret = if cfg!(feature = "privileged") { revealed()? } else { echoed(text(props, "url"))? };
     match text(props, "through") {
-        "log" => log::emit(Level::Error, &secret, &[("secret".into(), secret.clone()), (secret.clone(), "name".into())]),
+        "log" => {
+            log::emit(Level::Error, &secret, &[("secret".into(), secret.clone()), (secret.clone(), "name".into())])
+        }
         "stderr" => eprintln!("{secret}"),
         "error" => {
             let details = Some(json!({ "secret": secret }).to_string());
