@@ -23,15 +23,14 @@ const AT_ONCE: usize = 4;
 ///
 /// # Errors
 /// The problems, each with the pointer of its property.
-pub(crate) async fn fetch(transport: &Arc<dyn Transport>, grant: &Grant, coerced: &mut Coerced) -> Result<(), Problems> {
+pub async fn fetch(transport: &Arc<dyn Transport>, grant: &Grant, coerced: &mut Coerced) -> Result<(), Problems> {
     if coerced.files.is_empty() {
         return Ok(());
     }
     let any: Vec<HostPattern> = "*".parse().into_iter().collect();
     let policy = Policy::new(any, grant.private.clone());
-    let pending = coerced.files.clone();
-    let fetched: Vec<(String, FileContent)> = stream::iter(&pending)
-        .map(|file| one(transport, &policy, file))
+    let fetches: Vec<_> = coerced.files.iter().cloned().map(|file| one(transport, &policy, file)).collect();
+    let fetched: Vec<(String, FileContent)> = stream::iter(fetches)
         .buffered(AT_ONCE)
         .try_collect()
         .await?;
@@ -44,7 +43,7 @@ pub(crate) async fn fetch(transport: &Arc<dyn Transport>, grant: &Grant, coerced
 async fn one(
     transport: &Arc<dyn Transport>,
     policy: &Policy,
-    file: &PendingFile,
+    file: PendingFile,
 ) -> Result<(String, FileContent), Problem> {
     let caps = Caps { timeout: MAX_TIME, response_bytes: MAX_FILE, ..Caps::default() };
     let request = Request { redirects: REDIRECTS, ..Request::new("GET", &file.url) };
@@ -63,5 +62,5 @@ async fn one(
         header("content-type"),
         response.body.to_vec(),
     );
-    Ok((file.pointer.clone(), content))
+    Ok((file.pointer, content))
 }

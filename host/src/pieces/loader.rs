@@ -24,6 +24,8 @@ use super::{
 pub(crate) enum Command {
     /// The directory changed, or may have.
     Look,
+    /// Look now, take every file as it is, and tell when it is done.
+    Refresh(oneshot::Sender<()>),
     /// Take a component.
     Upload(Bytes, oneshot::Sender<Result<FileStatus, UploadError>>),
     /// Remove a file.
@@ -56,6 +58,8 @@ pub(crate) struct Loader {
     table: Table,
     files: BTreeMap<String, File>,
     drained: Vec<Drained>,
+    /// Whether a version went out of service, so that a file which was refused for its sake may be served now.
+    vacated: bool,
 }
 
 /// How often a draining version is looked at.
@@ -76,6 +80,7 @@ impl Loader {
             table: Table::default(),
             files: BTreeMap::new(),
             drained: Vec::new(),
+            vacated: false,
         }
     }
 
@@ -103,16 +108,20 @@ impl Loader {
                     let answer = self.remove(&file);
                     let _ = reply.send(answer);
                 }
-                Ok(Some(Command::Look)) => restless = self.look_again().await,
-                Err(_) if restless => restless = self.look_again().await,
+                Ok(Some(Command::Look)) => restless = self.look_again(false).await,
+                Ok(Some(Command::Refresh(reply))) => {
+                    restless = self.look_again(true).await && self.look_again(true).await;
+                    let _ = reply.send(());
+                }
+                Err(_) if restless => restless = self.look_again(false).await,
                 Err(_) => {}
             }
             self.drain();
         }
     }
 
-    async fn look_again(&mut self) -> bool {
-        match self.look(false).await {
+    async fn look_again(&mut self, settled: bool) -> bool {
+        match self.look(settled).await {
             Ok(restless) => restless,
             Err(error) => {
                 // What is served stays served.
@@ -171,6 +180,14 @@ impl Loader {
                     if let Err(reason) = self.activate(&name, Some(stamp), &piece) {
                         self.refuse(&name, Some(stamp), Some(piece.digest()), reason);
                     }
+                }
+            }
+        }
+        if std::mem::take(&mut self.vacated) {
+            for file in self.files.values_mut() {
+                if file.status.reason.as_ref().is_some_and(|reason| reason.code == "duplicate") {
+                    file.stamp = None;
+                    restless = true;
                 }
             }
         }
@@ -284,6 +301,7 @@ impl Loader {
     }
 
     fn retire(&mut self, version: Arc<Version>) {
+        self.vacated = true;
         let metadata = version.piece.metadata();
         let status = FileStatus {
             name: Some(metadata.name.short().to_owned()),

@@ -10,6 +10,7 @@ mod runs;
 mod status;
 mod table;
 
+pub use files::fetch as fetch_files;
 pub use lock::{Lock, LockError, Pin};
 pub use registry::{GrantFor, OnStatus, Registry, RegistryError, RegistryOptions, RemoveError, UploadError};
 pub use runs::{OptionsRequest, Refusal, Run, RunRequest, Runs, StoreFor};

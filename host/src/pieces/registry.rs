@@ -198,6 +198,14 @@ impl Registry {
         self.shared.ready.load(Ordering::Acquire)
     }
 
+    /// Looks at the directory now, and answers when what is there is served.
+    pub async fn refresh(&self) {
+        let (reply, answer) = oneshot::channel();
+        if self.commands.send(Command::Refresh(reply)).await.is_ok() {
+            let _ = answer.await;
+        }
+    }
+
     /// Takes a component: loads it first, then puts it into the directory as `NAME-VERSION.wasm`. Answers when it is
     /// served. Bytes that are served already are no error.
     ///
