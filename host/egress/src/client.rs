@@ -140,7 +140,7 @@ impl Journey<'_> {
     async fn travel(&self, mut hop: Hop<'_>, redirects: u8) -> Result<Response, Error> {
         let mut followed = 0;
         loop {
-            let mut response = self.exchange(&hop).await.map_err(|error| hop.blame(error))?;
+            let response = self.exchange(&hop).await.map_err(|error| hop.blame(error))?;
             let location = response.headers().get(header::LOCATION);
             let (method, location) = match (outgoing::redirected_method(response.status(), &hop.method), location) {
                 (Some(method), Some(location)) if redirects > 0 => (method, location.clone()),
@@ -153,7 +153,6 @@ impl Journey<'_> {
             followed += 1;
             let location = std::str::from_utf8(location.as_bytes())
                 .map_err(|_| Error::BadResponse { host: host(), problem: "its `location` is not UTF-8".to_owned() })?;
-            self.drain(&mut response).await;
             hop = hop.next(method, location, self.policy)?;
         }
     }
@@ -234,15 +233,6 @@ impl Journey<'_> {
         Ok(body.into_bytes())
     }
 
-    /// Reads the rest of a redirect if it is short, so that its connection can serve the next hop.
-    async fn drain(&self, response: &mut reqwest::Response) {
-        if response.content_length().is_some_and(|length| length <= DRAINED) {
-            while let Ok(Some(chunk)) = response.chunk().await {
-                self.meter.receive(chunk.len());
-            }
-        }
-    }
-
     fn failed(&self, error: &reqwest::Error, question: &Question) -> Error {
         Error::from_reqwest(error, question, self.client.connect_timeout)
     }
@@ -250,9 +240,6 @@ impl Journey<'_> {
 
 /// A status line's share of the bill.
 const STATUS_BYTES: usize = 3;
-
-/// Beyond this a new connection costs less than the rest of the body.
-const DRAINED: u64 = 16 * 1024;
 
 fn weigh(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()

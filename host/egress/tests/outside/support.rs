@@ -40,8 +40,11 @@ pub(crate) fn reply(status: u16, body: impl Into<Bytes>) -> Reply {
     http::Response::builder().status(status).body(Full::new(body.into())).unwrap()
 }
 
+/// With a body, as most servers send one.
 pub(crate) fn redirect(status: u16, location: &str) -> Reply {
-    http::Response::builder().status(status).header("location", location).body(Full::default()).unwrap()
+    let mut reply = reply(status, "<p>elsewhere</p>".repeat(64));
+    reply.headers_mut().insert("location", location.parse().unwrap());
+    reply
 }
 
 /// A listener on the loopback interface, which counts its connections.
