@@ -31,7 +31,9 @@ impl Kind {
     }
 
     fn parse(name: &str) -> Option<Self> {
-        [Self::OAuth2, Self::SecretText, Self::BasicAuth, Self::CustomAuth].into_iter().find(|kind| kind.as_str() == name)
+        [Self::OAuth2, Self::SecretText, Self::BasicAuth, Self::CustomAuth]
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
     }
 }
 

@@ -136,13 +136,14 @@ mod tests {
 
     #[test]
     fn nested_maps_and_lists_are_counted() {
-        let error = read::<BTreeMap<String, Vec<Vec<u8>>>>(r#"{"x": [[1, 2], [3]], "y z": [[], [4, 300]]}"#).unwrap_err();
+        let error =
+            read::<BTreeMap<String, Vec<Vec<u8>>>>(r#"{"x": [[1, 2], [3]], "y z": [[], [4, 300]]}"#).unwrap_err();
         assert!(error.starts_with("y z[1][1]: "), "{error}");
     }
 
     #[test]
     fn broken_json_is_called_broken_with_line_and_column() {
         let error = read::<Issue>("{\"id\": 1,").unwrap_err();
-        assert_eq!(error, "it is not JSON: EOF while parsing an object at line 1 column 9");
+        assert_eq!(error, "it is not JSON: EOF while parsing a value at line 1 column 9");
     }
 }

@@ -36,8 +36,8 @@ pub use context::Context;
 pub use error::{Error, ErrorKind, Result};
 pub use leno_sdk_macros::{Choice, Props, action, piece, trigger};
 pub use piece::{Category, Piece};
-pub use time::{DateTime, InvalidDateTime};
 pub use props::Props;
+pub use time::{DateTime, InvalidDateTime};
 pub use trigger::Trigger;
 
 /// What the macros write out refers to. Not for authors.
@@ -46,7 +46,7 @@ pub mod __private {
     pub use serde;
     pub use serde_json::value::RawValue;
 
-    pub use crate::action::{answer, text}; 
+    pub use crate::action::{answer, text};
     pub use crate::document::Document;
     pub use crate::props::choice;
     pub use crate::trigger::{Texts, Written};

@@ -8,6 +8,6 @@ pub use crate::props::{
 };
 pub use crate::trigger::polling::{Entry, Polling, Since, Strategy};
 pub use crate::trigger::{AppWebhook, HandshakeResponse, Manual, Webhook, WebhookRequest};
-pub use crate::{Choice, Props, action, piece, trigger};
 pub use crate::{Category, Context, DateTime, Error, ErrorKind, Piece, Result, Trigger};
+pub use crate::{Choice, Props, action, piece, trigger};
 pub use crate::{connection, http, log, store};

@@ -95,10 +95,10 @@ impl Props for NoProps {
 /// `invalid-input` with the code `invalid-props`: the message tells every wrong property, `details` lists them as
 /// `{"problems": [{"path", "message"}]}`.
 pub fn read<P: Props>(text: &str) -> Result<P> {
-    let problems = match input::object::<P>(text) {
-        Ok(props) => return Ok(props),
-        Err(problems) => problems,
-    };
+    input::object(text).map_err(refusal)
+}
+
+fn refusal(problems: Vec<Problem>) -> Error {
     let mut message = String::new();
     let mut list = Vec::new();
     for problem in problems {
@@ -113,5 +113,5 @@ pub fn read<P: Props>(text: &str) -> Result<P> {
     }
     let mut details = Document::default();
     details.set_list("problems", &list);
-    Err(Error::invalid_input("invalid-props", message).with_details_text(details.to_text()))
+    Error::invalid_input("invalid-props", message).with_details_text(details.to_text())
 }

@@ -23,7 +23,10 @@
 //! assert_eq!(host.requests().len(), 2);
 //! # Ok::<(), Error>(())
 //! ```
-#![allow(clippy::panic, reason = "a test that asks for what nobody arranged has to fail, whatever the piece makes of an error")]
+#![allow(
+    clippy::panic,
+    reason = "a test that asks for what nobody arranged has to fail, whatever the piece makes of an error"
+)]
 
 mod expectation;
 mod state;

@@ -7,9 +7,9 @@ mod kinds;
 pub mod polling;
 mod request;
 
-pub use kinds::{AppWebhook, Manual, Webhook};
 #[doc(hidden)]
 pub use kinds::Written;
+pub use kinds::{AppWebhook, Manual, Webhook};
 pub use polling::Polling;
 pub use request::{HandshakeResponse, WebhookRequest};
 
@@ -34,13 +34,16 @@ pub struct Trigger {
     hooks: Hooks,
 }
 
+/// Events as JSON texts.
+type Events = Result<Vec<String>>;
+
 /// The functions of a trigger, on JSON texts. Absent ones do nothing.
 #[derive(Clone, Copy, Debug)]
 struct Hooks {
     enable: fn(&str) -> Result<()>,
     disable: fn(&str) -> Result<()>,
-    run: fn(&str, Option<&str>) -> Result<Vec<String>>,
-    test: Option<fn(&str) -> Result<Vec<String>>>,
+    run: fn(&str, Option<&str>) -> Events,
+    test: Option<fn(&str) -> Events>,
     handshake: Option<fn(&str, &str) -> Result<String>>,
     renew: Option<fn(&str) -> Result<()>>,
 }

@@ -46,13 +46,15 @@ fn automatic(response: &Response) -> Value {
     }
     let content_type = response.header("content-type").unwrap_or_default().to_ascii_lowercase();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    if media_type == "application/json" || media_type.ends_with("+json") {
-        if let Ok(value) = response.json() {
-            return value;
-        }
+    let is_json = media_type == "application/json" || media_type.ends_with("+json");
+    if is_json && let Ok(value) = response.json() {
+        return value;
     }
     let binary = ["image/", "audio/", "video/", "font/"].iter().any(|kind| media_type.starts_with(kind))
-        || matches!(media_type, "application/octet-stream" | "application/pdf" | "application/zip" | "application/gzip");
+        || matches!(
+            media_type,
+            "application/octet-stream" | "application/pdf" | "application/zip" | "application/gzip"
+        );
     match std::str::from_utf8(bytes) {
         Ok(text) if !binary || media_type == "image/svg+xml" => text.into(),
         _ => STANDARD.encode(bytes).into(),

@@ -89,10 +89,7 @@ pub struct SendRequest {
 #[action(
     auth = false,
     classification = "WRITE",
-    ai(
-        description = "Calls any HTTP API. Prefer a piece made for the service, if there is one.",
-        idempotent = false
-    ),
+    ai(description = "Calls any HTTP API. Prefer a piece made for the service, if there is one.", idempotent = false),
     retry_on_failure(default = false),
     continue_on_failure(default = false)
 )]

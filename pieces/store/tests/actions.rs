@@ -1,4 +1,5 @@
 //! Every action by its name and its JSON, as the host calls it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::time::Duration;
 

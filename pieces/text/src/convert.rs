@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use leno_sdk::prelude::*;
-use sha2::{Digest as _, Sha256, Sha512};
+use sha2::{Digest as _, Sha256};
 
 /// The two alphabets of base64 (RFC 4648).
 #[derive(Choice)]
@@ -48,8 +48,7 @@ pub fn decode_base64(props: DecodeBase64) -> Result<String> {
     let bytes = STANDARD_NO_PAD
         .decode(plain)
         .map_err(|error| Error::invalid_input("not-base64", format!("text: it is not base64: {error}")))?;
-    String::from_utf8(bytes)
-        .map_err(|_| Error::invalid_input("not-text", "text: what it encodes is not UTF-8 text"))
+    String::from_utf8(bytes).map_err(|_| Error::invalid_input("not-text", "text: what it encodes is not UTF-8 text"))
 }
 
 /// What `encode_url` and `decode_url` are given.
@@ -85,33 +84,17 @@ pub fn decode_url(props: UrlText) -> Result<String> {
     String::from_utf8(decoded).map_err(|_| Error::invalid_input("not-text", "text: what it encodes is not UTF-8 text"))
 }
 
-/// The hash functions.
-#[derive(Choice)]
-pub enum Algorithm {
-    #[choice(label = "SHA-256")]
-    Sha256,
-    #[choice(label = "SHA-512")]
-    Sha512,
-}
-
 /// What `hash` is given.
 #[derive(Props)]
 pub struct Hash {
     /// The text to hash
     text: LongText,
-    #[prop(default = Algorithm::Sha256)]
-    algorithm: Algorithm,
 }
 
-/// Hashes the UTF-8 bytes of a text; the answer is hexadecimal. Not for passwords.
-#[action(classification = "READ", ai(idempotent = true))]
+/// The SHA-256 hash of the UTF-8 bytes of a text, in hexadecimal. Not for passwords.
+#[action(display_name = "Hash (SHA-256)", classification = "READ", ai(idempotent = true))]
 pub fn hash(props: Hash) -> Result<String> {
-    let bytes = props.text.as_bytes();
-    let digest = match props.algorithm {
-        Algorithm::Sha256 => Sha256::digest(bytes).to_vec(),
-        Algorithm::Sha512 => Sha512::digest(bytes).to_vec(),
-    };
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(Sha256::digest(props.text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// What `slugify` is given.
@@ -151,7 +134,9 @@ pub fn slugify(props: Slugify) -> Result<String> {
 /// Latin letters with marks, as they are written without.
 fn plain(char: char) -> Option<&'static str> {
     Some(match char {
-        'à' | 'á' | 'â' | 'ã' | 'å' | 'ā' | 'ă' | 'ą' | 'À' | 'Á' | 'Â' | 'Ã' | 'Å' | 'Ā' | 'Ă' | 'Ą' => "a",
+        'à' | 'á' | 'â' | 'ã' | 'å' | 'ā' | 'ă' | 'ą' | 'À' | 'Á' | 'Â' | 'Ã' | 'Å' | 'Ā' | 'Ă' | 'Ą' => {
+            "a"
+        }
         'ä' | 'Ä' | 'æ' | 'Æ' => "ae",
         'ç' | 'ć' | 'č' | 'Ç' | 'Ć' | 'Č' => "c",
         'ď' | 'đ' | 'ð' | 'Ď' | 'Đ' | 'Ð' => "d",

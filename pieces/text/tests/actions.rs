@@ -1,4 +1,5 @@
 //! Every action by its name and its JSON, as the host calls it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use leno_sdk::{ErrorKind, Result};
 use piece_text::PIECE;
@@ -66,7 +67,10 @@ fn letters_change_their_case() {
 fn templates_are_filled_and_what_is_missing_is_named() {
     let values = json!({"name": "Ada", "order": {"items": [{"n": 2}]}});
     let fill = |template: &str| run("fill_template", json!({"template": template, "values": values}));
-    assert_eq!(fill("Hi [[ name ]]: [[order.items.0.n]] [[order.items]] [[open").unwrap(), "Hi Ada: 2 [{\"n\":2}] [[open");
+    assert_eq!(
+        fill("Hi [[ name ]]: [[order.items.0.n]] [[order.items]] [[open").unwrap(),
+        "Hi Ada: 2 [{\"n\":2}] [[open"
+    );
     let error = fill("[[order.total]]").unwrap_err();
     assert_eq!(error.message(), "values: there is no `order.total`, which the template asks for");
     let filled = ok("fill_template", json!({"template": "[[x]]!", "values": {}, "missing": "?"}));
@@ -83,29 +87,37 @@ fn encodings_survive_the_round_trip_and_garbage_is_refused() {
     let encoded = ok("encode_url", json!({"text": text}));
     assert_eq!(encoded, "Gr%C3%BC%C3%9Fe%20%2F%20100%20%25%20%26%20mehr%3F");
     assert_eq!(ok("decode_url", json!({"text": encoded})), text);
-    for (action, garbage) in [("decode_base64", "?"), ("decode_base64", "/w=="), ("decode_url", "%4"), ("decode_url", "%FF"), ("decode_url", "%+1")] {
+    for (action, garbage) in [
+        ("decode_base64", "?"),
+        ("decode_base64", "/w=="),
+        ("decode_url", "%4"),
+        ("decode_url", "%FF"),
+        ("decode_url", "%+1"),
+    ] {
         assert_eq!(run(action, json!({"text": garbage})).unwrap_err().kind(), ErrorKind::InvalidInput, "{garbage}");
     }
 }
 
 #[test]
-fn hashes_are_those_of_the_standard() {
-    let sha256 = ok("hash", json!({"text": "abc"}));
-    assert_eq!(sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    let sha512 = ok("hash", json!({"text": "abc", "algorithm": "sha512"}));
-    assert!(sha512.as_str().unwrap().starts_with("ddaf35a193617abacc417349ae204131"));
+fn the_hash_is_that_of_the_standard() {
+    let hash = ok("hash", json!({"text": "abc"}));
+    assert_eq!(hash, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
 #[test]
 fn titles_become_slugs() {
-    assert_eq!(ok("slugify", json!({"text": "  Crème brûlée: it's 100 % Über-gut! "})), "creme-brulee-its-100-ueber-gut");
+    assert_eq!(
+        ok("slugify", json!({"text": "  Crème brûlée: it's 100 % Über-gut! "})),
+        "creme-brulee-its-100-ueber-gut"
+    );
     assert_eq!(ok("slugify", json!({"text": "Москва 24", "separator": "_"})), "москва_24");
     assert_eq!(ok("slugify", json!({"text": "!!!"})), "");
 }
 
 #[test]
 fn email_addresses_are_found_and_what_only_looks_like_one_is_not() {
-    let text = "Ask <ada@example.com>, (bob.b+x@mail.example.org). Not: @home, a@b, x@-bad.com, y@1.2, ADA@example.com.";
+    let text =
+        "Ask <ada@example.com>, (bob.b+x@mail.example.org). Not: @home, a@b, x@-bad.com, y@1.2, ADA@example.com.";
     assert_eq!(ok("extract_emails", json!({"text": text})), json!(["ada@example.com", "bob.b+x@mail.example.org"]));
     let all = ok("extract_emails", json!({"text": "a@x.io a@x.io", "unique": false}));
     assert_eq!(all, json!(["a@x.io", "a@x.io"]));

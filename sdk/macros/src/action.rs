@@ -120,6 +120,8 @@ pub(crate) fn expand(attributes: TokenStream, function: &ItemFn) -> Result<Token
     let visibility = &function.vis;
     let doc = format!("The action of the function [`{plain}()`].");
     Ok(quote! {
+        // How properties are taken is the macro's choice, not the author's.
+        #[allow(clippy::needless_pass_by_value)]
         #function
 
         #[doc = #doc]
@@ -161,7 +163,10 @@ fn signature(function: &ItemFn) -> Result<(TokenStream, TokenStream)> {
         return Err(syn::Error::new_spanned(&signature.generics, "an action has no generic parameters"));
     }
     if let ReturnType::Default = signature.output {
-        return Err(syn::Error::new(signature.span(), "an action answers a `Result<…>` of what serde can write as JSON"));
+        return Err(syn::Error::new(
+            signature.span(),
+            "an action answers a `Result<…>` of what serde can write as JSON",
+        ));
     }
     let mut props = None;
     let mut takes_context = false;
@@ -187,5 +192,8 @@ fn signature(function: &ItemFn) -> Result<(TokenStream, TokenStream)> {
 }
 
 fn wrong_input(input: &impl quote::ToTokens) -> syn::Error {
-    syn::Error::new_spanned(input, "an action takes nothing, `&Context`, its properties by value, or both in this order")
+    syn::Error::new_spanned(
+        input,
+        "an action takes nothing, `&Context`, its properties by value, or both in this order",
+    )
 }

@@ -139,7 +139,8 @@ pub(crate) fn docs(attributes: &[Attribute]) -> String {
         if !meta.path.is_ident("doc") {
             continue;
         }
-        for line in text.value().lines().map(str::trim) {
+        // An empty line of a comment is an empty text, which `lines` would pass over.
+        for line in text.value().split('\n').map(str::trim) {
             match paragraphs.last_mut() {
                 Some(last) if !line.is_empty() => {
                     if !last.is_empty() {

@@ -50,6 +50,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         const _: () = {
             use ::leno_sdk::__private::{RawValue, choice, serde};
 
+            #[automatically_derived]
             impl choice::Choice for #name {
                 const OPTIONS: &'static [(&'static str, choice::Scalar)] = &[#(#options),*];
 
@@ -67,6 +68,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 }
             }
 
+            #[automatically_derived]
             impl ::leno_sdk::props::Prop for #name {
                 fn property() -> ::leno_sdk::props::Property {
                     choice::one::<Self>()
@@ -77,6 +79,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 }
             }
 
+            #[automatically_derived]
             impl ::leno_sdk::props::Item for #name {
                 fn list() -> ::leno_sdk::props::Property {
                     choice::some::<Self>()
@@ -87,6 +90,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 }
             }
 
+            #[automatically_derived]
             impl serde::Serialize for #name {
                 fn serialize<S: serde::Serializer>(
                     &self,
@@ -96,6 +100,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 }
             }
 
+            #[automatically_derived]
             impl<'de> serde::Deserialize<'de> for #name {
                 fn deserialize<D: serde::Deserializer<'de>>(
                     deserializer: D,

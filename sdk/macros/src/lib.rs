@@ -51,7 +51,8 @@ pub fn derive_choice(input: TokenStream) -> TokenStream {
 /// Makes a function an action of the same name, as the constant `ACTION` of a type of that name.
 ///
 /// The function takes nothing, `&Context`, the properties, or both, and answers `Result<T>` of anything serde can write.
-/// Its doc comment is the description.
+/// Its doc comment is the description. Both names are imported together; beside a module of the same name, write the path:
+/// `actions: [greet::greet]`.
 ///
 /// | Key | Meaning |
 /// | --- | --- |
@@ -108,4 +109,96 @@ pub fn trigger(attributes: TokenStream, item: TokenStream) -> TokenStream {
 pub fn piece(input: TokenStream) -> TokenStream {
     let piece = parse_macro_input!(input as piece::Piece);
     piece.expand().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use proc_macro2::TokenStream;
+    use syn::{Result, parse_str};
+
+    fn props(source: &str) -> Result<TokenStream> {
+        crate::props::expand(&parse_str(source)?)
+    }
+
+    fn choice(source: &str) -> Result<TokenStream> {
+        crate::choice::expand(&parse_str(source)?)
+    }
+
+    fn action(attributes: &str, source: &str) -> Result<TokenStream> {
+        crate::action::expand(attributes.parse()?, &parse_str(source)?)
+    }
+
+    fn trigger(attributes: &str, source: &str) -> Result<TokenStream> {
+        crate::trigger::expand(attributes.parse()?, &parse_str(source)?)
+    }
+
+    fn piece(source: &str) -> Result<TokenStream> {
+        parse_str::<crate::piece::Piece>(source).map(|piece| piece.expand())
+    }
+
+    #[track_caller]
+    fn refused(result: Result<TokenStream>, expected: &str) {
+        let error = result.unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
+    fn wrong_properties_are_refused_with_what_is_expected() {
+        refused(props("struct A { #[prop(requird)] a: u8 }"), "unknown key `requird`; expected one of `name`");
+        refused(props("struct A { #[prop(name = 5)] a: u8 }"), "expected a text: `name = \"…\"`");
+        refused(props("struct A { #[prop(name)] a: u8 }"), "expected `name = \"…\"`");
+        refused(props("struct A { #[prop(min = 1, min = 2)] a: u8 }"), "`min` is given twice");
+        refused(props("struct A { #[prop(default = 1)] a: Option<u8> }"), "write the type without `Option`");
+        refused(props("struct A { #[prop(refreshers(\"b\"))] a: u8 }"), "`refreshers` goes with `options = …`");
+        refused(props("struct A { #[prop(options = f, custom = \"\")] a: u8 }"), "only one of");
+        refused(props("struct A { #[prop(variant = \"red\")] a: Markdown }"), "expected one of \"info\"");
+        refused(props("struct A { #[prop] a: u8 }"), "expected `#[prop(…)]`");
+        refused(props("#[props(rename_all = \"Camel\")] struct A { a: u8 }"), "expected one of `lowercase`");
+        refused(props("struct A(u8);"), "structs with named fields");
+        refused(props("enum A { B }"), "an enum to choose from is `Choice`");
+        refused(props("struct A<T> { a: T }"), "no generic parameters");
+    }
+
+    #[test]
+    fn wrong_choices_are_refused_with_what_is_expected() {
+        refused(choice("struct A;"), "`Choice` is for enums");
+        refused(choice("enum A {}"), "at least one variant");
+        refused(choice("enum A { B(u8) }"), "has no fields");
+        refused(choice("enum A { #[choice(value = 1.5)] B }"), "expected a text, a whole number, `true` or `false`");
+        refused(choice("enum A { #[choice(name = \"b\")] B }"), "unknown key `name`; expected one of `label`, `value`");
+    }
+
+    #[test]
+    fn wrong_actions_are_refused_with_what_is_expected() {
+        refused(action("", "async fn a() -> Result<()> {}"), "is not async");
+        refused(action("", "fn a() {}"), "answers a `Result<…>`");
+        refused(action("", "fn a(a: A, b: B) -> Result<()> {}"), "takes nothing, `&Context`, its properties");
+        refused(action("", "fn a(a: A, ctx: &Context) -> Result<()> {}"), "both in this order");
+        refused(action("", "fn a(self) -> Result<()> {}"), "takes nothing");
+        refused(action("", "fn a<T>(a: T) -> Result<()> {}"), "no generic parameters");
+        refused(
+            action("audience = \"robots\"", "fn a() -> Result<()> {}"),
+            "expected one of \"human\", \"ai\", \"both\"",
+        );
+        refused(action("ai(idempotent = 1)", "fn a() -> Result<()> {}"), "expected `true` or `false`");
+        refused(action("ai", "fn a() -> Result<()> {}"), "expected `ai(…)`");
+    }
+
+    #[test]
+    fn wrong_triggers_are_refused_with_what_is_expected() {
+        refused(trigger("", "impl A {}"), "expected `impl Polling for …`");
+        refused(trigger("", "impl Display for A {}"), "expected `impl Polling for …`");
+        refused(trigger("schedule = \"* * * * *\"", "impl Webhook for A {}"), "`schedule` does not go with `Webhook`");
+        refused(trigger("handshake(query = \"c\")", "impl Webhook for A {}"), "`fn handshake` is missing");
+        refused(trigger("", "impl Webhook for A { fn renew() {} }"), "must say when to renew");
+        refused(trigger("handshake(cookie = \"c\")", "impl Webhook for A {}"), "unknown key `cookie`");
+    }
+
+    #[test]
+    fn wrong_pieces_are_refused_with_what_is_expected() {
+        refused(piece("display_name: \"A\""), "`name: \"…\"` is missing");
+        refused(piece("name: \"A b\", display_name: \"A\""), "lower-case letters, digits and dashes");
+        refused(piece("name: \"a\", name: \"a\""), "`name` is given twice");
+        refused(piece("name: \"a\", action: [b]"), "unknown key `action`; expected one of `name`");
+    }
 }

@@ -44,7 +44,9 @@ impl Case {
             Self::ScreamingSnake => words.join("_").to_uppercase(),
             Self::Kebab => words.join("-"),
             Self::Pascal => capital(&words),
-            Self::Camel => words.split_first().map(|(first, rest)| format!("{first}{}", capital(rest))).unwrap_or_default(),
+            Self::Camel => {
+                words.split_first().map(|(first, rest)| format!("{first}{}", capital(rest))).unwrap_or_default()
+            }
         }
     }
 }

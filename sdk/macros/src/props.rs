@@ -60,6 +60,8 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     });
     let name = &input.ident;
     Ok(quote! {
+        #[automatically_derived]
+        #[allow(clippy::redundant_closure)]
         impl ::leno_sdk::props::Props for #name {
             fn properties() -> ::leno_sdk::props::Properties {
                 ::leno_sdk::props::Properties::new() #(#describe)*
@@ -164,7 +166,8 @@ fn column(field: &Field, case: Option<Case>) -> Result<Column> {
     let said = said(field)?;
     let ident = field.ident.as_ref().map(ToString::to_string).unwrap_or_default();
     let plain = ident.trim_start_matches("r#");
-    let name = said.name.clone().unwrap_or_else(|| lit(&case.map_or_else(|| plain.to_owned(), |case| case.apply(plain))));
+    let name =
+        said.name.clone().unwrap_or_else(|| lit(&case.map_or_else(|| plain.to_owned(), |case| case.apply(plain))));
     let display_name = said.display_name.clone().unwrap_or_else(|| lit(&in_words(plain)));
     let description = said.description.clone().unwrap_or_else(|| lit(&docs(&field.attrs)));
     let ty = &field.ty;

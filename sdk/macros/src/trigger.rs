@@ -13,7 +13,8 @@ const KNOWN: &str = "`name`, `display_name`, `description`, `auth`, `sample`, `a
 
 pub(crate) fn expand(attributes: TokenStream, item: &ItemImpl) -> Result<TokenStream> {
     let wrong = || {
-        let message = "expected `impl Polling for …`, `impl Webhook for …`, `impl AppWebhook for …` or `impl Manual for …`";
+        let message =
+            "expected `impl Polling for …`, `impl Webhook for …`, `impl AppWebhook for …` or `impl Manual for …`";
         syn::Error::new_spanned(&item.self_ty, message)
     };
     let kind = item.trait_.as_ref().and_then(|(_, path, _)| path.segments.last()).ok_or_else(wrong)?.ident.to_string();

@@ -88,12 +88,7 @@ impl Response {
         if body.len() < text.trim().len() {
             body.push('…');
         }
-        Err(HttpError::Status {
-            status: self.status(),
-            url: self.shown_url(),
-            body,
-            retry_after: self.retry_after(),
-        })
+        Err(HttpError::Status { status: self.status(), url: self.shown_url(), body, retry_after: self.retry_after() })
     }
 
     /// What the header `Retry-After` asks for: seconds, or a date (RFC 9110, section 10.2.3). A date is measured
@@ -131,7 +126,12 @@ mod tests {
 
     fn response(headers: &[(&str, &str)]) -> Response {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Response::new(Incoming { status: 429, url: "https://a.example/x?key=s3cret#f".into(), headers, body: Vec::new() })
+        Response::new(Incoming {
+            status: 429,
+            url: "https://a.example/x?key=s3cret#f".into(),
+            headers,
+            body: Vec::new(),
+        })
     }
 
     #[test]

@@ -50,6 +50,17 @@ impl At {
         value
     }
 
+    fn outcome<T>(mut self, read: Option<T>) -> Result<T, Vec<Problem>> {
+        match read {
+            Some(value) if self.problems.is_empty() => Ok(value),
+            None if self.problems.is_empty() => {
+                self.fail::<()>("cannot be read");
+                Err(self.problems)
+            }
+            _ => Err(self.problems),
+        }
+    }
+
     pub(crate) fn is_clean_since(&self, count: usize) -> bool {
         self.problems.len() == count
     }
@@ -120,18 +131,21 @@ impl<'a> Input<'a> {
 
 /// Reads a whole JSON text as properties.
 pub(super) fn object<P: Props>(text: &str) -> Result<P, Vec<Problem>> {
+    // Generic, so once for every step of a piece: what does not depend on `P` stands in functions that do not.
     let mut at = At::default();
-    match members_in(text, &mut at).filter(|_| at.problems.is_empty()) {
-        Some(props) => Ok(props),
-        None if at.problems.is_empty() => Err(vec![Problem { path: String::new(), message: "cannot be read".into() }]),
-        None => Err(at.problems),
-    }
+    let props = members_in(text, &mut at);
+    at.outcome(props)
 }
 
 /// Reads one JSON object as properties, in the middle of a greater value.
 pub(super) fn members_in<P: Props>(text: &str, at: &mut At) -> Option<P> {
+    let members = members_or_problem(text, at)?;
+    P::read(&mut Input { members, at })
+}
+
+fn members_or_problem<'a>(text: &'a str, at: &mut At) -> Option<Vec<(String, &'a RawValue)>> {
     match members(text) {
-        Ok(members) => P::read(&mut Input { members, at }),
+        Ok(members) => Some(members),
         Err(error) if error.is_data() => at.fail("expected an object"),
         Err(error) => at.fail(format!("it is not JSON: {error}")),
     }

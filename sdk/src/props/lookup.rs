@@ -35,9 +35,7 @@ impl<'a> Lookup<'a> {
         let members = members(self.props).map_err(|error| refuse(error.to_string()))?;
         match members.iter().rfind(|(name, _)| name == property).map(|(_, raw)| raw.get()) {
             None | Some("null" | "\"\"") => Ok(None),
-            Some(text) => {
-                json_path::read(text).map(Some).map_err(|error| refuse(format!("{property}: {error}")))
-            }
+            Some(text) => json_path::read(text).map(Some).map_err(|error| refuse(format!("{property}: {error}"))),
         }
     }
 }

@@ -1,4 +1,5 @@
 //! The description of one property, and of several.
+#![allow(clippy::needless_pass_by_value, reason = "what is built in is given away, so that it reads without `&`")]
 
 use std::borrow::Cow;
 

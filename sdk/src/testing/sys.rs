@@ -49,7 +49,9 @@ pub(crate) fn connection_settings() -> String {
 pub(crate) fn reveal() -> Result<String> {
     with(|state| match &state.connection {
         Some((_, _, Some(secret))) => Ok(secret.to_string()),
-        Some((_, _, None)) => Err(Error::denied("secrets-denied", "the operator has not granted `secrets` to this piece")),
+        Some((_, _, None)) => {
+            Err(Error::denied("secrets-denied", "the operator has not granted `secrets` to this piece"))
+        }
         None => Err(Error::not_found("no-connection", "the step has no connection")),
     })
 }

@@ -154,7 +154,8 @@ pub trait Manual {
 }
 
 fn request(text: Option<&str>) -> Result<WebhookRequest> {
-    let text = text.ok_or_else(|| Error::invalid_input("no-webhook-request", "this trigger needs a webhook request"))?;
+    let text =
+        text.ok_or_else(|| Error::invalid_input("no-webhook-request", "this trigger needs a webhook request"))?;
     json_path::read(text).map_err(|error| Error::invalid_input("webhook-request", format!("the request: {error}")))
 }
 

@@ -12,7 +12,7 @@
 //!
 //! # Who remembers, and when
 //!
-//! The memory is one entry in the flow's [store](crate::store), written by `run` as its last act. The host holds the
+//! The memory is one entry in the flow's [`store`], written by `run` as its last act. The host holds the
 //! writes of a trigger's `run` back and makes them lasting together with the events it answered. So when the host dies,
 //! or the call fails, between the two, the events come again: at least once, never lost. Two polls at the same time
 //! cannot both answer the same events: the second finds the memory changed and fails.
@@ -57,7 +57,7 @@ pub enum Strategy {
 ///     created_at: String,
 /// }
 ///
-/// pub struct NewIssue;
+/// struct NewIssue;
 ///
 /// /// Fires for every new issue.
 /// #[trigger(schedule = "*/2 * * * *", sample = json!({"id": 1, "title": "It hurts"}))]

@@ -46,8 +46,7 @@ impl Memory {
     pub(super) fn first<T: Polling>(props: &str, found: &[Found]) -> Self {
         let time = found.iter().filter_map(|item| item.time).max();
         let seen = found.iter().filter(|item| item.time == time).map(|item| item.id.clone());
-        let mut memory =
-            Self { props: fnv1a(props.bytes()), strategy: T::STRATEGY.into(), time, ids: seen.collect() };
+        let mut memory = Self { props: fnv1a(props.bytes()), strategy: T::STRATEGY.into(), time, ids: seen.collect() };
         memory.bound();
         memory
     }

@@ -76,4 +76,3 @@ fn by_place(memory: &mut Memory, found: Vec<Found>, most: usize) -> Vec<String> 
     memory.bound();
     new
 }
-
