@@ -76,6 +76,7 @@ impl Metadata {
             }
         }
         common.insert("name".into(), self.name.short().into());
+        default(&mut common, "logoUrl", "");
         default(&mut common, "description", "");
         default(&mut common, "authors", json!([]));
         default(&mut common, "categories", json!([]));

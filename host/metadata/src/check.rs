@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::auth::{Field, Scheme, SchemeDocument};
 use crate::problem::{At, Report};
 use crate::schema::excerpt;
-use crate::{Property, Template, coerce, host, injection};
+use crate::{MAX_EXPANSION, Property, PropertyKind, Template, coerce, host, injection};
 
 /// Types of properties that a connection form can show.
 const AUTH_PROPERTIES: [&str; 8] = [
@@ -34,7 +34,8 @@ pub(crate) fn document(document: &Value, report: &mut Report) {
     {
         report.add(&at, format_args!("{:?} is not an exact version ({error}); write one such as 1.4.0", excerpt(text)));
     }
-    let schemes = auth(document, report);
+    let mut expansion = Some(MAX_EXPANSION);
+    let schemes = auth(document, &mut expansion, report);
     egress(document, &schemes, report);
     for group in ["actions", "triggers"] {
         let at = root.key(group);
@@ -50,7 +51,9 @@ pub(crate) fn document(document: &Value, report: &mut Report) {
                 );
                 report.add(&at.key("name"), message);
             }
-            property_map(member.get("props"), &at.key("props"), None, report);
+            let at = at.key("props");
+            property_map(member.get("props"), &at, None, report);
+            defaults(member.get("props"), &at, &mut expansion, report);
         }
     }
 }
@@ -58,6 +61,7 @@ pub(crate) fn document(document: &Value, report: &mut Report) {
 /// Checks a map of properties that stands alone.
 pub(crate) fn properties(map: &Value, report: &mut Report) {
     property_map(Some(map), &At::Root, None, report);
+    defaults(Some(map), &At::Root, &mut Some(MAX_EXPANSION), report);
 }
 
 /// Checks a property map: `outer` are the properties around the rows that this map describes.
@@ -90,16 +94,30 @@ fn property_map(map: Option<&Value>, at: &At<'_>, outer: Option<&Map<String, Val
             report.add(&at.key("options"), message);
         }
         property_map(property.get("properties"), &at.key("properties"), Some(map), report);
-        if let Some(default) = property.get("defaultValue").filter(|default| !default.is_null())
-            && let Ok(property) = Property::deserialize(property)
-        {
-            coerce::check_default(&property, default, &at.key("defaultValue"), report);
-        }
     }
 }
 
+/// Checks the defaults in a property map, down to those of rows.
+fn defaults(map: Option<&Value>, at: &At<'_>, expansion: &mut Option<usize>, report: &mut Report) {
+    fn walk(property: &Property, at: &At<'_>, expansion: &mut Option<usize>, report: &mut Report) {
+        if let Some(default) = &property.default {
+            coerce::check_default(property, default, &at.key("defaultValue"), expansion, report);
+        }
+        if let PropertyKind::Array { properties: Some(columns) } = &property.kind {
+            let at = at.key("properties");
+            for (name, column) in columns {
+                walk(column, &at.key(name), expansion, report);
+            }
+        }
+    }
+    for (name, property) in members(map) {
+        if let Ok(property) = Property::deserialize(property) {
+            walk(&property, &at.key(name), expansion, report);
+        }
+    }
+}
 /// Checks the auth entries and answers the types of those that could be read.
-fn auth(document: &Value, report: &mut Report) -> Vec<Scheme> {
+fn auth(document: &Value, expansion: &mut Option<usize>, report: &mut Report) -> Vec<Scheme> {
     let root = At::Root;
     let at = root.key("auth");
     let mut schemes: Vec<Scheme> = Vec::new();
@@ -108,7 +126,7 @@ fn auth(document: &Value, report: &mut Report) -> Vec<Scheme> {
         Some(Value::Array(entries)) => {
             for (index, entry) in entries.iter().enumerate() {
                 let at = at.index(index);
-                let Some(scheme) = auth_entry(entry, &at, any_host_only, report) else { continue };
+                let Some(scheme) = auth_entry(entry, &at, any_host_only, expansion, report) else { continue };
                 if schemes.iter().any(|other| other.name() == scheme.name()) {
                     let message = format_args!("there are two entries of type {}; merge them", scheme.name());
                     report.add(&at.key("type"), message);
@@ -116,7 +134,7 @@ fn auth(document: &Value, report: &mut Report) -> Vec<Scheme> {
                 schemes.push(scheme);
             }
         }
-        Some(entry) => schemes.extend(auth_entry(entry, &at, any_host_only, report)),
+        Some(entry) => schemes.extend(auth_entry(entry, &at, any_host_only, expansion, report)),
         None => {}
     }
     schemes
@@ -129,7 +147,13 @@ fn any_host_only(document: &Value) -> bool {
         && hosts().all(|host| host.as_str().is_some_and(|host| host == "*" || host.starts_with("*:")))
 }
 
-fn auth_entry(entry: &Value, at: &At<'_>, any_host_only: bool, report: &mut Report) -> Option<Scheme> {
+fn auth_entry(
+    entry: &Value,
+    at: &At<'_>,
+    any_host_only: bool,
+    expansion: &mut Option<usize>,
+    report: &mut Report,
+) -> Option<Scheme> {
     let props_at = at.key("props");
     for (name, property) in members(entry.get("props")) {
         let at = props_at.key(name);
@@ -145,6 +169,7 @@ fn auth_entry(entry: &Value, at: &At<'_>, any_host_only: bool, report: &mut Repo
         }
     }
     property_map(entry.get("props"), &props_at, None, report);
+    defaults(entry.get("props"), &props_at, expansion, report);
 
     let scheme = SchemeDocument::deserialize(entry).ok().map(Scheme::from)?;
     placeholders(entry, &scheme, at, report);

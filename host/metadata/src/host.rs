@@ -8,7 +8,7 @@ use url::{Host, Url};
 const MAX_HOST: usize = 261;
 
 /// Checks a pattern: `api.example.com`, `*.example.com`, `*`, an IP address (IPv6 in brackets), each with an optional
-/// `:port`. The message says what is wrong and what to write.
+/// `:port`, and with `http://` before it where plain http is meant. The message says what is wrong and what to write.
 pub(crate) fn pattern(text: &str) -> Result<(), String> {
     if text.is_empty() {
         return Err("is empty; write a host such as \"api.example.com\"".into());
@@ -16,8 +16,13 @@ pub(crate) fn pattern(text: &str) -> Result<(), String> {
     if text.len() > MAX_HOST {
         return Err(format!("is longer than {MAX_HOST} bytes; write one host name"));
     }
-    if text.contains("://") || text.contains(['/', '?', '#', '@', '\\']) {
-        return Err("is an address, not a host; leave out the scheme and the path, as in \"api.example.com\"".into());
+    let lower = text.to_ascii_lowercase();
+    let text = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://")).unwrap_or(&lower);
+    // A URL parser decodes percent signs, and a pattern is no place to be clever in.
+    if text.contains(['/', '?', '#', '@', '\\', '%']) {
+        return Err(
+            "is an address, not a host; leave out the path and everything after it, as in \"api.example.com\"".into()
+        );
     }
     let (name, port) = split_port(text);
     if let Some(port) = port
@@ -54,20 +59,25 @@ pub(crate) fn pattern(text: &str) -> Result<(), String> {
     }
 }
 
-/// The host of what a user entered as the address of a service: a URL, or a host with or without a port and a path.
+/// The pattern of what a user entered as the address of a service: a URL, or a host with or without a port and a path.
 ///
-/// Never a wildcard: a setting names one host.
+/// Never a wildcard: a setting names one host. Plain http is meant only where it is written.
 pub(crate) fn of_setting(text: &str) -> Option<String> {
     let text = text.trim();
     let url = match text.contains("://") {
         true => Url::parse(text),
         false => Url::parse(&format!("https://{text}")),
     };
-    let url = url.ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    let url = url.ok().filter(|url| url.username().is_empty() && url.password().is_none())?;
+    let scheme = match url.scheme() {
+        "http" => "http://",
+        "https" => "",
+        _ => return None,
+    };
     let name = url.host_str()?.trim_end_matches('.');
     let host = match url.port() {
-        Some(port) => format!("{name}:{port}"),
-        None => name.to_owned(),
+        Some(port) => format!("{scheme}{name}:{port}"),
+        None => format!("{scheme}{name}"),
     };
     exact(&host).then_some(host)
 }
@@ -109,6 +119,8 @@ mod tests {
             "[::1]",
             "[::1]:4747",
             "bücher.example",
+            "http://api.example.com:8080",
+            "https://*.example.com",
         ] {
             assert_eq!(pattern(text), Ok(()), "{text}");
         }
@@ -119,8 +131,12 @@ mod tests {
         for text in [
             "",
             " ",
-            "https://api.example.com",
+            "https://",
+            "ftp://example.com",
+            "https://api.example.com/",
             "api.example.com/v1",
+            "http://https://a",
+            "ex%61mple.com",
             "user@example.com",
             "example.com.",
             "*example.com",
@@ -156,18 +172,27 @@ mod tests {
         for (text, host) in [
             ("https://git.example.com", "git.example.com"),
             ("https://Git.Example.com:8443/api/v4?x#y", "git.example.com:8443"),
-            ("http://git.example.com:8080/", "git.example.com:8080"),
+            ("http://git.example.com:8080/", "http://git.example.com:8080"),
             ("git.example.com", "git.example.com"),
             (" git.example.com/path ", "git.example.com"),
             ("git.example.com:8443", "git.example.com:8443"),
             ("2130706433", "127.0.0.1"),
-            ("http://[::1]:80", "[::1]"),
+            ("http://[::1]:80", "http://[::1]"),
         ] {
             assert_eq!(of_setting(text).as_deref(), Some(host), "{text}");
         }
-        for text in
-            ["", "*", "*.example.com", "https://*/", "ftp://example.com", "file:///etc/passwd", "https://", "a b"]
-        {
+        for text in [
+            "",
+            "*",
+            "*.example.com",
+            "https://*/",
+            "https://user:pass@example.com",
+            "user@example.com",
+            "ftp://example.com",
+            "file:///etc/passwd",
+            "https://",
+            "a b",
+        ] {
             assert_eq!(of_setting(text), None, "{text}");
         }
     }

@@ -96,15 +96,32 @@ pub(crate) struct Report {
 impl Report {
     /// Adds a problem. The text is only built while there is room for it.
     pub(crate) fn add(&mut self, at: &At<'_>, message: impl fmt::Display) {
-        if self.problems.len() < MAX_PROBLEMS {
+        if !self.is_full() {
             self.problems.push(Problem::new(at.to_string(), message.to_string()));
         } else {
             self.omitted += 1;
         }
     }
 
+    /// Whether further problems are only counted.
+    pub(crate) fn is_full(&self) -> bool {
+        self.problems.len() >= MAX_PROBLEMS
+    }
+
+    /// Counts a problem that there is no room for.
+    pub(crate) fn omit(&mut self) {
+        self.omitted += 1;
+    }
+
+    pub(crate) fn append(&mut self, other: Self) {
+        self.omitted += other.omitted;
+        for problem in other.problems {
+            self.push(problem);
+        }
+    }
+
     pub(crate) fn push(&mut self, problem: Problem) {
-        if self.problems.len() < MAX_PROBLEMS {
+        if !self.is_full() {
             self.problems.push(problem);
         } else {
             self.omitted += 1;

@@ -87,7 +87,11 @@ pub(crate) fn validate(value: &Value, part: Part, report: &mut Report) {
         return;
     };
     for error in validator.iter_errors(value) {
-        sentences(&error, report);
+        if report.is_full() {
+            report.omit();
+        } else {
+            sentences(&error, report);
+        }
     }
 }
 

@@ -92,16 +92,21 @@ pub(crate) fn secret_props(props: &Properties, input: Option<&Value>) -> Result<
     coercion.report.finish(value)
 }
 
-/// Checks that a default has the type of its property.
-pub(crate) fn check_default(property: &Property, default: &Value, at: &At<'_>, report: &mut Report) {
+/// Checks that a default has the type of its property. `expansion` is the budget for all defaults of a document: defaults
+/// bring in further defaults, row by row, so that each having its own would let a short document cost hours.
+pub(crate) fn check_default(
+    property: &Property,
+    default: &Value,
+    at: &At<'_>,
+    expansion: &mut Option<usize>,
+    report: &mut Report,
+) {
     let dynamic = IndexMap::new();
     let mut coercion = Coercion::new(&dynamic, property.kind != PropertyKind::SecretText);
+    coercion.expansion = *expansion;
     coercion.value(property, default, at);
-    if let Err(problems) = coercion.report.finish(()) {
-        for problem in problems {
-            report.push(problem);
-        }
-    }
+    *expansion = coercion.expansion;
+    report.append(coercion.report);
 }
 
 /// Whether a value nests deeper than [`MAX_DEPTH`]. Does not recurse.
@@ -141,15 +146,15 @@ struct Coercion<'a> {
     dynamic: &'a IndexMap<String, Properties>,
     /// Whether messages may quote values.
     quote: bool,
-    /// What is left of [`MAX_EXPANSION`].
-    expansion: usize,
+    /// What is left of [`MAX_EXPANSION`]; none when more was wanted.
+    expansion: Option<usize>,
     report: Report,
     files: Vec<PendingFile>,
 }
 
 impl<'a> Coercion<'a> {
     fn new(dynamic: &'a IndexMap<String, Properties>, quote: bool) -> Self {
-        Self { dynamic, quote, expansion: MAX_EXPANSION, report: Report::default(), files: Vec::new() }
+        Self { dynamic, quote, expansion: Some(MAX_EXPANSION), report: Report::default(), files: Vec::new() }
     }
 
     fn document(&mut self, props: &Properties, input: &Value) -> Value {
@@ -181,10 +186,11 @@ impl<'a> Coercion<'a> {
                 Some(value) => self.value(property, value, &at),
                 None => Outcome::Blank,
             };
-            if let (Outcome::Blank, Some(default)) = (&outcome, &property.default)
-                && self.expand(size(default), &at)
-            {
-                outcome = self.value(property, default, &at);
+            if let (Outcome::Blank, Some(default)) = (&outcome, &property.default) {
+                outcome = match self.expand(size(default), &at) {
+                    true => self.value(property, default, &at),
+                    false => Outcome::Refused,
+                };
             }
             match outcome {
                 Outcome::Given(value) => {
@@ -206,20 +212,16 @@ impl<'a> Coercion<'a> {
         output
     }
 
-    /// Takes bytes from the budget for what was not in the input.
+    /// Takes bytes from the budget for what was not in the input. Running out of it is one problem, however often it is
+    /// run out of.
     fn expand(&mut self, bytes: usize, at: &At<'_>) -> bool {
-        match self.expansion.checked_sub(bytes) {
-            Some(left) => {
-                self.expansion = left;
-                true
-            }
-            None => {
-                let message =
-                    format_args!("defaults and repeated values add more than {MAX_EXPANSION} bytes; give fewer rows");
-                self.report.add(at, message);
-                false
-            }
+        let Some(left) = self.expansion else { return false };
+        self.expansion = left.checked_sub(bytes);
+        if self.expansion.is_none() {
+            let message = "defaults and repeated values add more than";
+            self.report.add(at, format_args!("{message} {MAX_EXPANSION} bytes; give fewer rows"));
         }
+        self.expansion.is_some()
     }
 
     fn value(&mut self, property: &Property, value: &Value, at: &At<'_>) -> Outcome {
