@@ -196,8 +196,8 @@ fn the_connection_shows_its_settings_and_its_secrets_only_when_granted() {
     assert_eq!(secrets::reveal::<Value>().err().unwrap().kind(), ErrorKind::Denied);
     host.connect(Kind::CustomAuth, json!({}), json!({"key": "s3cret"}));
     assert_eq!(secrets::reveal::<Value>().unwrap().expose()["key"], "s3cret");
-    let error = secrets::reveal::<Vec<u32>>().err().unwrap();
-    assert!(!error.message().contains("s3cret"));
+    let error = secrets::reveal::<std::collections::BTreeMap<String, u32>>().err().unwrap();
+    assert!(!error.message().contains("s3cret"), "{error}");
 }
 
 #[test]

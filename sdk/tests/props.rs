@@ -126,6 +126,12 @@ fn every_problem_is_told_with_its_path() {
 }
 
 #[test]
+fn a_number_out_of_its_bounds_is_refused_even_if_all_else_is_well() {
+    assert_eq!(step(&json!({"number": -0.5})).unwrap_err().message(), "number: -0.5 is below the minimum of 0");
+    assert_eq!(step(&json!({"number": 10})).unwrap().number, Some(10.0));
+}
+
+#[test]
 fn whole_numbers_may_be_written_with_a_fraction_of_nothing() {
     #[derive(Props)]
     struct Whole {

@@ -5,7 +5,7 @@
 //! Two strategies, as in Activepieces, without the ways in which those lose or repeat events:
 //!
 //! - [`Strategy::TimeBased`]: what is younger than the youngest item seen so far. The ids at that very millisecond are
-//!   remembered, so of two items with equal times none is lost. An item without a valid time is refused by an error that
+//!   remembered (up to 1000), so of two items with equal times none is lost. An item without a valid time is refused by an error that
 //!   names it, before anything is remembered.
 //! - [`Strategy::LastItem`]: what stands before the known items in a list that is newest first. Not one but up to
 //!   1000 ids are remembered, so the deletion of the newest does not bring the older ones back.

@@ -23,6 +23,9 @@ pub(super) struct Memory {
     pub(super) time: Option<DateTime>,
     /// TimeBased: the ids seen at `time`. LastItem: the ids seen, newest first.
     pub(super) ids: Vec<String>,
+    /// Whether ids had to be forgotten.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    full: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +49,8 @@ impl Memory {
     pub(super) fn first<T: Polling>(props: &str, found: &[Found]) -> Self {
         let time = found.iter().filter_map(|item| item.time).max();
         let seen = found.iter().filter(|item| item.time == time).map(|item| item.id.clone());
-        let mut memory = Self { props: fnv1a(props.bytes()), strategy: T::STRATEGY.into(), time, ids: seen.collect() };
+        let mut memory =
+            Self { props: fnv1a(props.bytes()), strategy: T::STRATEGY.into(), time, ids: seen.collect(), full: false };
         memory.bound();
         memory
     }
@@ -68,6 +72,21 @@ impl Memory {
         self.ids.iter().any(|known| known == id)
     }
 
+    /// Whether an item is to be taken for known, because its time and its id are, or because its time is and not all ids of
+    /// that time could be remembered: better one item too few than all again with every poll.
+    pub(super) fn knows_at(&self, time: Option<DateTime>, id: &str) -> bool {
+        time < self.time || (time == self.time && (self.full || self.knows(id)))
+    }
+
+    /// Begins the ids of a younger time.
+    pub(super) fn advance(&mut self, time: Option<DateTime>) {
+        if time > self.time {
+            self.time = time;
+            self.ids.clear();
+            self.full = false;
+        }
+    }
+
     /// Forgets the oldest ids above the bounds.
     pub(super) fn bound(&mut self) {
         let mut bytes = 0;
@@ -76,6 +95,7 @@ impl Memory {
             bytes <= MOST_BYTES
         };
         let keep = self.ids.iter().take(MOST_IDS).take_while(fits).count();
+        self.full |= keep < self.ids.len();
         self.ids.truncate(keep);
     }
 

@@ -25,14 +25,10 @@ pub(super) fn select(strategy: Strategy, memory: &mut Memory, found: Vec<Found>,
 fn by_time(memory: &mut Memory, found: Vec<Found>, most: usize) -> Vec<String> {
     let mut new = Vec::new();
     for item in found.into_iter().rev() {
-        let known = item.time < memory.time || (item.time == memory.time && memory.knows(&item.id));
-        if known || new.len() == most {
+        if memory.knows_at(item.time, &item.id) || new.len() == most {
             continue;
         }
-        if item.time > memory.time {
-            memory.time = item.time;
-            memory.ids.clear();
-        }
+        memory.advance(item.time);
         // Newest first, as the bounds cut at the end.
         memory.ids.insert(0, item.id);
         new.push(item.data);
