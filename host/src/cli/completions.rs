@@ -1,0 +1,22 @@
+//! `leno completions`: a completion script.
+
+use std::process::ExitCode;
+
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+
+use super::{Cli, terminal};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "For bash: leno completions bash > ~/.local/share/bash-completion/completions/leno")]
+pub(super) struct Args {
+    /// The shell
+    shell: Shell,
+}
+
+pub(super) fn completions(args: &Args) -> anyhow::Result<ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "leno", &mut script);
+    terminal::print(&String::from_utf8_lossy(&script))?;
+    Ok(ExitCode::SUCCESS)
+}

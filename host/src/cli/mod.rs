@@ -1,0 +1,102 @@
+//! The command line: one file per command.
+
+mod compile;
+mod completions;
+mod component;
+mod flags;
+mod grants;
+mod inspect;
+mod lock;
+mod new;
+mod run;
+mod serve;
+mod terminal;
+mod token;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The command was done, and the answer is no: a piece failed, a lock does not match.
+const NO: u8 = 1;
+/// The command could not be done.
+const ERROR: u8 = 2;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "leno",
+    version,
+    about = "Hosts automation pieces as WebAssembly components",
+    long_about = "Hosts automation pieces as WebAssembly components. A piece is locked in its sandbox: it reaches the world \
+                  only through what the host hands it.",
+    after_help = "Exit status: 0 done; 1 done, and the answer is no (a piece failed, a lock does not match);\n\
+                  2 not done (wrong usage or settings, a file that does not load).",
+    arg_required_else_help = true,
+    subcommand_required = true,
+    disable_help_subcommand = true,
+    max_term_width = 120
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the pieces of a directory over HTTP
+    Serve(serve::Args),
+    /// Start a new piece from the template
+    New(new::Args),
+    /// Show what a component is: its actions, and what it wants to reach
+    Inspect(inspect::Args),
+    /// Run one action of a component, here and now, without a server
+    Run(run::Args),
+    /// Show what each piece asks for and what it is granted
+    Grants(grants::Args),
+    /// Pin the components of the pieces directory to their digests
+    Lock(lock::Args),
+    /// Mint an access token for development
+    Token(token::Args),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+    /// Compile the component on stdin to stdout: what the server starts for each compilation
+    #[command(hide = true)]
+    Compile(compile::Args),
+}
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Serve(args) => serve::serve(&args),
+        Command::New(args) => new::new(&args),
+        Command::Inspect(args) => inspect::inspect(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Grants(args) => grants::grants(&args),
+        Command::Lock(args) => lock::lock(&args),
+        Command::Token(args) => token::token(&args),
+        Command::Completions(args) => completions::completions(&args),
+        Command::Compile(args) => compile::compile(&args),
+    };
+    done.unwrap_or_else(|error| {
+        terminal::error(&error);
+        ExitCode::from(ERROR)
+    })
+}
+
+/// Runs the future of a command that is over soon.
+fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,271 @@
+//! `leno run`: one action of a component, without a server.
+
+use std::{
+    io::Read as _,
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context as _, anyhow, bail};
+use leno_egress::{Client, ClientConfig, PrivateGrant, Transport};
+use leno_metadata::{ConnectionValue, Coerced, coerce};
+use leno_sandbox::{
+    CallOptions, Capabilities, Connection, Context, Entry, Failure, Level, Limits, Log, LogLine, NoStore, Piece,
+    Report, Store,
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{
+    NO, component,
+    terminal::{self, Style},
+};
+use crate::{
+    config::Grants,
+    db::{Db, PieceStore},
+};
+
+#[derive(Debug, clap::Args)]
+#[command(
+    about = "Run one action of a component, here and now, without a server",
+    long_about = "Run one action of a component, here and now, without a server. The output goes to stdout; logs, host calls \
+                  and figures go to stderr. What the piece stores is forgotten afterwards.",
+    after_help = "Examples:\n  leno run text.wasm reverse --props '{\"text\": \"abc\"}'\n  \
+                  leno run http.wasm request --props @request.json --allow-private 127.0.0.1:8080"
+)]
+pub(super) struct Args {
+    /// The component
+    #[arg(value_name = "PIECE.wasm")]
+    file: PathBuf,
+    /// The action's name; `leno inspect` lists them
+    action: String,
+    /// The input: JSON, @FILE, or - for stdin
+    #[arg(long, value_name = "JSON", default_value = "{}", allow_hyphen_values = true)]
+    props: String,
+    /// A file with a connection value, such as {"type": "SECRET_TEXT", "secret_text": "..."}
+    #[arg(long, value_name = "FILE")]
+    connection: Option<PathBuf>,
+    /// The wall time of the call
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
+    timeout_ms: Option<u64>,
+    /// A non-public address that the piece may reach, such as 127.0.0.1:8080; may be repeated
+    #[arg(long, value_name = "ADDR")]
+    allow_private: Vec<PrivateGrant>,
+    /// A file with [grants.NAME] tables, such as leno.toml
+    #[arg(long, value_name = "FILE")]
+    grants: Option<PathBuf>,
+    /// Print one JSON object with everything instead
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    super::block_on(go(args))
+}
+
+async fn go(args: &Args) -> anyhow::Result<ExitCode> {
+    let input = input(&args.props)?;
+    let connection = args.connection.as_ref().map(connection).transpose()?;
+    let grants = match &args.grants {
+        Some(path) => Grants::read(path, Limits::default())?,
+        None => Grants::default(),
+    };
+    let piece = component::load(&component::engine()?, &args.file, |metadata| {
+        let mut grant = grants.for_piece(&metadata.name);
+        grant.private.extend(args.allow_private.iter().cloned());
+        if let Some(wall) = args.timeout_ms {
+            grant.limits.wall = Duration::from_millis(wall);
+        }
+        grant
+    })
+    .await?;
+    check(&piece, &args.action, connection.is_some())?;
+
+    let transport: Arc<dyn Transport> = Arc::new(Client::new(ClientConfig::default())?);
+    let props = props(&piece, &args.action, &input, &transport).await?;
+    let kept = Kept::new(&piece).await?;
+    let run = Uuid::now_v7().to_string();
+    let capabilities = Capabilities {
+        context: Context { run_id: run.clone(), attempt: 1, idempotency_key: run, webhook_url: None },
+        connection,
+        transport,
+        store: kept.store.clone(),
+        log: (!args.json).then(|| Arc::new(Printed(Style::stderr())) as Arc<dyn Log>),
+        setup: None,
+        audit: None,
+        clock: None,
+    };
+    let entry = Entry::Run { action: &args.action, props: &props };
+    let report = piece.call(&entry, capabilities, CallOptions { wall: None, trace: true }).await;
+    match args.json {
+        true => terminal::print_json(&document(&piece, &args.action, &report))?,
+        false => show(&report)?,
+    }
+    Ok(if report.result.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(NO) })
+}
+
+/// The props: JSON, `@FILE` or `-`.
+fn input(given: &str) -> anyhow::Result<Value> {
+    let (text, place) = match given.strip_prefix('@') {
+        Some(path) => (std::fs::read_to_string(path).with_context(|| format!("--props: {path} cannot be read"))?, path),
+        None if given == "-" => {
+            let mut text = String::new();
+            std::io::stdin().lock().read_to_string(&mut text).context("--props: stdin cannot be read")?;
+            (text, "stdin")
+        }
+        None => (given.to_owned(), "it"),
+    };
+    serde_json::from_str(&text).map_err(|error| anyhow!("--props: {place} is not JSON: {error}; as in '{{\"text\": \"abc\"}}'"))
+}
+
+fn connection(path: &PathBuf) -> anyhow::Result<Arc<dyn Connection>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("--connection: {} cannot be read", path.display()))?;
+    let value = ConnectionValue::parse(&text).map_err(|problem| anyhow!("--connection: {}: {problem}", path.display()))?;
+    Ok(Arc::new(Arc::new(value)))
+}
+
+/// What can be refused before anything runs.
+fn check(piece: &Piece, action: &str, connected: bool) -> anyhow::Result<()> {
+    let metadata = piece.metadata();
+    let name = metadata.name.short();
+    let Some(found) = metadata.actions.get(action) else {
+        let known: Vec<&str> = metadata.actions.keys().map(String::as_str).collect();
+        bail!("piece `{name}` has no action `{action}`; it has: {}", known.join(", "));
+    };
+    if !connected && found.require_auth && metadata.auth.iter().any(|auth| auth.required) {
+        let kinds: Vec<&str> = metadata.auth.iter().map(|auth| auth.kind()).collect();
+        bail!("action `{action}` of piece `{name}` needs a connection ({}); give one with --connection", kinds.join(" or "));
+    }
+    Ok(())
+}
+
+async fn props(piece: &Piece, action: &str, input: &Value, transport: &Arc<dyn Transport>) -> anyhow::Result<String> {
+    let declared = piece.metadata().actions.get(action).map(|action| &action.props);
+    let mut coerced: Coerced = coerce(declared.unwrap_or(&Default::default()), input).context("--props do not fit")?;
+    crate::pieces::fetch_files(transport, piece.grant(), &mut coerced).await.context("--props do not fit")?;
+    Ok(coerced.value.to_string())
+}
+
+/// Where the piece stores: a database of its own, which goes away with this value.
+struct Kept {
+    store: Arc<dyn Store>,
+    _directory: Option<tempfile::TempDir>,
+}
+
+impl Kept {
+    async fn new(piece: &Piece) -> anyhow::Result<Self> {
+        if !piece.inspection().imports("leno:piece/store") {
+            return Ok(Self { store: Arc::new(NoStore), _directory: None });
+        }
+        let directory = tempfile::tempdir()?;
+        let db = Db::connect(&format!("sqlite://{}/run.db", directory.path().display())).await?;
+        db.migrate().await?;
+        let store = PieceStore::new(db, "run".into(), piece.metadata().name.clone(), None, None);
+        Ok(Self { store: Arc::new(store), _directory: Some(directory) })
+    }
+}
+
+/// Prints log records as they are made.
+struct Printed(Style);
+
+impl Log for Printed {
+    fn emit(&self, line: &LogLine) {
+        let style = self.0;
+        let level = match line.level {
+            Level::Debug => style.dim("debug"),
+            Level::Info => style.cyan("info "),
+            Level::Warn => style.yellow("warn "),
+            Level::Error => style.red("error"),
+        };
+        let fields: String = line.fields.iter().map(|(name, value)| style.dim(format!("  {name}={value}"))).collect();
+        terminal::note(format_args!("{level}  {}{fields}", line.message));
+    }
+}
+
+fn show(report: &Report) -> anyhow::Result<()> {
+    let style = Style::stderr();
+    if report.logs_dropped > 0 {
+        terminal::note(style.dim(format_args!("{} more log records are not shown", report.logs_dropped)));
+    }
+    for call in &report.host_calls {
+        let result = match call.result.as_str() {
+            "ok" => style.green("ok"),
+            code => style.red(code),
+        };
+        let took = style.dim(terminal::duration(call.micros));
+        let subject = terminal::harmless(&call.subject, false);
+        terminal::note(format_args!("{}  {subject}  {result}  {took}", style.cyan(call.function)));
+    }
+    match &report.result {
+        Ok(output) => {
+            let pretty = serde_json::to_string_pretty(&output.to_value())?;
+            terminal::print(&format!("{}\n", terminal::harmless(&pretty, true)))?;
+        }
+        Err(failure) => fail(failure, style),
+    }
+    let usage = &report.usage;
+    let outcome = match report.result {
+        Ok(_) => style.green("ok"),
+        Err(_) => style.red("failed"),
+    };
+    terminal::note(format_args!(
+        "{outcome} in {}, CPU {}, memory {}, {} host calls, {} requests ({} out, {} in)",
+        terminal::duration(usage.wall_micros),
+        terminal::duration(usage.cpu_micros),
+        terminal::bytes(usage.memory_bytes),
+        usage.host_calls,
+        usage.http_requests,
+        terminal::bytes(usage.bytes_out),
+        terminal::bytes(usage.bytes_in),
+    ));
+    Ok(())
+}
+
+fn fail(failure: &Failure, style: Style) {
+    let message = terminal::harmless(&failure.to_string(), true);
+    terminal::note(format_args!("{} {}: {message}", style.red("failed:"), style.bold(failure.code())));
+    if let Failure::Piece(error) = failure {
+        if let Some(milliseconds) = error.retry_after_ms {
+            terminal::note(format_args!("  try again in {}", terminal::duration(milliseconds.saturating_mul(1000))));
+        }
+        if let Some(details) = &error.details {
+            terminal::note(format_args!("  {}", terminal::harmless(&details.to_string(), false)));
+        }
+    }
+}
+
+/// Everything, for programs; the names are those of the HTTP answer.
+fn document(piece: &Piece, action: &str, report: &Report) -> Value {
+    let metadata = piece.metadata();
+    let mut document = json!({
+        "piece": metadata.name,
+        "version": metadata.version,
+        "digest": piece.digest(),
+        "action": action,
+        "outcome": report.outcome(),
+    });
+    let (name, result) = match &report.result {
+        Ok(output) => ("output", output.to_value()),
+        Err(failure) => ("failure", describe(failure)),
+    };
+    let rest = json!({
+        name: result,
+        "logs": report.logs,
+        "logsDropped": report.logs_dropped,
+        "hostCalls": report.host_calls,
+        "usage": report.usage,
+    });
+    if let (Value::Object(document), Value::Object(rest)) = (&mut document, rest) {
+        document.extend(rest);
+    }
+    document
+}
+
+fn describe(failure: &Failure) -> Value {
+    match failure {
+        Failure::Piece(error) => json!(error),
+        other => json!({ "kind": other.kind(), "code": other.code(), "message": other.to_string() }),
+    }
+}

@@ -1,0 +1,156 @@
+//! A request body that has to keep coming.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
+use tokio::time::{Instant, Sleep};
+
+/// How long the next part of a body may take.
+const PART: Duration = Duration::from_secs(20);
+/// How long a whole body may take, from the first wait: the largest component on a slow line.
+const WHOLE: Duration = Duration::from_secs(600);
+
+/// A body that fails when its sender is too slow.
+pub(super) struct Timely<B> {
+    body: B,
+    /// Made at the first wait: most bodies are there at once.
+    wait: Option<Wait>,
+}
+
+struct Wait {
+    until: Pin<Box<Sleep>>,
+    end: Instant,
+    waiting: bool,
+}
+
+/// What becomes of a body whose sender is too slow.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BodyError {
+    /// Nothing came for too long.
+    #[error("the request body came too slowly")]
+    TooSlow,
+    /// The connection broke.
+    #[error(transparent)]
+    Broken(#[from] hyper::Error),
+}
+
+impl<B> Timely<B> {
+    pub(super) fn new(body: B) -> Self {
+        Self { body, wait: None }
+    }
+
+    /// Ready when the time is up.
+    fn poll_wait(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let now = Instant::now();
+        let wait = self.wait.get_or_insert_with(|| Wait {
+            until: Box::pin(tokio::time::sleep(PART)),
+            end: now + WHOLE,
+            waiting: true,
+        });
+        if !wait.waiting {
+            wait.until.as_mut().reset((now + PART).min(wait.end));
+            wait.waiting = true;
+        }
+        wait.until.as_mut().poll(context)
+    }
+}
+
+impl<B> Body for Timely<B>
+where
+    B: Body<Data = Bytes, Error = hyper::Error> + Unpin,
+{
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
+            if let Some(wait) = &mut this.wait {
+                wait.waiting = false;
+            }
+            return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)));
+        }
+        ready!(this.poll_wait(context));
+        Poll::Ready(Some(Err(BodyError::TooSlow)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    /// Sends one byte after each of the given pauses, then nothing, for ever.
+    struct Drip {
+        pauses: VecDeque<Duration>,
+        sleep: Option<Pin<Box<Sleep>>>,
+    }
+
+    impl Body for Drip {
+        type Data = Bytes;
+        type Error = hyper::Error;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+            let this = self.get_mut();
+            let sleep = match &mut this.sleep {
+                Some(sleep) => sleep,
+                None => match this.pauses.pop_front() {
+                    Some(pause) => this.sleep.insert(Box::pin(tokio::time::sleep(pause))),
+                    None => return Poll::Pending,
+                },
+            };
+            ready!(sleep.as_mut().poll(context));
+            this.sleep = None;
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b".")))))
+        }
+    }
+
+    async fn patience(pauses: impl IntoIterator<Item = Duration>) -> (Duration, usize) {
+        let mut body = Timely::new(Drip { pauses: pauses.into_iter().collect(), sleep: None });
+        let (begun, mut bytes) = (Instant::now(), 0);
+        loop {
+            match body.frame().await {
+                Some(Ok(frame)) => bytes += frame.data_ref().map_or(0, Bytes::len),
+                Some(Err(error)) => {
+                    assert!(matches!(error, BodyError::TooSlow), "{error}");
+                    return (begun.elapsed(), bytes);
+                }
+                None => panic!("the body ended"),
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sender_that_stops_is_given_up_and_one_that_drips_is_too_in_the_end() {
+        let near = |time: Duration, expected: Duration| time.abs_diff(expected) < Duration::from_millis(10);
+        let (took, bytes) = patience([]).await;
+        assert!(near(took, PART) && bytes == 0, "{took:?}");
+        let pause = PART / 2;
+        let (took, bytes) = patience([pause, pause, pause]).await;
+        assert!(near(took, 3 * pause + PART) && bytes == 3, "{took:?}");
+        let (took, bytes) = patience(std::iter::repeat_n(Duration::from_secs(19), 1_000)).await;
+        assert!(near(took, WHOLE) && bytes == 31, "{took:?} {bytes}");
+    }
+}

@@ -1,0 +1,113 @@
+//! `leno.toml`: settings and grants, with the line that each came from.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use toml::de::{DeTable, DeValue};
+
+use super::{
+    Problems,
+    grants::Rules,
+    problem::did_you_mean,
+    setting::{self, Setting},
+};
+
+/// A settings file that was read. Wrong settings in it are told, not kept.
+pub(super) struct File {
+    /// The path as it was given.
+    pub(super) path: PathBuf,
+    settings: BTreeMap<String, (String, usize)>,
+    pub(super) rules: Rules,
+    /// Whether others than its owner may read it.
+    pub(super) exposed: bool,
+}
+
+/// The text of a file, for its lines.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) path: &'a Path,
+    pub(super) text: &'a str,
+}
+
+impl Source<'_> {
+    /// `leno.toml:12`
+    pub(super) fn at(&self, offset: usize) -> String {
+        format!("{}:{}", self.path.display(), self.line(offset))
+    }
+
+    fn line(&self, offset: usize) -> usize {
+        self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+    }
+}
+
+/// What a file may hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    /// Settings and grants.
+    Settings,
+    /// Grants only.
+    Grants,
+}
+
+impl File {
+    /// Reads a file; none when it is not there.
+    pub(super) fn read(path: &Path, content: Content, problems: &mut Problems) -> Option<Self> {
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => {
+                problems.add(format!("{}: {error}", path.display()));
+                return None;
+            }
+        };
+        let source = Source { path, text: &text };
+        let exposed = super::secrets::exposed(path);
+        let mut file = Self { path: path.to_owned(), settings: BTreeMap::new(), rules: Rules::default(), exposed };
+        match DeTable::parse(&text) {
+            Ok(document) => file.take(document.get_ref(), source, content, problems),
+            Err(error) => {
+                let at = source.at(error.span().map_or(0, |span| span.start));
+                problems.add(format!("{at}: {}", error.message()));
+            }
+        }
+        Some(file)
+    }
+
+    fn take(&mut self, document: &DeTable<'_>, source: Source<'_>, content: Content, problems: &mut Problems) {
+        let keys: Vec<String> = setting::ALL.iter().map(Setting::key).collect();
+        for (key, value) in document {
+            let (name, at) = (key.get_ref().as_ref(), source.at(key.span().start));
+            if name == "grants" {
+                self.rules.take(value, source, problems);
+            } else if let Some(setting) = setting::ALL.iter().find(|setting| setting.key() == name) {
+                match (content, scalar(value.get_ref())) {
+                    (Content::Grants, _) => problems.add(format!("{at}: `{name}` is a setting; it belongs in leno.toml")),
+                    (_, Some(text)) => {
+                        self.settings.insert(name.to_owned(), (text, source.line(key.span().start)));
+                    }
+                    (_, None) => problems.add(format!("{at}: {name} ({}): one text, number or boolean is expected", setting.env)),
+                }
+            } else {
+                let known = keys.iter().map(String::as_str).chain(["grants"]);
+                problems.add(format!("{at}: there is no setting `{name}`{}", did_you_mean(name, known)));
+            }
+        }
+    }
+
+    /// A setting's text and its line.
+    pub(super) fn get(&self, setting: &Setting) -> Option<(&str, usize)> {
+        self.settings.get(&setting.key()).map(|(text, line)| (text.as_str(), *line))
+    }
+}
+
+fn scalar(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Integer(number) => Some(number.to_string()),
+        DeValue::Boolean(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}

@@ -1,0 +1,262 @@
+//! Every setting, read once at the start: flags, then the environment, then `leno.toml`, then defaults.
+//!
+//! Reading changes nothing on disk; [`DataDir`] is where a host begins to keep what is its own.
+
+mod file;
+mod grants;
+mod limit;
+mod problem;
+mod secrets;
+pub mod setting;
+mod source;
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use leno_sandbox::Limits;
+use secrecy::{ExposeSecret as _, SecretString};
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+pub use self::{
+    grants::Grants,
+    problem::Problems,
+    secrets::{DataDir, DataDirError},
+    source::Sources,
+};
+use self::{
+    file::{Content, File},
+    grants::Rules,
+    source::Reader,
+};
+
+/// The settings of a host.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where the embedded database, generated secrets and compiled code are kept.
+    pub data_dir: PathBuf,
+    /// Where the components are.
+    pub pieces_dir: PathBuf,
+    /// The file with the digests of the components.
+    pub pieces_lock: PathBuf,
+    /// How the outside world reaches this host, without a slash at the end.
+    pub public_url: Option<Url>,
+    /// Whether what is convenient but not safe is refused.
+    pub production: bool,
+    /// `sqlite:` or `postgres:`; may hold a password.
+    pub database_url: SecretString,
+    /// The secret of access tokens, if one was set: at least 32 bytes in production, where it must be.
+    pub jwt_secret: Option<SecretString>,
+    /// What the operator's own processes send as `X-Internal-Token`.
+    pub internal_api_token: Option<SecretString>,
+    /// How many calls run at once.
+    pub engine: EngineSettings,
+    /// The budget of a call, unless a grant says otherwise.
+    pub limits: Limits,
+    /// The largest request body in bytes, but for uploads of components.
+    pub max_body: usize,
+    /// What each piece may do.
+    pub grants: Grants,
+    /// What is logged and how.
+    pub log: LogSettings,
+    /// What is strange, but no reason not to start.
+    pub warnings: Vec<String>,
+}
+
+/// How many calls run at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EngineSettings {
+    /// Over all pieces.
+    pub max_calls: usize,
+    /// Of one version of a piece.
+    pub max_calls_per_piece: usize,
+    /// How long a call waits for a place.
+    pub queue_wait: Duration,
+}
+
+/// What is logged and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    /// A filter of `tracing-subscriber`: `info,leno::api=debug`.
+    pub filter: String,
+    /// The form of a line.
+    pub format: LogFormat,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Gauzy's default for development, known to everybody.
+const KNOWN_SECRET: &str = "secretKey";
+/// As long as the hash: RFC 7518, section 3.2.
+const SHORTEST_SECRET: usize = 32;
+/// Too long to be guessed over the network.
+const SHORTEST_TOKEN: usize = 16;
+/// The most calls at once. Each reserves 256 MiB of address space, of which there are 128 TiB.
+const MOST_CALLS: u64 = 10_000;
+
+impl Config {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them, each with the variable, where it was set, and what is expected.
+    pub fn read(sources: &Sources) -> Result<Self, Problems> {
+        let mut reader = Reader::new(sources);
+        let production = reader.flag(&setting::PRODUCTION).unwrap_or(false);
+        let data_dir = reader.path(&setting::DATA_DIR).unwrap_or_else(|| sources.directory.join("leno-data"));
+        let pieces_dir = reader.path(&setting::PIECES_DIR).unwrap_or_else(|| sources.directory.join("pieces"));
+        let limits = limits(&mut reader);
+        let rules = rules(&mut reader);
+        let mut config = Self {
+            listen: listen(&mut reader),
+            pieces_lock: reader.path(&setting::PIECES_LOCK).unwrap_or_else(|| pieces_dir.join("pieces.lock")),
+            public_url: reader.read(&setting::PUBLIC_URL, "a URL such as https://leno.example.com", public_url),
+            database_url: database_url(&mut reader).unwrap_or_else(|| embedded(&data_dir)),
+            jwt_secret: jwt_secret(&mut reader, production),
+            internal_api_token: internal_token(&mut reader, production),
+            engine: EngineSettings {
+                max_calls: size(reader.number(&setting::MAX_CALLS, 1..=MOST_CALLS).unwrap_or(128)),
+                max_calls_per_piece: size(reader.number(&setting::MAX_CALLS_PER_PIECE, 1..=MOST_CALLS).unwrap_or(64)),
+                queue_wait: Duration::from_millis(reader.number(&setting::QUEUE_WAIT_MS, 0..=600_000).unwrap_or(1_000)),
+            },
+            max_body: size(reader.number(&setting::MAX_BODY_BYTES, 1_024..=1 << 30).unwrap_or(10 << 20)),
+            grants: Grants::new(limits.clone(), rules),
+            limits,
+            log: LogSettings {
+                filter: log_filter(&mut reader),
+                format: reader.read(&setting::LOG_FORMAT, "text or json", log_format).unwrap_or_default(),
+            },
+            production,
+            data_dir,
+            pieces_dir,
+            warnings: reader.strangers(),
+        };
+        if let Some(path) = reader.exposes_secrets() {
+            config.warnings.push(format!("{} holds secrets and can be read by other users; chmod 600 it", path.display()));
+        }
+        if config.grants.reveal_to_all() {
+            config.warnings.push("[grants.\"*\"] lets every piece see the secrets of connections".into());
+        }
+        reader.problems.none(Some(config))
+    }
+}
+
+fn size(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+fn listen(reader: &mut Reader<'_>) -> SocketAddr {
+    let default = SocketAddr::from(([127, 0, 0, 1], 4747));
+    reader.read(&setting::LISTEN, "an IP address and a port, such as 127.0.0.1:4747", |text| text.parse().ok()).unwrap_or(default)
+}
+
+fn limits(reader: &mut Reader<'_>) -> Limits {
+    let mut limits = Limits::default();
+    for (setting, limit) in [
+        (&setting::CALL_TIMEOUT_MS, limit::WALL),
+        (&setting::CALL_CPU_MS, limit::CPU),
+        (&setting::CALL_MEMORY_MB, limit::MEMORY),
+    ] {
+        if let Some(number) = reader.number(setting, limit.range.clone()) {
+            limit.set(&mut limits, number);
+        }
+    }
+    limits
+}
+
+/// The grants of `leno.toml`, and those of the file that `LENO_GRANTS` names.
+fn rules(reader: &mut Reader<'_>) -> Rules {
+    let mut rules = reader.file.as_mut().map(|file| std::mem::take(&mut file.rules)).unwrap_or_default();
+    if let Some(path) = reader.path(&setting::GRANTS) {
+        match File::read(&path, Content::Grants, &mut reader.problems) {
+            Some(file) => rules.join(file.rules, &mut reader.problems),
+            None if path.exists() => {}
+            None => reader.problems.add(format!("{}: there is no file {}", setting::GRANTS.env, path.display())),
+        }
+    }
+    rules
+}
+
+fn public_url(text: &str) -> Option<Url> {
+    let url = Url::parse(text.trim_end_matches('/')).ok()?;
+    let plain = matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    plain.then_some(url)
+}
+
+fn database_url(reader: &mut Reader<'_>) -> Option<SecretString> {
+    let expected = "sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE";
+    reader.read(&setting::DATABASE_URL, expected, |text| {
+        let known = text.starts_with("sqlite:") || text.starts_with("postgres://") || text.starts_with("postgresql://");
+        (known && Url::parse(text).is_ok()).then(|| SecretString::from(text))
+    })
+}
+
+/// The database file in the data directory.
+fn embedded(data_dir: &std::path::Path) -> SecretString {
+    let path = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned()).join("leno.db");
+    // A URL knows only some characters; SQLite's driver decodes the others.
+    let mut url = String::from("sqlite://");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'-' | b'_' | b'.' | b'~' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => url.push(char::from(*byte)),
+            byte => url.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    url.into()
+}
+
+fn jwt_secret(reader: &mut Reader<'_>, production: bool) -> Option<SecretString> {
+    let secret = reader.text(&setting::JWT_SECRET).map(SecretString::from);
+    if production {
+        let wrong = match &secret {
+            None => "is not set",
+            Some(secret) if secret.expose_secret() == KNOWN_SECRET => "is Gauzy's default, which everybody knows",
+            Some(secret) if secret.expose_secret().len() < SHORTEST_SECRET => "is too short",
+            Some(_) => return secret,
+        };
+        reader.problems.add(format!(
+            "JWT_SECRET {wrong}; in production at least {SHORTEST_SECRET} random bytes are expected, the same as Gauzy's"
+        ));
+    }
+    secret
+}
+
+fn internal_token(reader: &mut Reader<'_>, production: bool) -> Option<SecretString> {
+    let token = reader.text(&setting::INTERNAL_API_TOKEN).map(SecretString::from)?;
+    if production && token.expose_secret().len() < SHORTEST_TOKEN {
+        reader.problems.add(format!(
+            "INTERNAL_API_TOKEN is too short; in production at least {SHORTEST_TOKEN} random bytes are expected"
+        ));
+    }
+    Some(token)
+}
+
+fn log_filter(reader: &mut Reader<'_>) -> String {
+    let parse = |text: &str| EnvFilter::builder().parse(text).is_ok().then(|| text.to_owned());
+    let expected = "a log filter such as `info` or `warn,leno::api=debug`";
+    reader.read(&setting::LOG, expected, parse).unwrap_or_else(|| setting::LOG.default.to_owned())
+}
+
+fn log_format(text: &str) -> Option<LogFormat> {
+    match text.to_ascii_lowercase().as_str() {
+        "text" => Some(LogFormat::Text),
+        "json" => Some(LogFormat::Json),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! Every setting there is: one table for the environment, `leno.toml`, the flags of `leno serve` and its help.
+
+/// One setting.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The environment variable.
+    pub env: &'static str,
+    /// The long flag, without its hyphens. Only Leno's own settings have one: the others may hold secrets, and a command
+    /// line can be read by every user of a machine.
+    pub flag: Option<&'static str>,
+    /// What stands for a value in the help.
+    pub value: &'static str,
+    /// What it does, in a sentence.
+    pub help: &'static str,
+    /// What holds when nobody sets it, for the help.
+    pub default: &'static str,
+    /// Whether its value must not be shown.
+    pub secret: bool,
+}
+
+impl Setting {
+    /// The key in `leno.toml`: the variable in lower case, without `LENO_`.
+    #[must_use]
+    pub fn key(&self) -> String {
+        self.env.strip_prefix("LENO_").unwrap_or(self.env).to_ascii_lowercase()
+    }
+}
+
+macro_rules! settings {
+    ($($name:ident = $env:literal, $flag:expr, $value:literal, $default:literal, $secret:literal, $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub const $name: Setting =
+                Setting { env: $env, flag: $flag, value: $value, help: $help, default: $default, secret: $secret };
+        )*
+        /// All of them, in the order to show them.
+        pub const ALL: &[Setting] = &[$($name),*];
+    };
+}
+
+settings! {
+    LISTEN = "LENO_LISTEN", Some("listen"), "IP:PORT", "127.0.0.1:4747", false,
+        "Where to listen; port 0 takes a free one";
+    DATA_DIR = "LENO_DATA_DIR", Some("data-dir"), "DIR", "./leno-data", false,
+        "Where the embedded database, generated secrets and compiled code are kept";
+    PIECES_DIR = "LENO_PIECES_DIR", Some("pieces-dir"), "DIR", "./pieces", false,
+        "Where the components are; watched for changes";
+    PIECES_LOCK = "LENO_PIECES_LOCK", Some("pieces-lock"), "FILE", "pieces.lock in the pieces directory", false,
+        "The digests that `leno lock` wrote";
+    GRANTS = "LENO_GRANTS", Some("grants"), "FILE", "the [grants] of leno.toml", false,
+        "A file with further [grants.NAME] tables: what each piece may do";
+    PUBLIC_URL = "LENO_PUBLIC_URL", Some("public-url"), "URL", "the listening address", false,
+        "How the outside world reaches this host";
+    PRODUCTION = "LENO_PRODUCTION", Some("production"), "BOOL", "false", false,
+        "Refuse what is convenient but not safe: generated or weak secrets, components that are not in pieces.lock";
+    DATABASE_URL = "DATABASE_URL", None, "URL", "a SQLite file in the data directory", true,
+        "sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE";
+    JWT_SECRET = "JWT_SECRET", None, "TEXT", "generated, kept in the data directory", true,
+        "The secret that Gauzy signs access tokens with";
+    INTERNAL_API_TOKEN = "INTERNAL_API_TOKEN", None, "TEXT", "none", true,
+        "What the operator's own processes send as X-Internal-Token";
+    MAX_CALLS = "LENO_MAX_CALLS", Some("max-calls"), "N", "128", false,
+        "Calls at once, over all pieces";
+    MAX_CALLS_PER_PIECE = "LENO_MAX_CALLS_PER_PIECE", Some("max-calls-per-piece"), "N", "64", false,
+        "Calls at once of one version of a piece";
+    QUEUE_WAIT_MS = "LENO_QUEUE_WAIT_MS", Some("queue-wait-ms"), "MS", "1000", false,
+        "How long a call waits for a place before it is told to come back";
+    CALL_TIMEOUT_MS = "LENO_CALL_TIMEOUT_MS", Some("call-timeout-ms"), "MS", "30000", false,
+        "Wall time of one call";
+    CALL_CPU_MS = "LENO_CALL_CPU_MS", Some("call-cpu-ms"), "MS", "5000", false,
+        "CPU time of one call";
+    CALL_MEMORY_MB = "LENO_CALL_MEMORY_MB", Some("call-memory-mb"), "MIB", "64", false,
+        "Memory of one call";
+    MAX_BODY_BYTES = "LENO_MAX_BODY_BYTES", Some("max-body-bytes"), "BYTES", "10485760", false,
+        "The largest request body, but for uploads of components";
+    LOG = "LENO_LOG", Some("log"), "FILTER", "info", false,
+        "What is logged: off, error, warn, info, debug, trace, or per module as in `info,leno::api=debug`";
+    LOG_FORMAT = "LENO_LOG_FORMAT", Some("log-format"), "FORMAT", "text", false,
+        "How it is logged: text or json";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_and_keys_are_called_like_their_variable_and_secrets_have_no_flag() {
+        for setting in ALL {
+            let own = setting.env.strip_prefix("LENO_");
+            assert_eq!(setting.flag.map(str::to_owned), own.map(|name| name.to_lowercase().replace('_', "-")));
+            assert!(!setting.secret || setting.flag.is_none(), "{}", setting.env);
+        }
+        assert_eq!(MAX_CALLS_PER_PIECE.key(), "max_calls_per_piece");
+        assert_eq!(DATABASE_URL.key(), "database_url");
+    }
+}

@@ -1,0 +1,263 @@
+use std::fs;
+
+use leno_metadata::PieceName;
+
+use super::*;
+
+/// A working directory with a settings file, and the settings as text.
+struct Setup {
+    directory: tempfile::TempDir,
+    sources: Sources,
+}
+
+impl Setup {
+    fn new(toml: &str, environment: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("leno.toml"), toml).unwrap();
+        let sources = Sources {
+            environment: environment.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            directory: directory.path().to_owned(),
+            ..Sources::default()
+        };
+        Self { directory, sources }
+    }
+
+    fn flag(mut self, setting: &setting::Setting, value: &str) -> Self {
+        self.sources.flags.insert(setting.env, value.into());
+        self
+    }
+
+    fn file(self, name: &str, content: &str) -> Self {
+        fs::write(self.directory.path().join(name), content).unwrap();
+        self
+    }
+
+    fn read(&self) -> Config {
+        Config::read(&self.sources).unwrap_or_else(|problems| panic!("{problems}"))
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let directory = format!("{}/", self.directory.path().display());
+        Config::read(&self.sources).unwrap_err().iter().map(|problem| problem.replace(&directory, "")).collect()
+    }
+}
+
+fn name(text: &str) -> PieceName {
+    text.parse().unwrap()
+}
+
+#[test]
+fn with_nothing_set_everything_has_the_default_that_the_help_names() {
+    let setup = Setup { directory: tempfile::tempdir().unwrap(), sources: Sources::default() };
+    let config = setup.read();
+    assert_eq!(config.listen.to_string(), setting::LISTEN.default);
+    assert_eq!(config.engine.max_calls.to_string(), setting::MAX_CALLS.default);
+    assert_eq!(config.engine.max_calls_per_piece.to_string(), setting::MAX_CALLS_PER_PIECE.default);
+    assert_eq!(config.engine.queue_wait.as_millis().to_string(), setting::QUEUE_WAIT_MS.default);
+    assert_eq!(config.limits.wall.as_millis().to_string(), setting::CALL_TIMEOUT_MS.default);
+    assert_eq!(config.limits.cpu.as_millis().to_string(), setting::CALL_CPU_MS.default);
+    assert_eq!((config.limits.memory >> 20).to_string(), setting::CALL_MEMORY_MB.default);
+    assert_eq!(config.max_body.to_string(), setting::MAX_BODY_BYTES.default);
+    assert_eq!(config.log, LogSettings { filter: setting::LOG.default.into(), format: LogFormat::Text });
+    assert_eq!(config.pieces_lock, PathBuf::from("pieces/pieces.lock"));
+    assert!(!config.production);
+    assert!(config.jwt_secret.is_none() && config.internal_api_token.is_none() && config.public_url.is_none());
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_and_that_over_the_file() {
+    let toml = "max_calls = 1\nmax_calls_per_piece = \"1\"\nqueue_wait_ms = 1\nproduction = false\n";
+    let environment = [("LENO_MAX_CALLS", "2"), ("LENO_MAX_CALLS_PER_PIECE", "2"), ("LENO_QUEUE_WAIT_MS", "")];
+    let engine = Setup::new(toml, &environment).flag(&setting::MAX_CALLS, "3").read().engine;
+    assert_eq!((engine.max_calls, engine.max_calls_per_piece), (3, 2));
+    assert_eq!(engine.queue_wait, Duration::from_millis(1), "an empty variable counts as unset");
+}
+
+#[test]
+fn every_wrong_setting_is_told_at_once_with_where_it_is_and_what_is_expected() {
+    let toml = "listen = \"4747\"\nmax_calls = 0\nlisten_port = 1\nmax_cals = 1\nlog = []\n[grants.http]\nhost = [\"a.test\"]\n";
+    let setup = Setup::new(
+        toml,
+        &[
+            ("LENO_CALL_MEMORY_MB", "4096"),
+            ("LENO_PRODUCTION", "maybe"),
+            ("LENO_PUBLIC_URL", "leno.example.com"),
+            ("DATABASE_URL", "mysql://root:hunter2@db/leno"),
+            ("LENO_LOG", "info,=,"),
+        ],
+    );
+    let problems = setup.flag(&setting::LOG_FORMAT, "xml").problems();
+    let expected = [
+        "leno.toml:7: grants.http: there is no `host` (did you mean `hosts`?)",
+        "leno.toml:3: there is no setting `listen_port`",
+        "leno.toml:5: log (LENO_LOG): one text, number or boolean is expected",
+        "leno.toml:4: there is no setting `max_cals` (did you mean `max_calls`?)",
+        "LENO_PRODUCTION (environment): true or false is expected, not \"maybe\"",
+        "LENO_CALL_MEMORY_MB (environment): a whole number from 1 to 128 is expected, not \"4096\"",
+        "LENO_LISTEN (leno.toml:1): an IP address and a port, such as 127.0.0.1:4747 is expected, not \"4747\"",
+        "LENO_PUBLIC_URL (environment): a URL such as https://leno.example.com is expected, not \"leno.example.com\"",
+        "DATABASE_URL (environment): sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE is expected",
+        "LENO_MAX_CALLS (leno.toml:2): a whole number from 1 to 10000 is expected, not \"0\"",
+        "LENO_LOG (environment): a log filter such as `info` or `warn,leno::api=debug` is expected, not \"info,=,\"",
+        "LENO_LOG_FORMAT (--log-format): text or json is expected, not \"xml\"",
+    ];
+    assert_eq!(problems, expected);
+}
+
+#[test]
+fn no_problem_or_debug_output_quotes_a_secret() {
+    let environment = [
+        ("LENO_PRODUCTION", "1"),
+        ("JWT_SECRET", "hunter2"),
+        ("INTERNAL_API_TOKEN", "hunter2"),
+        ("DATABASE_URL", "sqlserver://sa:hunter2@db"),
+    ];
+    let problems = Setup::new("", &environment).problems();
+    assert_eq!(problems.len(), 3, "{problems:?}");
+    assert!(!problems.concat().contains("hunter2"), "{problems:?}");
+    let config = Setup::new("", &[("JWT_SECRET", "hunter2"), ("DATABASE_URL", "postgres://a:hunter2@db/x")]).read();
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn production_takes_no_weak_or_missing_secret() {
+    let long = "x".repeat(32);
+    for (secret, fine) in [("", false), ("secretKey", false), (&long[1..], false), (&long, true)] {
+        let setup = Setup::new("", &[("LENO_PRODUCTION", "true"), ("JWT_SECRET", secret)]);
+        assert_eq!(Config::read(&setup.sources).is_ok(), fine, "{secret:?}");
+        assert!(Config::read(&Setup::new("", &[("JWT_SECRET", secret)]).sources).is_ok(), "{secret:?}");
+    }
+}
+
+#[test]
+fn paths_in_a_file_are_relative_to_the_file_and_others_to_the_working_directory() {
+    let setup = Setup::new("", &[("LENO_PIECES_DIR", "mine")]);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = elsewhere.path().join("other.toml");
+    fs::write(&file, "data_dir = \"data\"\npieces_dir = \"ignored\"\n").unwrap();
+    let sources = Sources { file: Some(file), ..setup.sources.clone() };
+    let config = Config::read(&sources).unwrap();
+    assert_eq!(config.data_dir, elsewhere.path().join("data"));
+    assert_eq!(config.pieces_dir, setup.directory.path().join("mine"));
+    assert_eq!(config.pieces_lock, setup.directory.path().join("mine/pieces.lock"));
+    let missing = Sources { file: Some("nowhere.toml".into()), ..setup.sources.clone() };
+    assert!(Config::read(&missing).unwrap_err().to_string().contains("there is no such file"));
+}
+
+#[test]
+fn the_embedded_database_is_found_whatever_its_directory_is_called() {
+    let setup = Setup::new("", &[("LENO_DATA_DIR", "/var/lib/le no?#%41/é")]);
+    let url = setup.read().database_url;
+    assert_eq!(url.expose_secret(), "sqlite:///var/lib/le%20no%3F%23%2541/%C3%A9/leno.db");
+}
+
+#[test]
+fn a_misspelt_variable_is_pointed_out() {
+    let config = Setup::new("", &[("LENO_LISTN", "1"), ("LENO_CONFIG", ""), ("LISTEN", "x")]).read();
+    assert_eq!(config.warnings, ["the variable LENO_LISTN is not a setting (did you mean `LENO_LISTEN`?)"]);
+}
+
+#[test]
+fn secrets_in_a_file_that_others_can_read_are_pointed_out() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let setup = Setup::new("jwt_secret = \"s\"\n", &[]);
+    let path = setup.directory.path().join("leno.toml");
+    for (mode, warnings) in [(0o644, 1), (0o600, 0)] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(setup.read().warnings.len(), warnings, "{mode:o}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_toml_is_told_with_its_line() {
+    let problems = Setup::new("listen = \"127.0.0.1:1\"\nlisten\n", &[]).problems();
+    assert!(problems[0].starts_with("leno.toml:2: "), "{problems:?}");
+}
+
+#[test]
+fn a_piece_gets_its_own_grant_over_the_one_for_all_over_the_hosts_limits() {
+    let toml = r#"
+        call_cpu_ms = 700
+        [grants."*"]
+        private = ["10.0.0.0/8"]
+        limits = { memory_mb = 32, wall_ms = 1000 }
+        [grants."@activepieces/piece-http"]
+        hosts = ["api.example.com", "*.example.org"]
+        secrets = true
+        limits = { wall_ms = 60_000, output_bytes = 67_108_864 }
+        [grants.closed]
+        hosts = []
+        private = []
+    "#;
+    let grants = Setup::new(toml, &[("LENO_CALL_TIMEOUT_MS", "9000")]).read().grants;
+
+    let http = grants.for_piece(&name("http"));
+    assert_eq!(http.hosts.unwrap().iter().map(ToString::to_string).collect::<Vec<_>>(), ["api.example.com", "*.example.org"]);
+    assert_eq!(http.private[0].to_string(), "10.0.0.0/8");
+    assert!(http.secrets);
+    assert_eq!((http.limits.wall.as_millis(), http.limits.cpu.as_millis(), http.limits.memory >> 20), (60_000, 700, 32));
+    assert!(http.limits.transfer > http.limits.output, "an answer that is allowed gets through");
+
+    let closed = grants.for_piece(&name("closed"));
+    assert_eq!((closed.hosts, closed.private, closed.secrets), (Some(vec![]), vec![], false));
+    let other = grants.for_piece(&name("other"));
+    assert_eq!((other.hosts, other.private.len(), other.limits.wall.as_millis()), (None, 1, 1000));
+    assert_eq!(grants.pieces().collect::<Vec<_>>(), ["closed", "http"]);
+
+    let bare = Setup::new("", &[]).read().grants.for_piece(&name("http"));
+    assert_eq!((bare.hosts, bare.private.len(), bare.secrets, bare.limits), (None, 0, false, Limits::default()));
+}
+
+#[test]
+fn wrong_grants_are_told_at_once_and_grant_nothing() {
+    let toml = r#"
+        hosts = ["a.test"]
+        [grants]
+        secrets = true
+        [grants.Http]
+        [grants.a]
+        hosts = "a.test"
+        secrets = "yes"
+        [grants.b]
+        hosts = ["https://a.test/path", 1]
+        private = ["localhost"]
+        limits = { cpu = 1, wall_ms = 0, memory_mb = "64" }
+        limit = 1
+    "#;
+    let problems = Setup::new(toml, &[]).problems();
+    for (line, part) in [
+        (2, "no setting `hosts`"),
+        (4, "it belongs into one"),
+        (5, "grants.Http"),
+        (7, "a list of texts is expected"),
+        (8, "true or false is expected"),
+        (10, "is not a host pattern"),
+        (10, "a list of texts is expected"),
+        (11, "is not a private grant"),
+        (12, "no limit `cpu` (did you mean `cpu_ms`?)"),
+        (12, "b.limits.wall_ms: a whole number from 1 to"),
+        (12, "b.limits.memory_mb: a whole number from 1 to 128"),
+        (13, "no `limit` (did you mean `limits`?)"),
+    ] {
+        let line = format!("leno.toml:{line}: ");
+        assert!(problems.iter().any(|problem| problem.starts_with(&line) && problem.contains(part)), "{part}: {problems:#?}");
+    }
+    assert_eq!(problems.len(), 12, "{problems:#?}");
+}
+
+#[test]
+fn grants_may_have_a_file_of_their_own_but_a_piece_has_one_table() {
+    let toml = "[grants.a]\nsecrets = true\n";
+    let environment = [("LENO_GRANTS", "grants.toml")];
+    let read = |content| Setup::new(toml, &environment).file("grants.toml", content);
+    let grants = read("[grants.b]\nsecrets = true\n").read().grants;
+    assert!(grants.for_piece(&name("a")).secrets && grants.for_piece(&name("b")).secrets);
+
+    let twice = read("[grants.a]\n").problems();
+    assert_eq!(twice, ["grants.toml:1: [grants.a] is in leno.toml:1 already; keep one of them"]);
+    let setting = read("listen = '127.0.0.1:1'\n").problems();
+    assert_eq!(setting, ["grants.toml:1: `listen` is a setting; it belongs in leno.toml"]);
+    let missing = Setup::new("", &environment).problems();
+    assert_eq!(missing, ["LENO_GRANTS: there is no file grants.toml"]);
+}

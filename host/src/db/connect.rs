@@ -1,0 +1,74 @@
+//! Opening a database: where the two differ.
+
+use std::{fs, os::unix::fs::OpenOptionsExt as _, path::PathBuf, str::FromStr as _, time::Duration};
+
+use sqlx::{
+    AnyPool, Executor as _,
+    any::{AnyConnectOptions, AnyPoolOptions},
+    sqlite::SqliteConnectOptions,
+};
+
+use super::{DbError, Kind};
+
+/// How long a caller waits for a connection.
+const ACQUIRE: Duration = Duration::from_secs(5);
+/// Connections to a server: enough for the calls that are in the database at one moment.
+const POSTGRES: u32 = 16;
+/// SQLite has one writer at a time; a few more may read.
+const SQLITE: u32 = 4;
+
+/// WAL lets readers and the writer work at once. FULL: what was acknowledged survives a power cut. The busy timeout is how
+/// long one writer waits for another.
+const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                       PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;";
+
+pub(super) async fn open(url: &str) -> Result<(AnyPool, Kind), DbError> {
+    sqlx::any::install_default_drivers();
+    match url.starts_with("sqlite:") {
+        true => Ok((sqlite(url).await?, Kind::Sqlite)),
+        false => Ok((postgres(url).await?, Kind::Postgres)),
+    }
+}
+
+async fn sqlite(url: &str) -> Result<AnyPool, DbError> {
+    let file = SqliteConnectOptions::from_str(url).map_err(failed)?.get_filename().to_owned();
+    make(&file)?;
+    AnyPoolOptions::new()
+        .max_connections(SQLITE)
+        .acquire_timeout(ACQUIRE)
+        // An open file does not go away like a server does.
+        .test_before_acquire(false)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                connection.execute(PRAGMAS).await?;
+                Ok(())
+            })
+        })
+        .connect_with(AnyConnectOptions::from_str(url).map_err(failed)?)
+        .await
+        .map_err(failed)
+}
+
+/// Makes the file before SQLite would, for its owner alone; the files that SQLite puts beside it get the same mode.
+fn make(file: &PathBuf) -> Result<(), DbError> {
+    let refused = |error: std::io::Error| DbError::Connect { reason: format!("{}: {error}", file.display()) };
+    match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(refused(error)),
+    }
+}
+
+async fn postgres(url: &str) -> Result<AnyPool, DbError> {
+    AnyPoolOptions::new()
+        .max_connections(POSTGRES)
+        .acquire_timeout(ACQUIRE)
+        .connect_with(AnyConnectOptions::from_str(url).map_err(failed)?)
+        .await
+        .map_err(failed)
+}
+
+/// The driver's errors name hosts, users and files, but no passwords.
+fn failed(error: sqlx::Error) -> DbError {
+    DbError::Connect { reason: error.to_string() }
+}

@@ -1,0 +1,110 @@
+//! The database: SQLite in the data directory, or PostgreSQL. One file per aggregate, one SQL text for both.
+//!
+//! Columns are portable: ids and JSON are TEXT, times are BIGINT milliseconds since 1970. What differs between the two is
+//! in `migrations/` and in `connect`.
+
+mod connect;
+mod id;
+mod piece_store;
+mod piece_versions;
+mod store_entries;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use leno_sandbox::Clock;
+use sqlx::AnyPool;
+
+pub use self::{
+    id::{EmployeeId, OrganizationId, TenantId, UserId},
+    piece_store::PieceStore,
+    piece_versions::{PieceVersion, PieceVersions},
+    store_entries::{EntryKey, StoreEntries},
+};
+
+/// A database that did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// It cannot be reached or opened. The URL is not repeated: it may hold a password.
+    #[error("the database cannot be opened: {reason}; is DATABASE_URL right, and does its database exist?")]
+    Connect {
+        /// What the driver said.
+        reason: String,
+    },
+    /// The tables could not be made or brought up to date.
+    #[error("the database could not be brought up to date: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A statement failed.
+    #[error("the database failed: {0}")]
+    Query(#[from] sqlx::Error),
+}
+
+/// A pool of connections. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Db {
+    pool: AnyPool,
+    kind: Kind,
+}
+
+/// Which database it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Embedded.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+impl Db {
+    /// Opens `url`: `sqlite:PATH`, made if it is not there (mode 0600), or `postgres://…`.
+    ///
+    /// # Errors
+    /// [`DbError::Connect`].
+    pub async fn connect(url: &str) -> Result<Self, DbError> {
+        connect::open(url).await.map(|(pool, kind)| Self { pool, kind })
+    }
+
+    /// Makes the tables, or brings them up to date. Two hosts that start at once take turns.
+    ///
+    /// # Errors
+    /// [`DbError::Migrate`]: the database refuses, or it was made by a newer version.
+    pub async fn migrate(&self) -> Result<(), DbError> {
+        let migrator = match self.kind {
+            Kind::Sqlite => sqlx::migrate!("../migrations/sqlite"),
+            Kind::Postgres => sqlx::migrate!("../migrations/postgres"),
+        };
+        Ok(migrator.run(&self.pool).await?)
+    }
+
+    /// Whether it answers.
+    ///
+    /// # Errors
+    /// [`DbError::Query`].
+    pub async fn ping(&self) -> Result<(), DbError> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Which database it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Waits for the statements under way, then closes every connection.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    pub(crate) fn pool(&self) -> &AnyPool {
+        &self.pool
+    }
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn milliseconds(clock: &dyn Clock) -> i64 {
+    let now: SystemTime = clock.now();
+    i64::try_from(now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

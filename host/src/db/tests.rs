@@ -1,0 +1,315 @@
+//! One suite for both databases: every claim is checked on SQLite, and on the PostgreSQL server of this machine.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use leno_metadata::PieceName;
+use leno_sandbox::{Digest, Scope, Store as _};
+use uuid::Uuid;
+
+use super::*;
+
+const SERVER: &str = "postgres://postgres@127.0.0.1:5432";
+
+/// A fresh database that goes away with the test.
+enum Fresh {
+    Sqlite(tempfile::TempDir),
+    Postgres(String),
+}
+
+impl Fresh {
+    fn sqlite() -> Self {
+        Self::Sqlite(tempfile::tempdir().unwrap())
+    }
+
+    /// None, visibly, when there is no server; a failure where one must be.
+    #[allow(clippy::print_stderr)]
+    async fn postgres(test: &str) -> Option<Self> {
+        let name = format!("leno_test_{}", Uuid::new_v4().simple());
+        match administer(&format!("CREATE DATABASE {name}")).await {
+            Ok(()) => Some(Self::Postgres(name)),
+            Err(error) => {
+                assert!(std::env::var_os("CI").is_none(), "no PostgreSQL at {SERVER}: {error}");
+                eprintln!("skipped: {test} on PostgreSQL: no server at {SERVER}: {error}");
+                None
+            }
+        }
+    }
+
+    fn url(&self) -> String {
+        match self {
+            Self::Sqlite(directory) => format!("sqlite://{}/test.db", directory.path().display()),
+            Self::Postgres(name) => format!("{SERVER}/{name}"),
+        }
+    }
+
+    async fn open(&self) -> Db {
+        let db = Db::connect(&self.url()).await.unwrap();
+        db.migrate().await.unwrap();
+        db
+    }
+
+    async fn remove(self) {
+        if let Self::Postgres(name) = self {
+            administer(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
+        }
+    }
+}
+
+async fn administer(sql: &str) -> Result<(), DbError> {
+    let db = Db::connect(&format!("{SERVER}/postgres")).await?;
+    sqlx::query(sqlx::AssertSqlSafe(sql)).execute(db.pool()).await?;
+    db.close().await;
+    Ok(())
+}
+
+macro_rules! on_both {
+    ($($name:ident($db:ident) $body:block)*) => { $(
+        mod $name {
+            use super::*;
+
+            async fn claim($db: Db) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_sqlite() {
+                let fresh = Fresh::sqlite();
+                claim(fresh.open().await).await;
+                fresh.remove().await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_postgres() {
+                if let Some(fresh) = Fresh::postgres(stringify!($name)).await {
+                    let db = fresh.open().await;
+                    // The database is dropped also when the claim is false.
+                    let outcome = tokio::spawn(claim(db.clone())).await;
+                    db.close().await;
+                    fresh.remove().await;
+                    outcome.unwrap();
+                }
+            }
+        }
+    )* };
+}
+
+fn key<'a>(tenant: &'a str, piece: &'a str, scope: &'a str, scope_id: &'a str, key: &'a str) -> EntryKey<'a> {
+    EntryKey { tenant, piece, scope, scope_id, key }
+}
+
+const KEY: EntryKey<'_> = EntryKey { tenant: "t", piece: "p", scope: "flow", scope_id: "f", key: "k" };
+
+fn name(text: &str) -> PieceName {
+    text.parse().unwrap()
+}
+
+struct MovingClock(Mutex<SystemTime>);
+
+impl Clock for MovingClock {
+    fn now(&self) -> SystemTime {
+        *self.0.lock().unwrap()
+    }
+}
+
+on_both! {
+    what_is_put_is_got_byte_for_byte_and_put_again_replaces_it(db) {
+        let entries = StoreEntries::new(db);
+        assert_eq!(entries.get(KEY, 0).await.unwrap(), None);
+        let every_byte: Vec<u8> = (0..=255).cycle().take(512 << 10).collect();
+        for value in [&every_byte[..], b"", b"short", b"\0"] {
+            entries.put(KEY, value, None).await.unwrap();
+            assert_eq!(entries.get(KEY, i64::MAX - 1).await.unwrap().as_deref(), Some(value));
+        }
+        entries.delete(KEY).await.unwrap();
+        entries.delete(KEY).await.unwrap();
+        assert_eq!(entries.get(KEY, 0).await.unwrap(), None);
+    }
+
+    no_part_of_a_key_reaches_into_another(db) {
+        let entries = StoreEntries::new(db);
+        let keys = [
+            KEY,
+            key("T", "p", "flow", "f", "k"),
+            key("t", "P", "flow", "f", "k"),
+            key("t", "p", "project", "f", "k"),
+            key("t", "p", "flow", "", "k"),
+            key("t", "p", "flow", "f", "K"),
+            key("t", "p", "flow", "f", "k "),
+            key("t", "p", "flow", "f", "%"),
+            key("t", "p", "flow", "f", "'; DROP TABLE store_entries; --"),
+            key("t", "p", "flow", "f", "$1"),
+            key("t", "p", "flow", "f", "é"),
+            key("t", "p", "flow", "f", "e\u{301}"),
+            key("t", "pf", "low", "f", "k"),
+        ];
+        for (number, key) in keys.iter().enumerate() {
+            entries.put(*key, &[number as u8], None).await.unwrap();
+        }
+        for (number, key) in keys.iter().enumerate() {
+            assert_eq!(entries.get(*key, 0).await.unwrap(), Some(vec![number as u8]), "{key:?}");
+        }
+        entries.delete(KEY).await.unwrap();
+        assert_eq!(entries.get(keys[1], 0).await.unwrap(), Some(vec![1]));
+    }
+
+    an_expired_value_is_absent_for_everybody_and_cleaned_up_later(db) {
+        let entries = StoreEntries::new(db);
+        let forever = key("t", "p", "flow", "f", "forever");
+        entries.put(KEY, b"old", Some(100)).await.unwrap();
+        entries.put(forever, b"x", None).await.unwrap();
+        assert_eq!(entries.get(KEY, 99).await.unwrap().as_deref(), Some(&b"old"[..]));
+        assert_eq!(entries.get(KEY, 100).await.unwrap(), None);
+        assert!(!entries.compare_and_set(KEY, Some(b"old"), b"new", 100).await.unwrap());
+        assert!(!entries.compare_and_set(KEY, None, b"new", 99).await.unwrap());
+        assert!(entries.compare_and_set(KEY, None, b"new", 100).await.unwrap());
+        assert_eq!(entries.get(KEY, i64::MAX).await.unwrap().as_deref(), Some(&b"new"[..]), "the new one does not expire");
+
+        entries.put(KEY, b"a", Some(100)).await.unwrap();
+        assert_eq!(entries.delete_expired(99).await.unwrap(), 0);
+        assert_eq!(entries.delete_expired(100).await.unwrap(), 1);
+        assert_eq!(entries.delete_expired(100).await.unwrap(), 0);
+        assert!(entries.get(forever, 100).await.unwrap().is_some());
+    }
+
+    compare_and_set_changes_only_what_was_seen_and_keeps_its_expiry(db) {
+        let entries = StoreEntries::new(db);
+        assert!(!entries.compare_and_set(KEY, Some(b"a"), b"b", 0).await.unwrap());
+        assert!(entries.compare_and_set(KEY, None, b"", 0).await.unwrap());
+        assert!(!entries.compare_and_set(KEY, None, b"b", 0).await.unwrap());
+        assert!(entries.compare_and_set(KEY, Some(b""), b"b", 0).await.unwrap());
+        assert!(entries.compare_and_set(KEY, Some(b"b"), b"b", 0).await.unwrap());
+        assert!(!entries.compare_and_set(KEY, Some(b"B"), b"c", 0).await.unwrap());
+        assert_eq!(entries.get(KEY, 0).await.unwrap().as_deref(), Some(&b"b"[..]));
+
+        entries.put(KEY, b"1", Some(100)).await.unwrap();
+        assert!(entries.compare_and_set(KEY, Some(b"1"), b"2", 50).await.unwrap());
+        assert_eq!(entries.get(KEY, 100).await.unwrap(), None);
+    }
+
+    of_many_rivals_no_update_is_lost(db) {
+        let entries = StoreEntries::new(db);
+        let rivals: Vec<_> = (0..8).map(|_| {
+            let entries = entries.clone();
+            tokio::spawn(async move {
+                for _ in 0..10 {
+                    loop {
+                        let old = entries.get(KEY, 0).await.unwrap();
+                        let count = old.as_deref().map_or(0, |bytes| u32::from_le_bytes(bytes.try_into().unwrap()));
+                        let new = (count + 1).to_le_bytes();
+                        if entries.compare_and_set(KEY, old.as_deref(), &new, 0).await.unwrap() {
+                            break;
+                        }
+                    }
+                }
+            })
+        }).collect();
+        for rival in rivals {
+            rival.await.unwrap();
+        }
+        assert_eq!(entries.get(KEY, 0).await.unwrap(), Some(80_u32.to_le_bytes().to_vec()));
+    }
+
+    a_piece_sees_only_what_it_stored_for_this_tenant_flow_and_project(db) {
+        let store = |tenant: &str, piece: &str, flow: &str, project: &str| {
+            PieceStore::new(db.clone(), tenant.into(), name(piece), Some(flow.into()), Some(project.into()))
+        };
+        let mine = store("t", "p", "f", "o");
+        mine.put(Scope::Flow, "k", b"flow", None).await.unwrap();
+        mine.put(Scope::Project, "k", b"project", None).await.unwrap();
+        assert_eq!(mine.get(Scope::Flow, "k").await.unwrap().as_deref(), Some(&b"flow"[..]));
+        let other_flow = store("t", "p", "g", "o");
+        assert_eq!(other_flow.get(Scope::Flow, "k").await.unwrap(), None);
+        assert_eq!(other_flow.get(Scope::Project, "k").await.unwrap().as_deref(), Some(&b"project"[..]));
+        for stranger in [store("u", "p", "f", "o"), store("t", "q", "f", "o"), store("t", "p", "o", "f")] {
+            for scope in [Scope::Flow, Scope::Project] {
+                assert_eq!(stranger.get(scope, "k").await.unwrap(), None);
+                stranger.delete(scope, "k").await.unwrap();
+                assert!(!stranger.compare_and_set(scope, "k", Some(b"flow"), b"x").await.unwrap());
+            }
+        }
+        assert_eq!(mine.get(Scope::Flow, "k").await.unwrap().as_deref(), Some(&b"flow"[..]));
+    }
+
+    a_time_to_live_is_counted_from_the_put(db) {
+        let clock = Arc::new(MovingClock(Mutex::new(SystemTime::now())));
+        let store = PieceStore::new(db, "t".into(), name("p"), None, None).with_clock(clock.clone());
+        store.put(Scope::Flow, "k", b"v", Some(60)).await.unwrap();
+        *clock.0.lock().unwrap() += Duration::from_millis(59_999);
+        assert!(store.get(Scope::Flow, "k").await.unwrap().is_some());
+        *clock.0.lock().unwrap() += Duration::from_millis(1);
+        assert!(store.get(Scope::Flow, "k").await.unwrap().is_none());
+        store.put(Scope::Flow, "k", b"v", Some(u32::MAX)).await.unwrap();
+        assert!(store.get(Scope::Flow, "k").await.unwrap().is_some());
+    }
+
+    the_history_keeps_the_first_and_the_last_time_of_each_component(db) {
+        let versions = PieceVersions::new(db);
+        let (one, two) = (Digest::of(b"one"), Digest::of(b"two"));
+        versions.loaded("p", "1.0.0", one, "p.wasm", 1).await.unwrap();
+        versions.loaded("p", "1.0.0", two, "p.wasm", 2).await.unwrap();
+        versions.loaded("p", "1.0.0", one, "p-1.wasm", 3).await.unwrap();
+        versions.loaded("q", "1.0.0", one, "q.wasm", 4).await.unwrap();
+        let seen: Vec<_> = versions.of("p").await.unwrap();
+        assert_eq!(seen.len(), 2);
+        assert_eq!(seen[0], PieceVersion {
+            name: "p".into(), version: "1.0.0".into(), digest: one.to_string(), file: "p-1.wasm".into(),
+            first_seen_at: 1, last_loaded_at: 3,
+        });
+        assert_eq!(seen[1].digest, two.to_string());
+    }
+
+    migrating_twice_or_from_two_hosts_at_once_does_no_harm(db) {
+        let (first, second) = tokio::join!(db.migrate(), db.migrate());
+        first.unwrap();
+        second.unwrap();
+        db.ping().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn two_hosts_may_start_on_one_empty_database() {
+    let sqlite = Fresh::sqlite();
+    let postgres = Fresh::postgres("two_hosts_may_start_on_one_empty_database").await;
+    for fresh in [Some(sqlite), postgres].into_iter().flatten() {
+        let (first, second) = tokio::join!(fresh.open(), fresh.open());
+        first.close().await;
+        second.close().await;
+        fresh.remove().await;
+    }
+}
+
+#[tokio::test]
+async fn a_sqlite_file_is_made_for_its_owner_alone_and_survives_a_restart() {
+    use std::os::unix::fs::MetadataExt as _;
+    let fresh = Fresh::sqlite();
+    let db = fresh.open().await;
+    assert_eq!(db.kind(), Kind::Sqlite);
+    StoreEntries::new(db.clone()).put(KEY, b"v", None).await.unwrap();
+    let Fresh::Sqlite(directory) = &fresh else { panic!() };
+    for entry in std::fs::read_dir(directory.path()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().mode() & 0o777, 0o600, "{:?}", entry.file_name());
+    }
+    for (pragma, expected) in [("journal_mode", "wal"), ("synchronous", "2"), ("foreign_keys", "1"), ("busy_timeout", "5000")] {
+        let sql = format!("SELECT CAST({pragma} AS TEXT) FROM pragma_{pragma}");
+        let value: String = if pragma == "busy_timeout" {
+            let sql = "SELECT CAST(timeout AS TEXT) FROM pragma_busy_timeout";
+            sqlx::query_scalar(sql).fetch_one(db.pool()).await.unwrap()
+        } else {
+            sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(db.pool()).await.unwrap()
+        };
+        assert_eq!(value, expected, "{pragma}");
+    }
+    db.close().await;
+    let again = fresh.open().await;
+    assert!(StoreEntries::new(again).get(KEY, 0).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_is_told_without_its_password() {
+    for url in ["postgres://leno:hunter2@127.0.0.1:1/leno", "sqlite:///nowhere/at/all.db", "sqlite:///etc"] {
+        let error = Db::connect(url).await.unwrap_err().to_string();
+        assert!(error.contains("cannot be opened") && !error.contains("hunter2"), "{error}");
+    }
+}

@@ -1,0 +1,50 @@
+//! The user behind a request.
+
+use std::sync::Arc;
+
+use super::{EmployeeId, OrganizationId, TenantId, UserId};
+
+/// The user behind a request, as their access token says. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The user.
+    pub user_id: UserId,
+    /// The tenant, outside of which the user sees nothing.
+    pub tenant_id: TenantId,
+    /// The organization that the user works in.
+    pub organization_id: Option<OrganizationId>,
+    /// The user as an employee of it.
+    pub employee_id: Option<EmployeeId>,
+    /// Name of the user's role in the tenant.
+    pub role: Option<Arc<str>>,
+    /// Names of the permissions that the role has.
+    pub permissions: Arc<[String]>,
+}
+
+/// What this host asks a caller to be permitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// To change what the host serves to everybody: upload and remove pieces.
+    ///
+    /// Gauzy's `SUPER_ADMIN` does not include it: that is a role *inside one tenant*, and pieces are shared by all
+    /// tenants of a host. Only an operator can sign a token with this permission.
+    Admin,
+}
+
+impl Permission {
+    /// The permission's name in the `permissions` claim.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "LENO_ADMIN",
+        }
+    }
+}
+
+impl Caller {
+    /// Whether the caller has a permission.
+    #[must_use]
+    pub fn may(&self, permission: Permission) -> bool {
+        self.permissions.iter().any(|name| name == permission.as_str())
+    }
+}

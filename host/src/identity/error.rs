@@ -1,0 +1,44 @@
+//! Why a token is not accepted.
+
+/// A token that is not accepted. The text is for whoever sent it and quotes nothing of it but its expiry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// Longer than [`MAX_TOKEN`](super::MAX_TOKEN).
+    #[error("the access token is longer than {} bytes", super::MAX_TOKEN)]
+    TooLong,
+    /// Not a JWT in its compact form (RFC 7519).
+    #[error("the access token is malformed: {0}")]
+    Malformed(&'static str),
+    /// The signature is not HS256 under this host's secret: another key, another algorithm, none, or a changed token.
+    #[error("the access token is not signed with this host's JWT_SECRET (HS256); sign in again where you got it")]
+    Signature,
+    /// Past its `exp`.
+    #[error("the access token expired at {0} (seconds since 1970); sign in again")]
+    Expired(u64),
+    /// Before its `nbf`.
+    #[error("the access token is not valid before {0} (seconds since 1970); are the clocks right?")]
+    NotYet(u64),
+    /// A refresh token, for one.
+    #[error("this is not an access token: its `tokenType` must be \"ACCESS_TOKEN_TYPE\"")]
+    NotAnAccessToken,
+    /// A claim is missing or has the wrong form.
+    #[error("the access token's claims cannot be used: {0}")]
+    Claims(String),
+    /// The user belongs to no tenant yet.
+    #[error("the access token names no tenant; finish the registration, then sign in again")]
+    NoTenant,
+}
+
+impl AuthError {
+    /// Stable and machine-readable.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooLong | Self::Malformed(_) | Self::Claims(_) => "token-malformed",
+            Self::Signature => "token-signature",
+            Self::Expired(_) | Self::NotYet(_) => "token-expired",
+            Self::NotAnAccessToken => "token-type",
+            Self::NoTenant => "token-no-tenant",
+        }
+    }
+}

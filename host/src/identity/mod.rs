@@ -1,0 +1,112 @@
+//! Who is calling.
+//!
+//! Ever Gauzy signs access tokens (JWT, HS256) with a secret that it shares with this host; [`Identity::verify`] turns one
+//! into a [`Caller`]. A process of the same operator may show the internal token instead, see
+//! [`Identity::is_internal`].
+
+mod caller;
+mod claims;
+mod error;
+mod jws;
+mod recent;
+
+use std::{
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use aws_lc_rs::{constant_time, digest};
+use leno_sandbox::{Clock, SystemClock};
+use secrecy::{ExposeSecret as _, SecretString};
+
+pub use self::{
+    caller::{Caller, Permission},
+    claims::Claims,
+    error::AuthError,
+};
+pub use crate::db::{EmployeeId, OrganizationId, TenantId, UserId};
+use self::{jws::Signer, recent::Recent};
+
+/// The longest token looked at, in bytes. Node, which Gauzy runs on, accepts 16 KiB of headers in all.
+pub const MAX_TOKEN: usize = 16 << 10;
+
+/// Verifies and mints access tokens. Cheap to clone.
+#[derive(Clone)]
+pub struct Identity(Arc<Inner>);
+
+struct Inner {
+    signer: Signer,
+    /// SHA-256 of the internal token: all that a comparison needs.
+    internal: Option<[u8; 32]>,
+    recent: Recent,
+    clock: Arc<dyn Clock>,
+}
+
+impl Identity {
+    /// Trusts tokens that are signed with `jwt_secret`, and whoever knows `internal_token`, if there is one.
+    #[must_use]
+    pub fn new(jwt_secret: &SecretString, internal_token: Option<&SecretString>) -> Self {
+        Self::with_clock(jwt_secret, internal_token, Arc::new(SystemClock))
+    }
+
+    /// As [`Identity::new`], with the time from `clock`.
+    #[must_use]
+    pub fn with_clock(jwt_secret: &SecretString, internal_token: Option<&SecretString>, clock: Arc<dyn Clock>) -> Self {
+        Self(Arc::new(Inner {
+            signer: Signer::new(jwt_secret.expose_secret().as_bytes()),
+            internal: internal_token.map(|token| sha256(token.expose_secret().as_bytes())),
+            recent: Recent::default(),
+            clock,
+        }))
+    }
+
+    /// The caller that an access token speaks for. `bearer` is the token alone, without the word `Bearer`.
+    ///
+    /// The signature is checked every time; what follows from it - the parsed claims - is remembered until the token
+    /// expires.
+    ///
+    /// # Errors
+    /// [`AuthError`]: not a token, not signed by this host's secret with HS256, expired, or no access token of a tenant's
+    /// user.
+    pub fn verify(&self, bearer: &str) -> Result<Caller, AuthError> {
+        let this = &*self.0;
+        let now = self.now();
+        if bearer.len() > MAX_TOKEN {
+            return Err(AuthError::TooLong);
+        }
+        let verified = this.signer.verify(bearer)?;
+        if let Some(found) = this.recent.get(&verified.mac, now) {
+            return Ok(found);
+        }
+        let claims = claims::Wire::parse(&verified.payload()?)?;
+        claims.check_time(now)?;
+        let (caller, expires) = claims.into_caller()?;
+        this.recent.put(verified.mac, caller.clone(), expires, now);
+        Ok(caller)
+    }
+
+    /// Whether `token` is the internal token, compared in constant time. Never so when none is set.
+    #[must_use]
+    pub fn is_internal(&self, token: &str) -> bool {
+        let given = sha256(token.as_bytes());
+        self.0.internal.as_ref().is_some_and(|expected| constant_time::verify_slices_are_equal(expected, &given).is_ok())
+    }
+
+    /// A signed access token for `claims`, which ends after `lifetime`.
+    #[must_use]
+    pub fn mint(&self, claims: &Claims, lifetime: Duration) -> String {
+        self.0.signer.sign(&claims.wire(self.now(), lifetime))
+    }
+
+    /// Seconds since 1970.
+    fn now(&self) -> u64 {
+        self.0.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    digest::digest(&digest::SHA256, bytes).as_ref().try_into().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;
