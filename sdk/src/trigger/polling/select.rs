@@ -1,5 +1,7 @@
 //! Which of the found items are new, as a pure function of them and the memory.
 
+use std::collections::BTreeSet;
+
 use super::Strategy;
 use super::memory::Memory;
 use crate::DateTime;
@@ -38,36 +40,31 @@ fn by_time(memory: &mut Memory, found: Vec<Found>, most: usize) -> Vec<String> {
 }
 
 fn by_place(memory: &mut Memory, found: Vec<Found>, most: usize) -> Vec<String> {
+    // An ordered set: a hashed one would make every piece import randomness.
+    let known: BTreeSet<String> = memory.ids.iter().cloned().collect();
     // Unknown items behind the last known one are older than all that is known: they have moved up because something was
     // deleted. Unknown ones between known ones are new, whatever made the source put them there.
-    let last_known = found.iter().rposition(|item| memory.knows(&item.id));
-    let older = match last_known {
-        Some(last) => found.get(last + 1..).unwrap_or_default(),
-        None => &[],
-    };
-    let older: Vec<String> = older.iter().map(|item| item.id.clone()).collect();
-    let end = last_known.map_or(found.len(), |last| last + 1);
+    let reach = found.iter().rposition(|item| known.contains(&item.id)).map_or(found.len(), |last| last + 1);
+    let older: Vec<String> = found.iter().skip(reach).map(|item| item.id.clone()).collect();
 
     let mut new = Vec::new();
     let mut ids = Vec::new();
-    for item in found.into_iter().take(end).rev() {
-        let known = memory.knows(&item.id) || ids.contains(&item.id);
-        if !known && new.len() == most {
+    let mut kept = BTreeSet::new();
+    for item in found.into_iter().take(reach).rev() {
+        let is_new = !known.contains(&item.id) && !kept.contains(&item.id);
+        if is_new && new.len() == most {
             continue;
         }
-        if !ids.contains(&item.id) {
-            ids.push(item.id);
-        }
-        if !known {
+        if is_new {
             new.push(item.data);
+        }
+        if kept.insert(item.id.clone()) {
+            ids.push(item.id);
         }
     }
     ids.reverse();
-    for id in older.into_iter().chain(std::mem::take(&mut memory.ids)) {
-        if !ids.contains(&id) {
-            ids.push(id);
-        }
-    }
+    let rest = older.into_iter().chain(std::mem::take(&mut memory.ids));
+    ids.extend(rest.filter(|id| kept.insert(id.clone())));
     memory.ids = ids;
     memory.bound();
     new
