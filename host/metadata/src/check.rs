@@ -130,8 +130,9 @@ fn auth(document: &Value, expansion: &mut Option<usize>, report: &mut Report) ->
                 if schemes.iter().any(|other| other.name() == scheme.name()) {
                     let message = format_args!("there are two entries of type {}; merge them", scheme.name());
                     report.add(&at.key("type"), message);
+                } else {
+                    schemes.push(scheme);
                 }
-                schemes.push(scheme);
             }
         }
         Some(entry) => schemes.extend(auth_entry(entry, &at, any_host_only, expansion, report)),
@@ -295,6 +296,10 @@ fn template(text: &str, at: &At<'_>, report: &mut Report) -> Option<Template> {
 }
 
 fn unknown_field(path: &[String], schemes: &[Scheme], at: &At<'_>, report: &mut Report) {
+    // The list of known fields is long to write for a problem that nobody will read.
+    if report.is_full() {
+        return report.omit();
+    }
     let path = path.join(".");
     let path = excerpt(&path);
     if schemes.is_empty() {

@@ -139,6 +139,7 @@ fn sentences(error: &ValidationError<'_>, report: &mut Report) {
             add(format!("must not be empty{}", advice()));
         }
         ValidationErrorKind::MaxLength { limit } => add(format!("is longer than {limit} characters; shorten it")),
+        ValidationErrorKind::MaxItems { limit } => add(format!("has more than {limit} entries; keep the needed ones")),
         // The keywords that the schema does not use speak for themselves.
         _ => add(format!("{}{}", excerpt(&error.masked().to_string()), advice())),
     }
