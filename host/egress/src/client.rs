@@ -12,6 +12,7 @@ use crate::message::{Caps, Credentials, Meter, Request, Response};
 use crate::outgoing;
 use crate::policy::{Admitted, Denied, Policy, Question, read_url};
 use crate::pool::{ClientConfig, Pools, SetupError};
+use crate::threads::Threads;
 
 /// Carries requests to the outside world. [`Client`] is the real one; tests have theirs.
 #[async_trait]
@@ -33,6 +34,7 @@ pub trait Transport: Send + Sync {
 pub struct Client {
     pools: Pools,
     connect_timeout: Duration,
+    threads: Threads,
 }
 
 impl Client {
@@ -40,10 +42,10 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When the trusted certificates cannot be read.
+    /// When the trusted certificates cannot be read, or its threads cannot be started.
     pub fn new(config: ClientConfig) -> Result<Self, SetupError> {
         let connect_timeout = config.connect_timeout;
-        Ok(Self { pools: Pools::new(config)?, connect_timeout })
+        Ok(Self { pools: Pools::new(config)?, connect_timeout, threads: Threads::new()? })
     }
 }
 
@@ -176,7 +178,7 @@ impl Journey<'_> {
             .get(&hop.admitted.vetting)
             .map_err(|error| Error::Unavailable { host: question.host().to_owned(), problem: error.to_string() })?;
         self.meter.send(bytes);
-        let response = pool.execute(request).await.map_err(|error| {
+        let response = self.client.threads.host(pool.execute(request)).await.map_err(|error| {
             if error.is_connect() || error.is_builder() {
                 self.meter.unsend(bytes);
             }

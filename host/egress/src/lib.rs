@@ -34,6 +34,7 @@ mod pattern;
 mod policy;
 mod pool;
 mod resolver;
+mod threads;
 
 pub use address::Class;
 pub use client::{Client, Transport};

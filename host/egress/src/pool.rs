@@ -36,11 +36,18 @@ impl Default for ClientConfig {
     }
 }
 
-/// The HTTPS client could not be set up, most often because the system has no CA certificates.
+/// The HTTPS client could not be set up.
 #[derive(Debug, thiserror::Error)]
-#[error("the HTTPS client cannot be set up: {problem}; are the system's CA certificates installed?")]
-pub struct SetupError {
-    problem: String,
+pub enum SetupError {
+    /// Most often because the system has no CA certificates.
+    #[error("the HTTPS client cannot be set up: {problem}; are the system's CA certificates installed?")]
+    Certificates {
+        /// What is wrong.
+        problem: String,
+    },
+    /// Too many threads already.
+    #[error("the threads of the HTTPS client cannot be started: {0}")]
+    Threads(#[from] std::io::Error),
 }
 
 /// One connection pool per [`Vetting`].
@@ -101,7 +108,7 @@ fn touch(granted: &mut Vec<(Vetting, reqwest::Client)>, vetting: &Vetting) -> Op
 }
 
 fn open(config: &ClientConfig, vetting: &Vetting) -> Result<reqwest::Client, SetupError> {
-    let problem = |error: reqwest::Error| SetupError { problem: crate::error::root_cause(&error) };
+    let problem = |error: reqwest::Error| SetupError::Certificates { problem: crate::error::root_cause(&error) };
     let roots: Result<Vec<_>, _> = config.extra_roots.iter().map(|der| reqwest::Certificate::from_der(der)).collect();
     reqwest::Client::builder()
         .dns_resolver(Vetted::new(Arc::clone(&config.resolver), vetting.clone()))
