@@ -340,9 +340,10 @@ fn settle(answer: Entered, limits: &Limits, mask: &Mask) -> Result<Output, Failu
     if mask.is_empty() {
         return Ok(Output(output));
     }
-    let mut masked = serde_json::from_str(output.get()).unwrap_or_default();
+    let invalid = |error: serde_json::Error| Failure::InvalidOutput { reason: error.to_string() };
+    let mut masked = serde_json::from_str(output.get()).map_err(invalid)?;
     mask.value(&mut masked);
-    serde_json::value::to_raw_value(&masked).map(Output).map_err(|error| Failure::InvalidOutput { reason: error.to_string() })
+    serde_json::value::to_raw_value(&masked).map(Output).map_err(invalid)
 }
 
 /// Finds out why a call ended without an answer.

@@ -52,6 +52,9 @@ pub enum CompileError {
     /// wasmtime refused the component.
     #[error("{0}")]
     Failed(String),
+    /// It takes more memories, tables or instances than one call may have.
+    #[error("it takes more than this host has for one call: {0}")]
+    TooLarge(String),
     /// A limit of the compilation was hit.
     #[error("compiling it {0}")]
     Limit(String),
@@ -60,6 +63,8 @@ pub enum CompileError {
     Host(String),
 }
 
+/// The most native code of one component, in bytes: it passes through the memory of this process.
+const MAX_NATIVE: u64 = 256 << 20;
 /// First byte of the child's answer.
 const COMPILED: u8 = b'+';
 const REFUSED: u8 = b'-';
@@ -88,9 +93,10 @@ async fn run(mut command: Command, bytes: &Arc<[u8]>, cpu: Duration) -> Result<V
     let host = |error: io::Error| CompileError::Host(error.to_string());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
     let mut child = command.spawn().map_err(host)?;
-    let (Some(mut stdin), Some(mut stdout)) = (child.stdin.take(), child.stdout.take()) else {
+    let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
         return Err(CompileError::Host("no pipe to the compiler".into()));
     };
+    let mut stdout = stdout.take(MAX_NATIVE + 1);
     let mut answer = Vec::new();
     let exchange = async {
         let send = async {
@@ -100,6 +106,8 @@ async fn run(mut command: Command, bytes: &Arc<[u8]>, cpu: Duration) -> Result<V
         };
         let (_, received) = tokio::join!(send, stdout.read_to_end(&mut answer));
         received?;
+        // A child that has more to say waits for a reader, and would for ever.
+        drop(stdout);
         child.wait().await
     };
     // At the lowest priority on a busy machine, wall time is a multiple of CPU time.
@@ -107,8 +115,10 @@ async fn run(mut command: Command, bytes: &Arc<[u8]>, cpu: Duration) -> Result<V
         Ok(status) => status.map_err(host)?,
         Err(_) => return Err(CompileError::Limit(format!("took longer than {} s", (cpu * 5).as_secs()))),
     };
-    let first = answer.first().copied();
-    match first {
+    if answer.len() as u64 > MAX_NATIVE {
+        return Err(CompileError::Limit(format!("makes more than {MAX_NATIVE} bytes of native code")));
+    }
+    match answer.first().copied() {
         Some(COMPILED) if status.success() => {
             answer.remove(0);
             Ok(answer)

@@ -16,11 +16,11 @@ pub(crate) const MAX_MEMORY: u64 = 128 << 20;
 /// The most elements that a table slot of the pool can hold.
 pub(crate) const MAX_TABLE: usize = 120_000;
 /// Memories of one component: a guest and an adapter or two.
-const MAX_MEMORIES: u32 = 4;
+pub(crate) const MAX_MEMORIES: u32 = 4;
 /// Tables of one component.
-const MAX_TABLES: u32 = 16;
+pub(crate) const MAX_TABLES: u32 = 16;
 /// Core instances of one component: a guest, adapters and the shims that `wit-component` makes for them.
-const MAX_CORE_INSTANCES: u32 = 32;
+pub(crate) const MAX_CORE_INSTANCES: u32 = 32;
 /// Host memory for the bookkeeping of one instance.
 const MAX_INSTANCE_SIZE: usize = 4 << 20;
 
@@ -120,11 +120,14 @@ fn running(max_calls: usize) -> wasmtime::Result<wasmtime::Engine> {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(calls)
         .total_stacks(calls)
-        // Most pieces have one memory; a component with more takes more of the shared rest.
-        .total_memories(calls.saturating_mul(2))
-        .total_tables(calls.saturating_mul(4))
-        .total_core_instances(calls.saturating_mul(8))
+        // Room for every call to be of the largest component there may be: one piece cannot take another's share. This is
+        // address space only.
+        .total_memories(calls.saturating_mul(MAX_MEMORIES))
+        .total_tables(calls.saturating_mul(MAX_TABLES))
+        .total_core_instances(calls.saturating_mul(MAX_CORE_INSTANCES))
+        .max_memories_per_module(MAX_MEMORIES)
         .max_memories_per_component(MAX_MEMORIES)
+        .max_tables_per_module(MAX_TABLES)
         .max_tables_per_component(MAX_TABLES)
         .max_core_instances_per_component(MAX_CORE_INSTANCES)
         .max_component_instance_size(MAX_INSTANCE_SIZE)
@@ -201,7 +204,12 @@ impl Engine {
             // The piece works without; the next start is slower.
             tracing::warn!(%digest, %error, "compiled code could not be cached");
         }
-        crate::cache::deserialize(engine, &native).map_err(|error| CompileError::Failed(format!("{error:#}")))
+        crate::cache::deserialize(engine, &native).map_err(|error| {
+            let text = format!("{error:#}");
+            // The pool's words, with both numbers; wasmtime has no type for them. Anything else is no fault of the
+            // component, which was compiled a moment ago.
+            if text.contains("exceeds") { CompileError::TooLarge(text) } else { CompileError::Host(text) }
+        })
     }
 
     pub(crate) async fn enter(&self) -> Result<tokio::sync::OwnedSemaphorePermit, Failure> {

@@ -1,10 +1,10 @@
 //! Reads a component without running or compiling it: what it is, what it wants.
 
 use serde::Serialize;
-use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload, Validator, WasmFeatures};
+use wasmparser::{ComponentExternalKind, Encoding, Instance, Parser, Payload, Validator, WasmFeatures};
 
 use crate::{
-    engine::{MAX_MEMORY, MAX_TABLE},
+    engine::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_MEMORY, MAX_TABLE, MAX_TABLES},
     linker::{self, SECRETS},
     load::LoadError,
 };
@@ -43,6 +43,24 @@ pub struct Inspection {
     pub code_size: u64,
     /// Linear memory that an instance begins with, in bytes.
     pub initial_memory: u64,
+}
+
+/// What a component declares of the things that the pool counts. Instances may still multiply it; the engine sees those
+/// once it has compiled the component.
+#[derive(Default)]
+struct Declared {
+    memories: u64,
+    tables: u64,
+    core_instances: u64,
+}
+
+/// Adds `more` to `count`, unless that is past `limit`.
+fn count(what: &'static str, count: &mut u64, more: u64, limit: u64) -> Result<(), LoadError> {
+    *count = count.saturating_add(more);
+    match *count > limit {
+        true => Err(LoadError::TooLarge { what, size: *count, limit }),
+        false => Ok(()),
+    }
 }
 
 impl Inspection {
@@ -122,6 +140,7 @@ fn recognize(bytes: &[u8]) -> Result<(), LoadError> {
 fn walk(bytes: &[u8], found: &mut Inspection) -> Result<(), LoadError> {
     let malformed = |error: wasmparser::BinaryReaderError| LoadError::Malformed(error.to_string());
     let mut depth = 0_u32;
+    let mut declared = Declared::default();
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(malformed)? {
             Payload::Version { encoding, .. } => {
@@ -145,15 +164,22 @@ fn walk(bytes: &[u8], found: &mut Inspection) -> Result<(), LoadError> {
                 }
             }
             Payload::MemorySection(section) => {
+                count("the number of memories", &mut declared.memories, section.count().into(), MAX_MEMORIES.into())?;
                 for memory in section {
                     let size = memory.map_err(malformed)?.initial.saturating_mul(64 << 10);
-                    if size > MAX_MEMORY {
-                        return Err(LoadError::TooLarge { what: "a memory's initial size", size, limit: MAX_MEMORY });
+                    count("the initial size of its memories", &mut found.initial_memory, size, MAX_MEMORY)?;
+                }
+            }
+            Payload::InstanceSection(section) => {
+                for instance in section {
+                    if let Instance::Instantiate { .. } = instance.map_err(malformed)? {
+                        let limit = MAX_CORE_INSTANCES.into();
+                        count("the number of core instances", &mut declared.core_instances, 1, limit)?;
                     }
-                    found.initial_memory = found.initial_memory.saturating_add(size);
                 }
             }
             Payload::TableSection(section) => {
+                count("the number of tables", &mut declared.tables, section.count().into(), MAX_TABLES.into())?;
                 for table in section {
                     let size = table.map_err(malformed)?.ty.initial;
                     if size > MAX_TABLE as u64 {
@@ -162,11 +188,7 @@ fn walk(bytes: &[u8], found: &mut Inspection) -> Result<(), LoadError> {
                 }
             }
             Payload::FunctionSection(section) => {
-                found.functions += u64::from(section.count());
-                if found.functions > MAX_FUNCTIONS {
-                    let (size, limit) = (found.functions, MAX_FUNCTIONS);
-                    return Err(LoadError::TooLarge { what: "the number of functions", size, limit });
-                }
+                count("the number of functions", &mut found.functions, section.count().into(), MAX_FUNCTIONS)?;
             }
             Payload::CodeSectionEntry(body) => {
                 let size = body.range().len();

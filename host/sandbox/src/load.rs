@@ -89,7 +89,7 @@ impl LoadError {
         match self {
             Self::NotAComponent(_) => "not_a_component",
             Self::Malformed(_) => "malformed",
-            Self::TooLarge { .. } => "too_large",
+            Self::TooLarge { .. } | Self::Compile(CompileError::TooLarge(_)) => "too_large",
             Self::CapabilityMissing(_) => "capability_missing",
             Self::IncompatibleApi(_) => "incompatible_api",
             Self::NotGranted(_) => "not_granted",

@@ -54,7 +54,30 @@ pub(crate) fn parse(text: String) -> Result<Box<RawValue>, String> {
     if deeper_than(&text, JSON_DEPTH) {
         return Err(format!("nested deeper than {JSON_DEPTH} levels"));
     }
-    RawValue::from_string(text).map_err(|error| error.to_string())
+    let value = RawValue::from_string(text).map_err(|error| error.to_string())?;
+    if has_lone_surrogate(value.get()) {
+        return Err("a string has half of a surrogate pair, which is no character".into());
+    }
+    Ok(value)
+}
+
+/// Whether JSON text escapes half of a surrogate pair alone. The grammar lets it (RFC 8259 section 8.2), and a `RawValue`
+/// does not look; but it is no text, so whoever reads the answer later would stumble over it.
+fn has_lone_surrogate(text: &str) -> bool {
+    let mut rest = text;
+    let mut high = false;
+    while let Some((before, escape)) = rest.split_once('\\') {
+        let unit = escape.strip_prefix('u').and_then(|digits| u16::from_str_radix(digits.get(..4)?, 16).ok());
+        let low = matches!(unit, Some(0xDC00..=0xDFFF));
+        let pair = high && low && before.is_empty();
+        if (high || low) && !pair {
+            return true;
+        }
+        high = matches!(unit, Some(0xD800..=0xDBFF));
+        // Past the character escaped, which may be a backslash; any other has no meaning of its own.
+        rest = escape.get(if unit.is_some() { 5 } else { 1 }..).unwrap_or_default();
+    }
+    high
 }
 
 /// Whether JSON text nests arrays and objects deeper than `most`.
@@ -137,6 +160,33 @@ impl Mask {
                 members.values_mut().for_each(|member| self.value(member));
             }
             _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_a_surrogate_pair_is_no_text() {
+        for (text, accepted) in [
+            (r#""\ud83d\ude00""#, true),
+            (r#""\uD83D\uDE00 \ud83d\ude00""#, true),
+            (r#""\\ud800""#, true),
+            (r#""\\\\ud800 \u0041 \n""#, true),
+            (r#""\ud800""#, false),
+            (r#""\uDC00""#, false),
+            (r#""\ud83d \ude00""#, false),
+            (r#""\ud83d\n""#, false),
+            (r#""\ude00\ud83d""#, false),
+            (r#""\ud83d\ud83d\ude00""#, false),
+            (r#""\\\ud800""#, false),
+            (r#"{"\ud800": 1}"#, false),
+            (r#"["\ud83d", "\ude00"]"#, false),
+        ] {
+            assert_eq!(parse(text.to_owned()).is_ok(), accepted, "{text}");
+            assert_eq!(serde_json::from_str::<Value>(text).is_ok(), accepted, "{text}");
         }
     }
 }
