@@ -89,14 +89,19 @@ async fn a_granted_reveal_is_counted_and_shows_this_calls_connection_only() -> a
     scene.client.active("hostile-privileged.wasm").await?;
     let without = scene.client.run(&Run::new(PRIVILEGED, "reveal")).await?;
     assert_eq!((without.status, without.code()), (404, "no-connection"), "{}", without.text);
-    for secret in ["first-secret", "second-secret"] {
+    for secret in ["first-secret", "another-secret"] {
         let answer = scene.client.run(&Run::new(PRIVILEGED, "reveal").secret(secret)).await?;
-        assert_eq!(answer.output()["secret_text"], secret);
+        assert_eq!(answer.output(), &json!({ "type": "SECRET_TEXT", "secret_text": "**REDACTED**" }));
+        // What the guest saw, told in a way that no mask can know.
+        let input = json!({ "through": "log" });
+        let answer = scene.client.run(&Run::new(PRIVILEGED, "echo_secret").secret(secret).input(input)).await?;
+        assert_eq!(answer.output()["bytes"], secret.len());
     }
     let reveals = scene.client.metrics().await?.sum("leno_secret_reveals_total", &[("piece", PRIVILEGED)]);
-    assert!((reveals - 2.0).abs() < f64::EPSILON, "{reveals} reveals are counted");
-    let audited = scene.server.stderr.all().iter().filter(|line| line.contains("audit")).count();
-    assert!(audited >= 2, "{audited} audit events");
+    assert!((reveals - 4.0).abs() < f64::EPSILON, "{reveals} reveals are counted");
+    let revealed = |line: &&String| line.contains("secret_revealed") && line.contains(PRIVILEGED);
+    let audited = scene.server.stderr.all().iter().filter(revealed).count();
+    assert_eq!(audited, 4, "audit events");
     scene.end().await
 }
 

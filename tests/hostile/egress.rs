@@ -20,14 +20,23 @@ fn assert_refused(told: &Value, kind: &str, subject: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_the_manifest_does_not_name_is_denied_and_the_call_goes_on() -> anyhow::Result<()> {
     let scene = Scene::with_hostile(Options::new()).await?;
-    let hosts = ["not-listed.test", "evil-allowed.test", "allowed.test.evil.test", "allowed.test@evil.test", "test"];
-    for host in hosts {
+    let hosts = [
+        ("not-listed.test", "`egress.hosts`"),
+        ("evil-allowed.test", "`egress.hosts`"),
+        ("allowed.test.evil.test", "`egress.hosts`"),
+        ("test", "`egress.hosts`"),
+        ("allowed.test@evil.test", "user name"),
+    ];
+    for (host, says) in hosts {
         let told = fetch(&scene, HOSTILE, json!({ "url": format!("https://{host}/") })).await?;
         assert_refused(&told, "denied", host);
-        assert!(told["error"]["message"].as_str().is_some_and(|message| message.contains("manifest")), "{told}");
+        assert!(told["error"]["message"].as_str().is_some_and(|message| message.contains(says)), "{told}");
     }
     let denials = scene.client.metrics().await?.sum("leno_denials_total", &[("piece", HOSTILE)]);
     assert!((denials - 5.0).abs() < f64::EPSILON, "{denials} denials are counted");
+    let log = scene.server.stderr.all();
+    let audited = log.iter().filter(|line| line.contains("event=\"denied\"") && line.contains("http.send")).count();
+    assert_eq!(audited, 5, "audit events");
     scene.end().await
 }
 

@@ -109,8 +109,10 @@ async fn junk_in_the_place_of_a_good_piece_changes_nothing_but_its_status() -> a
         let failed = scene.client.file("steady.wasm", |file| file.status == "failed").await?;
         assert_eq!(failed.keeps, first.digest);
         assert_eq!(scene.client.run(&Run::new("steady", "run")).await?.output()["code"], "marker-1");
+        // The same bytes again: nothing is loaded anew, but the status is that of a good file.
         scene.server.deliver("steady.wasm", &good)?;
-        scene.client.active("steady.wasm").await?;
+        let again = scene.client.file("steady.wasm", |file| file.status == "active").await?;
+        assert_eq!((again.digest, again.reason, again.keeps), (first.digest.clone(), None, None));
     }
     scene.end().await
 }

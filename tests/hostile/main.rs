@@ -7,6 +7,7 @@
     reason = "all of it is test code: a failure is a failed test"
 )]
 
+mod callers;
 mod capabilities;
 mod crash;
 mod egress;

@@ -1,7 +1,9 @@
 //! Guests that take more memory than they may.
 
+use std::time::Duration;
+
 use leno_tests::craft::{self, Crafted};
-use leno_tests::{Grant, Options, Run, Server};
+use leno_tests::{Grant, Options, Run, Server, Upstream};
 use serde_json::json;
 
 use crate::scene::{HOSTILE, Scene, assert_failed};
@@ -82,6 +84,36 @@ async fn a_component_that_begins_with_too_much_does_not_load() -> anyhow::Result
         let reason = scene.client.refused(&format!("{name}.wasm")).await?;
         assert_eq!(reason.code, code, "{name}: {}", reason.message);
         assert!(reason.message.contains(says), "{name}: {}", reason.message);
+    }
+    scene.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_piece_that_holds_all_it_may_takes_nothing_from_its_neighbour() -> anyhow::Result<()> {
+    // The calls that one piece may have at once.
+    const CALLS: usize = 64;
+    let upstream = Upstream::start().await?;
+    let hoarder = craft::memory::hoarder("hoarder", &upstream.url("/hold"));
+    let scene =
+        Scene::with(Options::new().piece("hoarder", hoarder).grant("hoarder", Grant::private([upstream.address]))).await?;
+    scene.client.active("hoarder.wasm").await?;
+    let calls: Vec<_> = (0..CALLS)
+        .map(|_| {
+            let client = scene.client.clone();
+            tokio::spawn(async move { client.run(&Run::new("hoarder", "hold")).await })
+        })
+        .collect();
+    upstream.holds(CALLS, Duration::from_secs(10)).await?;
+    let beyond = scene.client.run(&Run::new("hoarder", "run")).await?;
+    assert_eq!((beyond.code(), beyond.status), ("overloaded", 429), "{}", beyond.text);
+    let held = scene.client.metrics().await?;
+    let gauge = |name: &str| held.sum(name, &[]);
+    let (memories, instances) = (gauge("leno_pool_memories"), gauge("leno_pool_core_instances"));
+    println!("  {memories} memories and {instances} instances are held by {CALLS} calls");
+    assert!(memories >= 4.0 * 64.0, "{memories} memories");
+    upstream.release();
+    for call in calls {
+        assert_eq!(call.await??.output()["code"], "hoarding");
     }
     scene.end().await
 }

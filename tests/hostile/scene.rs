@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant};
 
 use leno_tests::neighbour::{self, Neighbour};
-use leno_tests::{Answer, Client, Options, Server};
-use tokio::sync::{Mutex, MutexGuard};
+use leno_tests::{Answer, Client, Options, Server, Stage};
 
 /// The name of the hostile piece, and of its file.
 pub(crate) const HOSTILE: &str = "hostile";
@@ -23,25 +22,26 @@ const HELD: [&str; 5] = [
     "leno_pool_stacks",
 ];
 
-/// Hostile tests measure time and memory: they run one after the other.
-static STAGE: Mutex<()> = Mutex::const_new(());
-
 /// A server with a neighbour at work.
 pub(crate) struct Scene {
     pub(crate) server: Server,
     pub(crate) client: Client,
     neighbour: Neighbour,
-    _stage: MutexGuard<'static, ()>,
+    /// Resident memory before the attack.
+    resident: u64,
+    _stage: Stage,
 }
 
 impl Scene {
     /// A server started with `options` and the neighbour's piece.
     pub(crate) async fn with(options: Options) -> anyhow::Result<Self> {
-        let stage = STAGE.lock().await;
+        let stage = Stage::take().await?;
         let server = Server::start(options.piece(neighbour::NAME, neighbour::component())).await?;
         let client = server.client();
         let neighbour = Neighbour::arrive(client.clone()).await?;
-        Ok(Self { server, client, neighbour, _stage: stage })
+        server.forget_peak()?;
+        let resident = server.figures()?.resident;
+        Ok(Self { server, client, neighbour, resident, _stage: stage })
     }
 
     /// The same with the hostile piece, ready to be run.
@@ -51,6 +51,19 @@ impl Scene {
         Ok(scene)
     }
 
+    /// Waits until the number of calls under way is as `wanted`, and answers how long that took.
+    pub(crate) async fn holds(&self, wanted: impl Fn(f64) -> bool, deadline: Duration) -> anyhow::Result<Duration> {
+        let began = Instant::now();
+        loop {
+            let held = self.client.metrics().await?.sum("leno_calls_in_flight", &[]);
+            if wanted(held) {
+                return Ok(began.elapsed());
+            }
+            anyhow::ensure!(began.elapsed() < deadline, "{held} calls are under way after {deadline:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// Checks what must hold after every attack: the process lives and did not panic, the neighbour noticed nothing, and
     /// nothing that a call held is held still.
     pub(crate) async fn end(mut self) -> anyhow::Result<()> {
@@ -58,7 +71,12 @@ impl Scene {
         self.server.check_alive()?;
         assert_eq!(calls.failures, [""; 0], "the neighbour's calls fail");
         assert!(calls.count > 0, "the neighbour was never there");
-        assert!(calls.slowest < SLOWEST, "the neighbour waited {:?}", calls.slowest);
+        let (half, most, slowest) = (calls.within(0.5), calls.within(0.99), calls.within(1.0));
+        if let Ok(figures) = self.server.figures() {
+            let grown = figures.peak.saturating_sub(self.resident) >> 20;
+            println!("  memory +{grown} MiB at most; {} calls of the neighbour: {half:.1?} at the median, {most:.1?} at 99 %, {slowest:.1?} at most", calls.count);
+        }
+        assert!(slowest < SLOWEST, "the neighbour waited {slowest:?}");
         let log = self.server.stderr.all();
         let panic = log.iter().find(|line| line.starts_with("thread '"));
         assert_eq!(panic, None, "the host panicked");
@@ -85,6 +103,9 @@ async fn settles(client: &Client) -> anyhow::Result<()> {
 #[track_caller]
 pub(crate) fn assert_failed(answer: &Answer, code: &str, status: u16) {
     assert_eq!((answer.code(), answer.status), (code, status), "{}", answer.text);
+    let usage = |name: &str| answer.body["usage"][name].as_u64().unwrap_or_default();
+    let (cpu, memory) = (usage("cpuMicros") / 1_000, usage("memoryBytes") >> 20);
+    println!("  {code} ({status}) after {:.1?}, {cpu} ms of CPU, {memory} MiB", answer.took);
     assert!(answer.body["runId"].is_string() && answer.body["usage"].is_object(), "{}", answer.text);
     for inside in ["backtrace", "0x", ".rs:", "wasmtime", "/root/", "/home/"] {
         assert!(!answer.text.contains(inside), "`{inside}` in {}", answer.text);

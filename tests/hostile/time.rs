@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use leno_tests::{Grant, Options, Run, Upstream};
 use serde_json::json;
 
@@ -9,6 +10,8 @@ use crate::scene::{HOSTILE, LATENESS, Scene, assert_failed};
 
 const CPU: Duration = Duration::from_millis(300);
 const WALL: Duration = Duration::from_millis(500);
+/// How long after a call a connection of it may be open: a task that reads without a pause looks up a few times a second.
+const HANG_UP: Duration = Duration::from_secs(2);
 
 fn tight() -> Options {
     Options::new().grant(HOSTILE, Grant::default().limit("cpu_ms", 300))
@@ -87,7 +90,20 @@ async fn a_server_that_drips_does_not_outlast_the_deadline_and_its_connection_is
             assert_failed(&answer, "timeout", 504);
         }
         assert!(answer.took <= WALL + LATENESS, "{path}: {:?}", answer.took);
-        upstream.closes(LATENESS).await?;
+        upstream.closes(HANG_UP).await.with_context(|| format!("{path} outlasts its caller"))?;
     }
+    scene.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_that_never_come_to_the_point_do_not_keep_the_host_busy() -> anyhow::Result<()> {
+    let upstream = Upstream::start().await?;
+    let scene = Scene::with_hostile(Options::new().grant(HOSTILE, Grant::private([upstream.address]))).await?;
+    let requests = vec![json!({ "url": upstream.url("/continue") }); 16];
+    let run = Run::new(HOSTILE, "fetch_all").input(json!({ "requests": requests })).timeout(Duration::from_secs(2));
+    let answer = scene.client.run(&run).await?;
+    assert_failed(&answer, "timeout", 504);
+    assert!(answer.took <= Duration::from_secs(2) + LATENESS, "{:?}", answer.took);
+    upstream.closes(HANG_UP).await?;
     scene.end().await
 }

@@ -34,8 +34,26 @@ pub struct Calls {
     pub count: usize,
     /// What went wrong, if anything did.
     pub failures: Vec<String>,
-    /// The longest that one took.
-    pub slowest: Duration,
+    /// How long each of the others took.
+    pub took: Vec<Duration>,
+}
+
+impl Calls {
+    /// The time within which `share` (of 1) of the calls were answered.
+    #[must_use]
+    pub fn within(&self, share: f64) -> Duration {
+        percentile(&self.took, share)
+    }
+}
+
+/// The time that `share` (of 1) of `times` do not exceed; zero of none.
+#[must_use]
+pub fn percentile(times: &[Duration], share: f64) -> Duration {
+    let mut sorted = times.to_vec();
+    sorted.sort_unstable();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "an index")]
+    let index = (sorted.len() as f64 * share).ceil() as usize;
+    sorted.get(index.saturating_sub(1)).copied().unwrap_or_default()
 }
 
 impl Neighbour {
@@ -53,7 +71,7 @@ impl Neighbour {
                 calls.count += 1;
                 match client.run(&run).await {
                     Ok(answer) if answer.status == 200 && answer.body["output"]["ok"] == true => {
-                        calls.slowest = calls.slowest.max(answer.took);
+                        calls.took.push(answer.took);
                     }
                     Ok(answer) => calls.failures.push(format!("{}: {}", answer.status, answer.text)),
                     Err(error) => calls.failures.push(format!("{error:#}")),

@@ -10,6 +10,9 @@ pub fn all() -> Vec<Crafted> {
     let described = |name: &'static str, document: &str, says| {
         Crafted::new(name, Core::new(document).component(), "invalid_metadata", says)
     };
+    let not_json = |name: &'static str, document: &str, says| {
+        Crafted::new(name, Core::new(document).component(), "invalid_output", says)
+    };
     let renamed = |name: &str| document(name, "1.0.0").to_string();
     let deep = "[".repeat(10_000) + &"]".repeat(10_000);
     let traps = core("describe-traps").body("#describe", "unreachable").component();
@@ -20,8 +23,8 @@ pub fn all() -> Vec<Crafted> {
         Crafted::new("describe-recurses", describe_recurses(), "guest_trap", "stack"),
         Crafted::new("describe-invalid-utf8", describe_invalid_utf8(), "guest_trap", "utf-8"),
         Crafted::new("describe-32-mib", describe_32_mib(), "output_too_large", "bytes"),
-        described("describe-garbage", "<html>not metadata</html>", "JSON"),
-        described("describe-deep", &deep, "recursion"),
+        not_json("describe-garbage", "<html>not metadata</html>", "JSON"),
+        not_json("describe-deep", &deep, "nested"),
         described("describe-no-name", &without("name"), "name"),
         described("describe-no-version", &without("version"), "version"),
         described("describe-strange-name", &renamed("../../etc/passwd"), "name"),

@@ -6,6 +6,7 @@ use wasm_encoder::{
 };
 use wasmparser::{Parser, Payload};
 
+use super::versioned::versioned;
 use super::{Crafted, core, well_behaved};
 
 /// Every crafted misuse of memory, with the reason why it does not load.
@@ -13,8 +14,12 @@ use super::{Crafted, core, well_behaved};
 pub fn all() -> Vec<Crafted> {
     let crafted = |name, bytes, says| Crafted::new(name, bytes, "too_large", says);
     vec![
-        crafted("forty-memories", forty_memories(), "memor"),
-        crafted("forty-instances-with-memory", forty_instances_with_memory(), "memor"),
+        crafted("forty-memories", forty_memories(), "memories is 40; this host allows 4"),
+        crafted("three-memories-of-60-mib", three_memories(), "188743680"),
+        crafted("forty-instances-with-memory", instances_with_memory("forty-instances-with-memory", 40), "instance"),
+        // Few enough to look at; only the engine sees that each has a memory of its own.
+        crafted("ten-instances-with-memory", instances_with_memory("ten-instances-with-memory", 10), "11 Wasm linear memories"),
+        crafted("forty-tables", forty_tables(), "tables is 40; this host allows 16"),
         crafted("four-gib-at-start", initial_memory("four-gib-at-start", 1 << 16), "4294967296"),
         crafted("three-gib-at-start", initial_memory("three-gib-at-start", 3 << 14), "3221225472"),
         crafted("huge-table", huge_table(), "10000000"),
@@ -33,13 +38,41 @@ fn initial_memory(name: &str, pages: u32) -> Vec<u8> {
     core(name).memory(&format!("(memory (export \"memory\") {pages})")).component()
 }
 
-/// 40 instances of a module that has nothing but a memory of 16 MiB: each under any cap, 640 MiB together.
-fn forty_instances_with_memory() -> Vec<u8> {
+/// One core module with three memories of 60 MiB: each under the cap, 180 MiB together.
+fn three_memories() -> Vec<u8> {
+    let memory = format!("(memory (export \"memory\") 960){}", " (memory 960)".repeat(2));
+    core("three-memories-of-60-mib").memory(&memory).component()
+}
+
+/// `count` instances of a module that has nothing but a memory of 16 MiB, each under any cap.
+fn instances_with_memory(name: &str, count: usize) -> Vec<u8> {
     let mut module = Module::new();
     let mut memories = MemorySection::new();
     memories.memory(MemoryType { minimum: 256, maximum: None, memory64: false, shared: false, page_size_log2: None });
     module.section(&memories);
-    with_instances(well_behaved("forty-instances-with-memory"), &module, 40)
+    with_instances(well_behaved(name), &module, count)
+}
+
+/// 40 tables of one element.
+fn forty_tables() -> Vec<u8> {
+    core("forty-tables").item(&"(table 1 funcref)".repeat(40)).component()
+}
+
+/// A piece that takes as much of everything as one component may - memories, tables, instances - and holds it, as its action
+/// `hold`, until `url` has answered.
+#[must_use]
+pub fn hoarder(name: &str, url: &str) -> Vec<u8> {
+    let mut module = Module::new();
+    let mut tables = TableSection::new();
+    let table = TableType { element_type: RefType::FUNCREF, minimum: 1, maximum: None, table64: false, shared: false };
+    for _ in 0..4 {
+        tables.table(table);
+    }
+    let mut memories = MemorySection::new();
+    memories.memory(MemoryType { minimum: 1, maximum: None, memory64: false, shared: false, page_size_log2: None });
+    module.section(&tables).section(&memories);
+    let component = with_instances(versioned(name, "1.0.0", "hoarding").gated(url).component(), &module, 3);
+    with_instances(component, &Module::new(), 20)
 }
 
 /// A table of ten million elements, 80 MB in the host.
@@ -94,5 +127,6 @@ mod tests {
             validate(&crafted.bytes).unwrap_or_else(|error| panic!("{}: {error}", crafted.name));
             assert!(crafted.bytes.len() < 64 << 10, "{} is {} bytes", crafted.name, crafted.bytes.len());
         }
+        validate(&hoarder("hoarder", "http://127.0.0.1:1/hold")).unwrap();
     }
 }

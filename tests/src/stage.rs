@@ -1,0 +1,24 @@
+//! One test at a time.
+//!
+//! Tests that measure time or memory take the stage alone, whatever `--test-threads` says, and whether they run as threads
+//! of one process or as processes of their own.
+
+use std::fs::File;
+
+use anyhow::Context as _;
+
+/// The stage, until dropped.
+#[derive(Debug)]
+pub struct Stage(#[expect(dead_code, reason = "the lock lasts as long as the file is open")] File);
+
+impl Stage {
+    /// Waits until nobody is on it.
+    ///
+    /// # Errors
+    /// When files cannot be locked.
+    pub async fn take() -> anyhow::Result<Self> {
+        let path = std::env::temp_dir().join("leno-tests.stage");
+        let file = File::create(&path).with_context(|| format!("{} cannot be made", path.display()))?;
+        tokio::task::spawn_blocking(move || file.lock().map(|()| Self(file))).await?.context("no lock on the stage")
+    }
+}
