@@ -10,6 +10,7 @@ use std::{
 };
 
 use leno::pieces::{FileState, FileStatus, Lock, Pin, Registry, RegistryOptions, RemoveError, UploadError};
+use leno_egress::PrivateGrant;
 use leno_metadata::{PieceName, VersionReq};
 use leno_sandbox::{CallOptions, Capabilities, Context, Digest, Engine, EngineConfig, Entry, Failure, Grant, NoStore};
 use leno_tests::{Upstream, craft};
@@ -23,20 +24,24 @@ struct Bed {
     statuses: watch::Receiver<Vec<FileStatus>>,
 }
 
-fn grants(_: &PieceName) -> Grant {
-    // The gate of `hold` is on loopback.
-    Grant { private: vec!["127.0.0.0/8".parse().unwrap()], ..Grant::default() }
-}
-
 impl Bed {
     async fn new(production: bool, drain: Duration) -> Self {
+        Self::reaching(Vec::new(), production, drain).await
+    }
+
+    /// With grants for the private addresses of the gate that `hold` waits at.
+    async fn at(gate: &Upstream, drain: Duration) -> Self {
+        Self::reaching(vec![gate.address.to_string().parse().unwrap()], false, drain).await
+    }
+
+    async fn reaching(private: Vec<PrivateGrant>, production: bool, drain: Duration) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let (seen, statuses) = watch::channel(Vec::new());
         let options = RegistryOptions {
             directory: directory.path().into(),
             lock: directory.path().join("pieces.lock"),
             production,
-            grants: Arc::new(grants),
+            grants: Arc::new(move |_: &PieceName| Grant { private: private.clone(), ..Grant::default() }),
             drain,
             on_status: Arc::new(move |status: &FileStatus| seen.send_modify(|all| all.push(status.clone()))),
         };
@@ -98,7 +103,7 @@ fn nothing() -> Capabilities {
 }
 
 fn piece(version: &str, marker: &str) -> Vec<u8> {
-    craft::versioned("twin", version, marker).component()
+    craft::versioned::versioned("twin", version, marker).component()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,8 +186,8 @@ async fn a_renamed_file_is_never_out_of_service() {
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_under_way_finish_on_the_version_they_began_with() {
     let gate = Upstream::start().await.unwrap();
-    let bed = Bed::new(false, Duration::from_secs(30)).await;
-    let gated = craft::versioned("twin", "1.0.0", "marker-1").gated(&gate.url("/hold")).component();
+    let bed = Bed::at(&gate, Duration::from_secs(30)).await;
+    let gated = craft::versioned::versioned("twin", "1.0.0", "marker-1").gated(&gate.url("/hold")).component();
     bed.drop("twin.wasm", &gated);
     bed.registry.refresh().await;
     let replace = async {
@@ -201,8 +206,8 @@ async fn calls_under_way_finish_on_the_version_they_began_with() {
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_that_outstay_the_drain_time_are_cancelled() {
     let gate = Upstream::start().await.unwrap();
-    let bed = Bed::new(false, Duration::from_millis(50)).await;
-    bed.drop("twin.wasm", &craft::versioned("twin", "1.0.0", "marker-1").gated(&gate.url("/hold")).component());
+    let bed = Bed::at(&gate, Duration::from_millis(50)).await;
+    bed.drop("twin.wasm", &craft::versioned::versioned("twin", "1.0.0", "marker-1").gated(&gate.url("/hold")).component());
     bed.registry.refresh().await;
     let remove = async {
         gate.holds(1, Duration::from_secs(30)).await.unwrap();

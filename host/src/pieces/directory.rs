@@ -26,13 +26,20 @@ pub(crate) struct Stamp {
     changed: (i64, i64),
 }
 
+impl Stamp {
+    /// Whether both are of one file, whatever it was called.
+    pub(crate) fn same_file(&self, other: &Self) -> bool {
+        self.inode == other.inode
+    }
+}
+
 /// What is to be done about a file.
 #[derive(Debug)]
 pub(crate) enum Found {
     /// A regular file in a state of its own.
     File(Stamp),
     /// Written to a moment ago.
-    Restless,
+    Restless(Stamp),
     /// Not to be read.
     Refused(Reason),
 }
@@ -86,7 +93,7 @@ fn judge(metadata: &fs::Metadata, settled: bool) -> Found {
     let age = metadata.modified().ok().and_then(|modified| SystemTime::now().duration_since(modified).ok());
     // A time in the future is no reason to wait for it.
     if !settled && age.is_some_and(|age| age < QUIET) {
-        return Found::Restless;
+        return Found::Restless(stamp(metadata));
     }
     Found::File(stamp(metadata))
 }

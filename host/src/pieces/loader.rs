@@ -58,6 +58,8 @@ pub(crate) struct Loader {
     table: Table,
     files: BTreeMap<String, File>,
     drained: Vec<Drained>,
+    /// Changes of status, told once they are published.
+    news: Vec<FileStatus>,
     /// Whether a version went out of service, so that a file which was refused for its sake may be served now.
     vacated: bool,
 }
@@ -80,6 +82,7 @@ impl Loader {
             table: Table::default(),
             files: BTreeMap::new(),
             drained: Vec::new(),
+            news: Vec::new(),
             vacated: false,
         }
     }
@@ -137,12 +140,12 @@ impl Loader {
         self.read_lock();
         let found = directory::scan(&self.options.directory, settled)?;
         let gone: Vec<String> = self.files.keys().filter(|name| !found.contains_key(*name)).cloned().collect();
-        let mut restless = false;
+        let mut restless = Vec::new();
         let mut fresh = Vec::new();
         for (name, found) in found {
             match found {
-                Found::Restless => {
-                    restless = true;
+                Found::Restless(stamp) => {
+                    restless.push(stamp);
                     self.files.entry(name.clone()).or_insert_with(|| File::unknown(&name));
                 }
                 Found::Refused(reason) => self.refuse(&name, None, None, reason),
@@ -162,20 +165,20 @@ impl Loader {
         drop(loads);
         // Only now, and published together with what was loaded: a file that was renamed is never absent in between.
         for name in gone {
-            self.forget(&name);
+            let renamed = |stamp: Stamp| restless.iter().any(|fresh| fresh.same_file(&stamp));
+            if !self.files.get(&name).and_then(|file| file.stamp).is_some_and(renamed) {
+                self.forget(&name);
+            }
         }
+        let mut again = !restless.is_empty();
         for (name, stamp, outcome) in loaded {
             match outcome {
                 Outcome::Changed => {
-                    restless = true;
+                    again = true;
                     self.files.entry(name.clone()).or_insert_with(|| File::unknown(&name)).stamp = None;
                 }
                 Outcome::Refused(digest, reason) => self.refuse(&name, Some(stamp), digest, reason),
-                Outcome::Same => {
-                    if let Some(file) = self.files.get_mut(&name) {
-                        file.stamp = Some(stamp);
-                    }
-                }
+                Outcome::Same => self.reinstate(&name, stamp),
                 Outcome::Loaded(piece) => {
                     if let Err(reason) = self.activate(&name, Some(stamp), &piece) {
                         self.refuse(&name, Some(stamp), Some(piece.digest()), reason);
@@ -187,12 +190,12 @@ impl Loader {
             for file in self.files.values_mut() {
                 if file.status.reason.as_ref().is_some_and(|reason| reason.code == "duplicate") {
                     file.stamp = None;
-                    restless = true;
+                    again = true;
                 }
             }
         }
         self.publish();
-        Ok(restless)
+        Ok(again)
     }
 
     /// Reads and loads one file, without touching the registry's state.
@@ -235,19 +238,8 @@ impl Loader {
             );
             return Err(Reason::new("duplicate", message));
         }
-        let status = FileStatus {
-            file: name.to_owned(),
-            status: FileState::Active,
-            name: Some(metadata.name.short().to_owned()),
-            version: Some(metadata.version.to_string()),
-            digest: Some(piece.digest()),
-            size: Some(piece.inspection().size as u64),
-            reason: None,
-            since: now_ms(),
-            calls: 0,
-            keeps: None,
-        };
-        let version = Arc::new(Version { piece: piece.clone(), file: name.to_owned(), since_ms: status.since });
+        let version = Arc::new(Version { piece: piece.clone(), file: name.to_owned(), since_ms: now_ms() });
+        let status = FileStatus::of(&version, FileState::Active);
         let file = self.files.entry(name.to_owned()).or_insert_with(|| File::unknown(name));
         let before = file.active.replace(version.clone());
         file.stamp = stamp;
@@ -257,9 +249,21 @@ impl Loader {
             self.table.remove(&before);
             self.retire(before);
         }
-        (self.options.on_status)(&status);
+        self.news.push(status.clone());
         tracing::info!(file = name, piece = %piece.metadata().name, version = %piece.metadata().version, digest = %piece.digest(), "piece is served");
         Ok(status)
+    }
+
+    /// Takes note that a file has the bytes that are served of it, maybe again.
+    fn reinstate(&mut self, name: &str, stamp: Stamp) {
+        let Some(file) = self.files.get_mut(name) else { return };
+        file.stamp = Some(stamp);
+        if let Some(version) = &file.active
+            && file.status.status != FileState::Active
+        {
+            file.status = FileStatus::of(version, FileState::Active);
+            self.news.push(file.status.clone());
+        }
     }
 
     /// Notes why a file is not served as it is; its last good version stays.
@@ -280,7 +284,7 @@ impl Loader {
             version: file.active.as_ref().map(|version| version.version().to_string()),
             ..FileStatus::new(name, FileState::Failed)
         };
-        (self.options.on_status)(&file.status);
+        self.news.push(file.status.clone());
     }
 
     /// Takes a file that is gone out of service.
@@ -296,20 +300,13 @@ impl Loader {
             self.retire(version);
         }
         tracing::info!(file = name, "file is gone");
-        (self.options.on_status)(&status);
+        self.news.push(status.clone());
         Some(status)
     }
 
     fn retire(&mut self, version: Arc<Version>) {
         self.vacated = true;
-        let metadata = version.piece.metadata();
-        let status = FileStatus {
-            name: Some(metadata.name.short().to_owned()),
-            version: Some(metadata.version.to_string()),
-            digest: Some(version.piece.digest()),
-            size: Some(version.piece.inspection().size as u64),
-            ..FileStatus::new(&version.file, FileState::Draining)
-        };
+        let status = FileStatus::of(&version, FileState::Draining);
         self.drained.push(Drained { version, status, deadline: Instant::now() + self.options.drain });
     }
 
@@ -345,12 +342,13 @@ impl Loader {
         versions.iter().for_each(|version| version.piece.cancel());
     }
 
-    /// Swaps what readers see.
-    fn publish(&self) {
+    /// Swaps what readers see, then tells what is new.
+    fn publish(&mut self) {
         let served = self.files.values().map(|file| (file.status.clone(), file.active.clone()));
         let drained = self.drained.iter().map(|drained| (drained.status.clone(), Some(drained.version.clone())));
         let files = served.chain(drained).collect();
         self.shared.published.store(Arc::new(Published { table: self.table.clone(), files }));
+        self.news.drain(..).for_each(|status| (self.options.on_status)(&status));
     }
 
     /// Takes over a lock file that changed: what it decides is decided anew.
@@ -524,6 +522,16 @@ impl File {
 }
 
 impl FileStatus {
+    fn of(version: &Version, status: FileState) -> Self {
+        Self {
+            name: Some(version.name().short().to_owned()),
+            version: Some(version.version().to_string()),
+            digest: Some(version.piece.digest()),
+            size: Some(version.piece.inspection().size as u64),
+            ..Self::new(&version.file, status)
+        }
+    }
+
     fn new(file: &str, status: FileState) -> Self {
         Self {
             file: file.to_owned(),

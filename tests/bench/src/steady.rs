@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub(crate) async fn measure(table: &mut Table, effort: Effort) -> Result<()> {
-    let options = Options::new().env("LENO_LOG", "warn").piece("text", text()?).piece("versioned", craft::versioned("versioned", "1.0.0", "first").component());
+    let options = Options::new().env("LENO_LOG", "warn").piece("text", text()?).piece("versioned", craft::versioned::versioned("versioned", "1.0.0", "first").component());
     let server = Server::start(options).await?;
     server.client().active("text.wasm").await?;
     server.client().active("versioned.wasm").await?;
@@ -66,7 +66,7 @@ async fn reload(server: &Server, times: usize, marker: &str) -> Result<(u64, u64
         })
     };
     for turn in 0..times {
-        let bytes = craft::versioned("versioned", "1.0.0", &format!("{marker}-{turn}")).component();
+        let bytes = craft::versioned::versioned("versioned", "1.0.0", &format!("{marker}-{turn}")).component();
         let digest = leno_sandbox::Digest::of(&bytes).to_string();
         server.deliver("versioned.wasm", &bytes)?;
         server.client().active_with("versioned.wasm", &digest).await?;
