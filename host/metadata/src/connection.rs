@@ -317,3 +317,17 @@ fn wipe(value: &mut Value) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn wiping_leaves_no_text_and_no_number() {
+        let mut value = json!({"a": "secret", "b": [1234, {"c": ["secret", null, true]}]});
+        wipe(&mut value);
+        assert_eq!(value, json!({"a": "", "b": [null, {"c": ["", null, true]}]}));
+    }
+}
