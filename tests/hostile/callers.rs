@@ -28,7 +28,8 @@ async fn a_call_ends_with_its_caller_whatever_it_is_at() -> anyhow::Result<()> {
         let noticed = scene.holds(|held| held <= 1.0, NOTICED).await?;
         println!("  {action}: all calls ended {noticed:.1?} after their callers");
     }
-    let cancelled = scene.client.metrics().await?.sum("leno_calls_total", &[("piece", HOSTILE), ("outcome", "cancelled")]);
+    let cancelled =
+        scene.client.metrics().await?.sum("leno_calls_total", &[("piece", HOSTILE), ("outcome", "cancelled")]);
     assert!((cancelled - 16.0).abs() < f64::EPSILON, "{cancelled} calls are counted as cancelled");
     scene.end().await
 }

@@ -95,7 +95,8 @@ async fn a_piece_that_holds_all_it_may_takes_nothing_from_its_neighbour() -> any
     let upstream = Upstream::start().await?;
     let hoarder = craft::memory::hoarder("hoarder", &upstream.url("/hold"));
     let scene =
-        Scene::with(Options::new().piece("hoarder", hoarder).grant("hoarder", Grant::private([upstream.address]))).await?;
+        Scene::with(Options::new().piece("hoarder", hoarder).grant("hoarder", Grant::private([upstream.address])))
+            .await?;
     scene.client.active("hoarder.wasm").await?;
     let calls: Vec<_> = (0..CALLS)
         .map(|_| {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use leno_tests::neighbour::{self, Neighbour};
+use leno_tests::neighbour::{self, Calls, Neighbour};
 use leno_tests::{Answer, Client, Options, Server, Stage};
 
 /// The name of the hostile piece, and of its file.
@@ -28,7 +28,7 @@ pub(crate) struct Scene {
     pub(crate) client: Client,
     neighbour: Neighbour,
     /// Resident memory before the attack.
-    resident: u64,
+    pub(crate) resident: u64,
     _stage: Stage,
 }
 
@@ -66,7 +66,12 @@ impl Scene {
 
     /// Checks what must hold after every attack: the process lives and did not panic, the neighbour noticed nothing, and
     /// nothing that a call held is held still.
-    pub(crate) async fn end(mut self) -> anyhow::Result<()> {
+    pub(crate) async fn end(self) -> anyhow::Result<()> {
+        self.end_and_tell().await.map(drop)
+    }
+
+    /// The same, and tells how the neighbour fared.
+    pub(crate) async fn end_and_tell(mut self) -> anyhow::Result<Calls> {
         let calls = self.neighbour.leave().await?;
         self.server.check_alive()?;
         assert_eq!(calls.failures, [""; 0], "the neighbour's calls fail");
@@ -74,13 +79,17 @@ impl Scene {
         let (half, most, slowest) = (calls.within(0.5), calls.within(0.99), calls.within(1.0));
         if let Ok(figures) = self.server.figures() {
             let grown = figures.peak.saturating_sub(self.resident) >> 20;
-            println!("  memory +{grown} MiB at most; {} calls of the neighbour: {half:.1?} at the median, {most:.1?} at 99 %, {slowest:.1?} at most", calls.count);
+            println!(
+                "  memory +{grown} MiB at most; {} calls of the neighbour: {half:.1?} at the median, {most:.1?} at 99 %, {slowest:.1?} at most",
+                calls.count
+            );
         }
         assert!(slowest < SLOWEST, "the neighbour waited {slowest:?}");
         let log = self.server.stderr.all();
         let panic = log.iter().find(|line| line.starts_with("thread '"));
         assert_eq!(panic, None, "the host panicked");
-        settles(&self.client).await
+        settles(&self.client).await?;
+        Ok(calls)
     }
 }
 

@@ -165,12 +165,7 @@ impl Client {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let began = Instant::now();
-        let response = request.send().await.with_context(|| format!("no answer from {path}"))?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await?;
-        let took = began.elapsed();
-        Ok(Answer { status, headers, body: serde_json::from_str(&text).unwrap_or_default(), text, took })
+        answer(request, path).await
     }
 
     /// Sends a GET request.
@@ -187,6 +182,22 @@ impl Client {
     /// When there is no answer.
     pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Answer> {
         self.send(Method::POST, path, Some(body)).await
+    }
+
+    /// Uploads a component.
+    ///
+    /// # Errors
+    /// When there is no answer; a refusal is an answer.
+    pub async fn upload(&self, bytes: Vec<u8>) -> anyhow::Result<Answer> {
+        let request = self.http.post(format!("{}/api/admin/pieces", self.base)).bearer_auth(&self.token);
+        let request = request.header("content-type", "application/wasm").body(bytes);
+        answer(request, "/api/admin/pieces").await
+    }
+
+    /// The caller's token.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
     }
 
     /// Runs an action.
@@ -257,4 +268,13 @@ impl Client {
     pub async fn metrics(&self) -> anyhow::Result<Metrics> {
         Ok(Metrics::parse(&self.get("/metrics").await?.text))
     }
+}
+
+async fn answer(request: reqwest::RequestBuilder, path: &str) -> anyhow::Result<Answer> {
+    let began = Instant::now();
+    let response = request.send().await.with_context(|| format!("no answer from {path}"))?;
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let text = response.text().await?;
+    let took = began.elapsed();
+    Ok(Answer { status, headers, body: serde_json::from_str(&text).unwrap_or_default(), text, took })
 }

@@ -33,6 +33,27 @@ pub fn figures(id: u32) -> std::io::Result<Figures> {
     })
 }
 
+/// The children of process `id`, with their states: `R` runs, `S` sleeps, `Z` has ended and nobody has asked how.
+///
+/// # Errors
+/// When processes cannot be listed.
+pub fn children(id: u32) -> std::io::Result<Vec<(u32, char)>> {
+    let mut children = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let Some(child) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        // The name, in parentheses, may be anything; then come the state and the parent.
+        let stat = fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+        let mut fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
+        let (state, parent) = (fields.next(), fields.next());
+        if let (Some(state), Some(Ok(parent))) = (state, parent.map(str::parse::<u32>))
+            && parent == id
+        {
+            children.push((child, state.chars().next().unwrap_or('?')));
+        }
+    }
+    Ok(children)
+}
+
 /// Makes the next [`Figures::peak`] count from now on.
 ///
 /// # Errors

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use serde::Serialize;
@@ -120,6 +120,8 @@ pub struct Server {
     secret: String,
     operator: Caller,
     directory: Arc<TempDir>,
+    /// From the start of the process to the line which says that it listens.
+    pub started: Duration,
     /// What it prints on standard output.
     pub stdout: Lines,
     /// What it prints on standard error: its log.
@@ -165,6 +167,7 @@ impl Server {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
+        let began = Instant::now();
         let mut child = command.spawn().context("leno cannot be started")?;
         let stdout = Lines::of(child.stdout.take().context("no stdout")?);
         let stderr = Lines::of(child.stderr.take().context("no stderr")?);
@@ -173,16 +176,35 @@ impl Server {
             let log = stderr.all();
             format!("leno does not listen; the end of its log:\n{}", log[log.len().saturating_sub(20)..].join("\n"))
         })?;
+        let started = began.elapsed();
         let id = child.id().context("leno has ended already")?;
-        Ok(Self { child, id, url, options, secret, operator, directory, stdout, stderr })
+        Ok(Self { child, id, url, options, secret, operator, directory, started, stdout, stderr })
     }
 
     /// Asks the server to stop, waits until it has, and starts it again on the same directories with the same secrets.
     ///
     /// # Errors
     /// When it does not stop or does not start.
-    pub async fn restart(mut self) -> anyhow::Result<Self> {
+    pub async fn restart(self) -> anyhow::Result<Self> {
+        self.restart_after(|_| Ok(())).await
+    }
+
+    /// Ends the process as a power cut would (SIGKILL), and starts it again on what it left behind.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn crash(mut self) -> anyhow::Result<Self> {
+        self.child.kill().await?;
+        Self::spawn(self.options, self.directory, self.secret, self.operator).await
+    }
+
+    /// Asks the server to stop, waits until it has, lets `change` loose on its data directory, and starts it again.
+    ///
+    /// # Errors
+    /// When it does not stop or does not start, or `change` fails.
+    pub async fn restart_after(mut self, change: impl FnOnce(&Path) -> anyhow::Result<()>) -> anyhow::Result<Self> {
         self.stop().await?;
+        change(&self.data())?;
         Self::spawn(self.options, self.directory, self.secret, self.operator).await
     }
 
@@ -196,6 +218,12 @@ impl Server {
         let status = tokio::time::timeout(STOP, self.child.wait()).await.context("leno does not stop")??;
         anyhow::ensure!(status.success(), "leno stopped with {status}");
         Ok(())
+    }
+
+    /// The process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.id
     }
 
     /// Where it listens: `http://127.0.0.1:PORT`.

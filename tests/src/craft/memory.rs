@@ -18,7 +18,11 @@ pub fn all() -> Vec<Crafted> {
         crafted("three-memories-of-60-mib", three_memories(), "188743680"),
         crafted("forty-instances-with-memory", instances_with_memory("forty-instances-with-memory", 40), "instance"),
         // Few enough to look at; only the engine sees that each has a memory of its own.
-        crafted("ten-instances-with-memory", instances_with_memory("ten-instances-with-memory", 10), "11 Wasm linear memories"),
+        crafted(
+            "ten-instances-with-memory",
+            instances_with_memory("ten-instances-with-memory", 10),
+            "11 Wasm linear memories",
+        ),
         crafted("forty-tables", forty_tables(), "tables is 40; this host allows 16"),
         crafted("four-gib-at-start", initial_memory("four-gib-at-start", 1 << 16), "4294967296"),
         crafted("three-gib-at-start", initial_memory("three-gib-at-start", 3 << 14), "3221225472"),

@@ -287,6 +287,13 @@ impl Crafted {
     }
 }
 
+/// The SHA-256 of a component, as the host tells it.
+#[must_use]
+pub fn digest(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn length(text: &str) -> u32 {
     u32::try_from(text.len()).expect("texts of a test piece are small")
 }
