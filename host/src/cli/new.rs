@@ -46,7 +46,6 @@ template! {
     "README.md" => "README.md",
     ".gitignore" => ".gitignore",
     ".cargo/config.toml" => ".cargo/config.toml",
-    "rust-toolchain.toml" => "rust-toolchain.toml",
     "src/lib.rs" => "src/lib.rs",
     "src/actions.rs" => "src/actions.rs",
     "src/triggers.rs" => "src/triggers.rs",
@@ -72,7 +71,7 @@ pub(super) fn new(args: &Args) -> anyhow::Result<ExitCode> {
             .and_then(|()| fs::write(&path, content))
             .with_context(|| format!("{} cannot be written", path.display()))?;
     }
-    next_steps(name, &directory);
+    next_steps(&directory);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -94,7 +93,7 @@ fn sdk(given: Option<&Path>) -> anyhow::Result<String> {
 /// What `cargo component` builds.
 const COMPONENT: &str = "target/wasm32-wasip2/release/piece.wasm";
 
-fn next_steps(name: &str, directory: &Path) {
+fn next_steps(directory: &Path) {
     let style = Style::stderr();
     terminal::note(format_args!("{} {}\n", style.green("created"), directory.display()));
     terminal::note("Next:");
