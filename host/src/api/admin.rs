@@ -30,6 +30,7 @@ const FIELD: &str = "file";
 #[utoipa::path(
     get,
     path = "/api/admin/pieces",
+    operation_id = "listPieceFiles",
     tag = "admin",
     security(("bearer" = []), ("internal" = [])),
     responses(
@@ -47,6 +48,7 @@ pub(super) async fn list(_: Operator, State(app): State<Arc<App>>) -> Json<Vec<F
 #[utoipa::path(
     post,
     path = "/api/admin/pieces",
+    operation_id = "uploadPiece",
     tag = "admin",
     security(("bearer" = []), ("internal" = [])),
     request_body(
@@ -77,7 +79,9 @@ pub(super) async fn upload(
             let digest = digest.map(|digest| digest.to_string());
             tracing::info!(target: "audit", by = %operator, file, name, version, digest, size, "a piece was uploaded");
         }
-        Err(error) => tracing::info!(target: "audit", by = %operator, size, %error, "the upload of a piece was refused"),
+        Err(error) => {
+            tracing::info!(target: "audit", by = %operator, size, %error, "the upload of a piece was refused")
+        }
     }
     match result {
         Ok(status) => Ok((StatusCode::CREATED, Json(status))),
@@ -98,6 +102,7 @@ pub(super) async fn upload(
 #[utoipa::path(
     delete,
     path = "/api/admin/pieces/{file}",
+    operation_id = "removePieceFile",
     tag = "admin",
     security(("bearer" = []), ("internal" = [])),
     params(("file" = String, Path, description = "A name in the directory.", example = "text-0.1.0.wasm")),
@@ -126,14 +131,20 @@ pub(super) async fn remove(
 }
 
 fn stopping() -> Problem {
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "Shutting down", "this host is shutting down; ask it again when it is back")
-        .retry_after(std::time::Duration::from_secs(5))
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "stopping",
+        "Shutting down",
+        "this host is shutting down; ask it again when it is back",
+    )
+    .retry_after(std::time::Duration::from_secs(5))
 }
 
 /// The bytes of the component, however they were sent.
 async fn component(request: Request) -> Result<Bytes, Problem> {
     let (parts, body) = request.into_parts();
-    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type =
+        parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     let bytes = if essence.eq_ignore_ascii_case("application/wasm") {
         extract::bytes(&parts.headers, body, MAX_UPLOAD).await?
@@ -143,7 +154,8 @@ async fn component(request: Request) -> Result<Bytes, Problem> {
         field(body, boundary).await?
     } else {
         let detail = format!("send the component as `Content-Type: application/wasm`, or as field `{FIELD}` of a form");
-        let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong_content_type", "Wrong content type", detail);
+        let problem =
+            Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong_content_type", "Wrong content type", detail);
         let accept = HeaderValue::from_static("application/wasm, multipart/form-data");
         return Err(problem.with_header(header::ACCEPT, accept));
     };

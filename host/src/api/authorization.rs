@@ -20,8 +20,7 @@ impl FromRequestParts<Arc<App>> for Authorized {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let token = bearer(&parts.headers)?;
         app.identity.verify(token).map(Self).map_err(|error| {
-            // RFC 6750, section 3: a quoted string, which these messages fit once their own quotes are single.
-            let description = error.to_string().replace('"', "'").replace('\\', "/");
+            let description: String = error.to_string().chars().map(quotable).collect();
             let challenge = format!(r#"Bearer realm="leno", error="invalid_token", error_description="{description}""#);
             unauthorized(error.code(), error.to_string(), &challenge)
         })
@@ -49,9 +48,19 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     }
 }
 
+/// A character that an `error_description` may hold (RFC 6750, section 3): printable ASCII without `"` and `\`.
+fn quotable(c: char) -> char {
+    match c {
+        '"' => '\'',
+        ' '..='~' if c != '\\' => c,
+        _ => '?',
+    }
+}
+
 fn unauthorized(code: &'static str, detail: impl Into<std::borrow::Cow<'static, str>>, challenge: &str) -> Problem {
     let challenge = HeaderValue::from_str(challenge).unwrap_or(HeaderValue::from_static("Bearer"));
-    Problem::new(StatusCode::UNAUTHORIZED, code, "Unauthorized", detail).with_header(header::WWW_AUTHENTICATE, challenge)
+    Problem::new(StatusCode::UNAUTHORIZED, code, "Unauthorized", detail)
+        .with_header(header::WWW_AUTHENTICATE, challenge)
 }
 
 /// Who acts for the operator: somebody whose token has [`Permission::Admin`], or a process with the internal token.

@@ -31,7 +31,10 @@ impl Given<'_> {
         let mut faults = Vec::new();
         let mut wanted = self.external_id;
         if wanted.is_some_and(|id| !is_external_id(id)) {
-            faults.push(Fault::new("/connectionExternalId", "must not be empty or contain quotes, braces or control characters"));
+            faults.push(Fault::new(
+                "/connectionExternalId",
+                "must not be empty or contain quotes, braces or control characters",
+            ));
         }
         let in_input = self.input.get("auth").filter(|auth| !auth.is_null());
         let not_text = in_input.filter(|auth| !auth.is_string()).map(|auth| {
@@ -41,7 +44,8 @@ impl Given<'_> {
         for (path, text) in [("/auth", self.auth), ("/input/auth", in_input.and_then(Value::as_str))] {
             let Some(text) = text else { continue };
             match reference(text) {
-                None => faults.push(Fault::new(path, format!("must be a reference such as {EXAMPLE}, with nothing around it"))),
+                None => faults
+                    .push(Fault::new(path, format!("must be a reference such as {EXAMPLE}, with nothing around it"))),
                 Some(id) if wanted.is_some_and(|wanted| wanted != id) => {
                     faults.push(Fault::new(path, "names another connection than the rest of the request; name one"));
                 }
@@ -49,7 +53,10 @@ impl Given<'_> {
             }
         }
         if wanted.is_some() && self.value.is_some() {
-            faults.push(Fault::new("/connection", "cannot go together with a reference to a connection; send one of them"));
+            faults.push(Fault::new(
+                "/connection",
+                "cannot go together with a reference to a connection; send one of them",
+            ));
         }
         if !faults.is_empty() {
             return Err(Problem::invalid_members(faults));

@@ -6,6 +6,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use http_body_util::LengthLimitError;
+use leno_metadata::{MAX_PROBLEMS, Problem as Fault};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -64,7 +65,10 @@ pub(super) async fn bytes(headers: &HeaderMap, body: Body, limit: usize) -> Resu
     }
     axum::body::to_bytes(body, limit).await.map_err(|error| {
         let limited = std::error::Error::source(&error).is_some_and(|source| source.is::<LengthLimitError>());
-        if limited { too_large() } else { Problem::bad_request("body_incomplete", "the body ended before it was complete") }
+        match limited {
+            true => too_large(),
+            false => Problem::bad_request("body_incomplete", format!("the body did not arrive as a whole: {error}")),
+        }
     })
 }
 
@@ -119,7 +123,8 @@ pub(super) async fn json<T: JsonBody>(request: Request, limit: usize) -> Result<
     let (parts, body) = request.into_parts();
     if !is_json(&parts.headers) {
         let detail = format!("send the body as `Content-Type: application/json`, for example {}", T::EXAMPLE);
-        let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong_content_type", "Wrong content type", detail);
+        let problem =
+            Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong_content_type", "Wrong content type", detail);
         // RFC 9110, section 15.5.16.
         return Err(problem.with_header(header::ACCEPT, HeaderValue::from_static("application/json")));
     }
@@ -151,25 +156,11 @@ fn explain<T: JsonBody>(bytes: &[u8], error: &serde_json::Error) -> Problem {
         let detail = format!("the body is {}, and an object is expected, for example {example}", name_of(&value));
         return Problem::bad_request("invalid_request", detail);
     };
-    let mut problems = Vec::new();
-    for (name, value) in members {
-        let path = pointer(name);
-        match T::MEMBERS.iter().find(|member| member.name == name) {
-            None => {
-                let known: Vec<&str> = T::MEMBERS.iter().map(|member| member.name).collect();
-                problems.push(leno_metadata::Problem::new(path, format!("no such member; there are: {}", known.join(", "))));
-            }
-            Some(member) if value.is_null() && !member.required => {}
-            Some(member) if !member.kind.fits(value) => {
-                let message = format!("is {}, and must be {}", name_of(value), member.kind.name());
-                problems.push(leno_metadata::Problem::new(path, message));
-            }
-            Some(_) => {}
-        }
-    }
+    let mut problems: Vec<Fault> =
+        members.iter().filter_map(|(name, value)| fault::<T>(name, value)).take(MAX_PROBLEMS).collect();
     for member in T::MEMBERS.iter().filter(|member| member.required && !members.contains_key(member.name)) {
         let message = format!("is missing; send {}, for example {example}", member.kind.name());
-        problems.push(leno_metadata::Problem::new(pointer(member.name), message));
+        problems.push(Fault::new(pointer(member.name), message));
     }
     if problems.is_empty() {
         // What is left are members that came twice.
@@ -177,8 +168,22 @@ fn explain<T: JsonBody>(bytes: &[u8], error: &serde_json::Error) -> Problem {
         let detail = if text.starts_with("duplicate field") { text } else { format!("send for example {example}") };
         return Problem::bad_request("invalid_request", format!("the body cannot be read: {detail}"));
     }
-    problems.truncate(leno_metadata::MAX_PROBLEMS);
     Problem::invalid_members(problems)
+}
+
+/// What is wrong with one member.
+fn fault<T: JsonBody>(name: &str, value: &Value) -> Option<Fault> {
+    match T::MEMBERS.iter().find(|member| member.name == name) {
+        None => {
+            let known: Vec<&str> = T::MEMBERS.iter().map(|member| member.name).collect();
+            Some(Fault::new(pointer(name), format!("no such member; there are: {}", known.join(", "))))
+        }
+        Some(member) if member.kind.fits(value) || (value.is_null() && !member.required) => None,
+        Some(member) => {
+            let message = format!("is {}, and must be {}", name_of(value), member.kind.name());
+            Some(Fault::new(pointer(name), message))
+        }
+    }
 }
 
 /// A JSON pointer to a member (RFC 6901, section 3), shortened: the name may be the whole body.

@@ -15,7 +15,7 @@ const LATER: Duration = Duration::from_secs(1);
 /// There is no such piece or version; says what there is.
 pub(super) fn no_piece(registry: &Registry, missing: &NotFound) -> Problem {
     match missing {
-        NotFound::Piece { name } => pieces::not_found(registry, format!("there is no piece `{name}` here")),
+        NotFound::Piece { name } => pieces::not_found(registry, &format!("there is no piece `{name}` here")),
         NotFound::Version { .. } => {
             Problem::new(StatusCode::NOT_FOUND, "version_not_found", "Version not found", missing.to_string())
         }
@@ -33,7 +33,9 @@ pub(super) fn refused(registry: &Registry, refusal: Refusal) -> Problem {
             Problem::new(StatusCode::NOT_FOUND, "unknown", "Not found", text).kind(ErrorKind::NotFound)
         }
         Refusal::Input(problems) => invalid_props(&problems),
-        Refusal::ConnectionRequired { .. } => unprocessable("connection_required", "A connection is required", &refusal),
+        Refusal::ConnectionRequired { .. } => {
+            unprocessable("connection_required", "A connection is required", &refusal)
+        }
         Refusal::NotResolvable { .. } => unprocessable("not_resolvable", "The property has no such options", &refusal),
         Refusal::CircuitOpen { retry_after, .. } => {
             Problem::new(StatusCode::TOO_MANY_REQUESTS, "circuit_open", "The piece keeps crashing", refusal.to_string())
@@ -66,7 +68,9 @@ pub(super) fn failed(run: Run, failure: Failure) -> Problem {
         }
         Failure::Timeout { .. } => ended(StatusCode::GATEWAY_TIMEOUT, "The call took too long", &failure),
         // The piece was removed, or the host is going down: another host, or this one later, can run it.
-        Failure::Cancelled => ended(StatusCode::SERVICE_UNAVAILABLE, "The call was cancelled", &failure).retry_after(LATER),
+        Failure::Cancelled => {
+            ended(StatusCode::SERVICE_UNAVAILABLE, "The call was cancelled", &failure).retry_after(LATER)
+        }
         _ => ended(StatusCode::INTERNAL_SERVER_ERROR, "The piece failed", &failure),
     };
     let report = run.report;
@@ -171,7 +175,8 @@ mod tests {
 
     #[test]
     fn a_services_own_waiting_time_is_passed_on_in_whole_seconds() {
-        let error = PieceError { retry_after_ms: Some(2_500), ..PieceError::new(ErrorKind::RateLimited, "slow-down", "x") };
+        let error =
+            PieceError { retry_after_ms: Some(2_500), ..PieceError::new(ErrorKind::RateLimited, "slow-down", "x") };
         assert_eq!(answer(Failure::Piece(error)).1.as_deref(), Some("3"));
     }
 

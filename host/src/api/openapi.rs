@@ -5,7 +5,6 @@ use std::sync::{Arc, LazyLock};
 use axum::{
     Router,
     body::Bytes,
-    extract::Path,
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
@@ -20,7 +19,7 @@ use utoipa::{
 };
 use utoipa_swagger_ui::Config;
 
-use super::{App, Problem, problem};
+use super::{App, Problem, extract::Path, problem};
 
 /// Where the document is.
 const PATH: &str = "/api/openapi.json";
@@ -84,7 +83,8 @@ pub(super) fn complete() -> openapi::OpenApi {
 
 /// Adds what every route answers when the request is not what it takes, and says that each error is a problem.
 fn problems(operation: &mut Operation) {
-    let open = operation.security.as_ref().is_some_and(|security| security.iter().all(|one| one == &Default::default()));
+    let open =
+        operation.security.as_ref().is_some_and(|security| security.iter().all(|one| one == &Default::default()));
     let mut common = vec![("400", "The request is not what this route takes; every fault is listed.")];
     if !open {
         common.push(("401", "The access token is missing, expired or not valid; see `WWW-Authenticate`."));
@@ -111,6 +111,7 @@ fn problems(operation: &mut Operation) {
 #[utoipa::path(
     get,
     path = "/api/openapi.json",
+    operation_id = "openapi",
     tag = "operations",
     security(()),
     responses((status = 200, description = "OpenAPI 3.1.", body = serde_json::Value)),

@@ -15,6 +15,7 @@ const PING: Duration = Duration::from_secs(2);
 #[utoipa::path(
     get,
     path = "/healthz",
+    operation_id = "health",
     tag = "operations",
     security(()),
     responses((status = 200, description = "It is.", body = Status)),
@@ -27,6 +28,7 @@ pub(super) async fn healthz() -> Json<Status> {
 #[utoipa::path(
     get,
     path = "/readyz",
+    operation_id = "readiness",
     tag = "operations",
     security(()),
     responses(
@@ -61,6 +63,7 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Status>, 
 #[utoipa::path(
     get,
     path = "/metrics",
+    operation_id = "metrics",
     tag = "operations",
     security(()),
     responses((status = 200, description = "The counters.", body = String, content_type = "application/openmetrics-text")),

@@ -73,6 +73,7 @@ impl JsonBody for OptionsBody {
 #[utoipa::path(
     post,
     path = "/api/pieces/options",
+    operation_id = "resolveOptions",
     tag = "pieces",
     request_body = OptionsBody,
     responses(
@@ -110,7 +111,8 @@ pub(super) async fn options(
         search: body.search_value,
         connection,
     };
-    let mut run = app.runs.options(&caller, request).await.map_err(|refusal| failure::refused(&app.registry, refusal))?;
+    let mut run =
+        app.runs.options(&caller, request).await.map_err(|refusal| failure::refused(&app.registry, refusal))?;
     let nothing = Err(leno_sandbox::Failure::Cancelled);
     let output = match std::mem::replace(&mut run.report.result, nothing) {
         Ok(output) => output,

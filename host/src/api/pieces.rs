@@ -9,7 +9,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use jiff::Timestamp;
-use leno_metadata::{Category, PieceName, VersionReq};
+use leno_metadata::{Category, InvalidPieceName, InvalidVersionReq, PieceName, Problem as Fault, VersionReq};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -31,6 +31,7 @@ const PLATFORM: &str = "OFFICIAL";
 #[utoipa::path(
     get,
     path = "/api/pieces",
+    operation_id = "listPieces",
     tag = "pieces",
     params(
         ("searchQuery" = Option<String>, Query, description = "Part of the display name or the name, in any case."),
@@ -42,7 +43,11 @@ const PLATFORM: &str = "OFFICIAL";
     ),
     responses((status = 200, description = "The pieces.", body = Vec<schema::PieceSummary>)),
 )]
-pub(super) async fn list(_: Authorized, State(app): State<Arc<App>>, query: Query) -> Result<Json<Vec<Value>>, Problem> {
+pub(super) async fn list(
+    _: Authorized,
+    State(app): State<Arc<App>>,
+    query: Query,
+) -> Result<Json<Vec<Value>>, Problem> {
     let wanted = Wanted::parse(&query)?;
     let latest = app.registry.latest();
     let rows = latest.iter().filter(|version| wanted.includes(version)).take(wanted.limit).map(|version| {
@@ -64,7 +69,7 @@ struct Wanted {
 impl Wanted {
     fn parse(query: &Query) -> Result<Self, Problem> {
         let mut problems = Vec::new();
-        let mut refuse = |name: &str, message: String| problems.push(leno_metadata::Problem::new(name, message));
+        let mut refuse = |name: &str, message: String| problems.push(Fault::new(name, message));
         let limit = match query.get("limit").map(str::parse) {
             None => MAX_LIMIT,
             Some(Ok(limit)) if (1..=MAX_LIMIT).contains(&limit) => limit,
@@ -103,7 +108,8 @@ impl Wanted {
         let found = self.search.as_ref().is_none_or(|search| {
             metadata.display_name.to_lowercase().contains(search) || metadata.name.package().contains(search)
         });
-        let listed = |wanted: &BTreeSet<String>| metadata.categories.iter().any(|category| wanted.contains(&word(*category)));
+        let listed =
+            |wanted: &BTreeSet<String>| metadata.categories.iter().any(|category| wanted.contains(&word(*category)));
         found && self.categories.as_ref().is_none_or(listed)
     }
 }
@@ -117,6 +123,7 @@ fn word(category: Category) -> String {
 #[utoipa::path(
     get,
     path = "/api/pieces/{name}",
+    operation_id = "getPiece",
     tag = "pieces",
     params(
         ("name" = String, Path, description = "`text`, or `@activepieces/piece-text` with the slash as `%2F`.", example = "text"),
@@ -145,6 +152,7 @@ pub(super) async fn show(
 #[utoipa::path(
     get,
     path = "/api/pieces/{scope}/{name}",
+    operation_id = "getScopedPiece",
     tag = "pieces",
     params(
         ("scope" = String, Path, description = "`@activepieces`", example = "@activepieces"),
@@ -173,12 +181,13 @@ fn answer(app: &App, name: &str, query: &Query, headers: &HeaderMap) -> Result<R
     let wanted = query.get("version").unwrap_or_default();
     let wanted: VersionReq = wanted
         .parse()
-        .map_err(|error| Problem::invalid_query(vec![leno_metadata::Problem::new("version", format!("{error}"))]))?;
+        .map_err(|error: InvalidVersionReq| Problem::invalid_query(vec![Fault::new("version", error.to_string())]))?;
     let version = find(&app.registry, &piece_name(&app.registry, name)?, &wanted)?;
 
     // Weak: the dates in the document tell when this process loaded the piece.
     let tag = format!("W/\"{}\"", version.piece.digest());
-    let fresh = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).any(|value| has_tag(value, &tag));
+    let had = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let fresh = had.into_iter().any(|value| has_tag(value, &tag));
     let headers = [
         (header::ETAG, HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("W/\"\""))),
         // May be kept, by this caller only, and must be asked for each time: a version's file may be replaced.
@@ -192,13 +201,15 @@ fn answer(app: &App, name: &str, query: &Query, headers: &HeaderMap) -> Result<R
 
 /// Whether an `If-None-Match` value names `tag`, by weak comparison (RFC 9110, section 13.1.2).
 fn has_tag(value: &str, tag: &str) -> bool {
-    let opaque = |tag: &'_ str| tag.trim().trim_start_matches("W/").to_owned();
+    fn opaque(tag: &str) -> &str {
+        tag.trim().trim_start_matches("W/")
+    }
     value.trim() == "*" || value.split(',').any(|given| opaque(given) == opaque(tag))
 }
 
 /// The name of a piece in an address.
 pub(super) fn piece_name(registry: &Registry, name: &str) -> Result<PieceName, Problem> {
-    name.parse().map_err(|error| not_found(registry, format!("{error}")))
+    name.parse().map_err(|error: InvalidPieceName| not_found(registry, &error.to_string()))
 }
 
 /// The newest version that matches.
@@ -207,14 +218,15 @@ pub(super) fn find(registry: &Registry, name: &PieceName, wanted: &VersionReq) -
 }
 
 /// There is no such piece; says which there are.
-pub(super) fn not_found(registry: &Registry, why: String) -> Problem {
+pub(super) fn not_found(registry: &Registry, why: &str) -> Problem {
     const NAMED: usize = 50;
     let latest = registry.latest();
     let mut names: Vec<&str> = latest.iter().map(|version| version.piece.metadata().name.short()).take(NAMED).collect();
     if latest.len() > NAMED {
         names.push("…");
     }
-    let there = if names.is_empty() { "there are no pieces yet".into() } else { format!("there are: {}", names.join(", ")) };
+    let there =
+        if names.is_empty() { "there are no pieces yet".into() } else { format!("there are: {}", names.join(", ")) };
     Problem::new(StatusCode::NOT_FOUND, "piece_not_found", "Piece not found", format!("{why}; {there}"))
 }
 

@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use leno_metadata::Problem as Fault;
 use leno_sandbox::{LogLine, Usage};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -74,7 +75,7 @@ pub(super) struct Members {
     /// Every single fault of the request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<schema::Fault>, required = false)]
-    problems: Vec<leno_metadata::Problem>,
+    problems: Vec<Fault>,
     /// What the piece adds.
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<Value>,
@@ -140,13 +141,13 @@ impl Problem {
     }
 
     /// Members of the request's body are wrong; every one is listed, as a JSON pointer into the body.
-    pub fn invalid_members(problems: Vec<leno_metadata::Problem>) -> Self {
+    pub fn invalid_members(problems: Vec<Fault>) -> Self {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         Self::bad_request("invalid_request", lines.join("\n")).listing(problems)
     }
 
     /// Parameters of the query are wrong; every one is listed by its name.
-    pub fn invalid_query(problems: Vec<leno_metadata::Problem>) -> Self {
+    pub fn invalid_query(problems: Vec<Fault>) -> Self {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         Self::bad_request("invalid_query", lines.join("\n")).listing(problems)
     }
@@ -186,7 +187,7 @@ impl Problem {
 
     /// With every single fault and its place.
     #[must_use]
-    pub fn listing(mut self, problems: Vec<leno_metadata::Problem>) -> Self {
+    pub fn listing(mut self, problems: Vec<Fault>) -> Self {
         self.0.body.problems = problems;
         self
     }

@@ -37,7 +37,7 @@ const MAX_IDEMPOTENCY_KEY: usize = 255;
 /// What to run an action with.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = RunRequest, example = json!({"input": {"value": "Hello"}}))]
+#[schema(as = RunRequest, example = json!({"input": {"text": "Hello", "search": "l", "replacement": "L"}}))]
 pub(super) struct RunBody {
     /// The action's properties, by name. Texts are converted to the declared types where that is clear.
     #[schema(value_type = Object)]
@@ -81,8 +81,8 @@ impl JsonBody for RunBody {
     "piece": "text",
     "version": "0.1.0",
     "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-    "output": "Hello",
-    "logs": [{"level": "info", "message": "echoed", "fields": [["bytes", "7"]]}],
+    "output": "HeLLo",
+    "logs": [{"level": "info", "message": "replaced", "fields": [["count", "2"]]}],
     "usage": {"cpuMicros": 41, "wallMicros": 44, "memoryBytes": 1179648, "httpRequests": 0, "bytesIn": 0, "bytesOut": 0, "hostCalls": 1}
 }))]
 pub(super) struct RunAnswer<'a> {
@@ -114,10 +114,11 @@ pub(super) struct RunAnswer<'a> {
 #[utoipa::path(
     post,
     path = "/api/pieces/{name}/actions/{action}/run",
+    operation_id = "runAction",
     tag = "runs",
     params(
         ("name" = String, Path, description = "`text`, or `@activepieces/piece-text` with the slash as `%2F`.", example = "text"),
-        ("action" = String, Path, description = "The action's name.", example = "echo"),
+        ("action" = String, Path, description = "The action's name.", example = "replace"),
     ),
     request_body = RunBody,
     responses(schema::RunResponses),
@@ -135,11 +136,12 @@ pub(super) async fn run(
 #[utoipa::path(
     post,
     path = "/api/pieces/{scope}/{name}/actions/{action}/run",
+    operation_id = "runScopedAction",
     tag = "runs",
     params(
         ("scope" = String, Path, description = "`@activepieces`", example = "@activepieces"),
         ("name" = String, Path, description = "`piece-text`", example = "piece-text"),
-        ("action" = String, Path, description = "The action's name.", example = "echo"),
+        ("action" = String, Path, description = "The action's name.", example = "replace"),
     ),
     request_body = RunBody,
     responses(schema::RunResponses),
@@ -187,7 +189,8 @@ impl RunBody {
     fn checked(&self) -> Result<VersionReq, Problem> {
         let mut faults = Vec::new();
         if !self.input.is_object() {
-            let message = format!("is {}, and must be an object: the properties by name", extract::name_of(&self.input));
+            let message =
+                format!("is {}, and must be an object: the properties by name", extract::name_of(&self.input));
             faults.push(Fault::new("/input", message));
         }
         if self.timeout_ms.is_some_and(|timeout| !(1..=MAX_TIMEOUT_MS).contains(&timeout)) {
@@ -201,7 +204,8 @@ impl RunBody {
             faults.push(Fault::new("/idempotencyKey", message));
         }
         let version = self.version.as_deref().unwrap_or_default().parse::<VersionReq>();
-        let version = version.map_err(|error| faults.push(Fault::new("/version", error.to_string()))).unwrap_or_default();
+        let version =
+            version.map_err(|error| faults.push(Fault::new("/version", error.to_string()))).unwrap_or_default();
         if faults.is_empty() { Ok(version) } else { Err(Problem::invalid_members(faults)) }
     }
 }

@@ -7,12 +7,12 @@ const WASM: Option<&str> = Some("application/wasm");
 
 #[tokio::test]
 async fn a_component_is_served_once_its_upload_is_answered_and_gone_once_removed() {
-    let Some(text) = built("text.wasm") else { return };
+    let text = piece::component("0.1.0");
     let host = Host::empty().await;
     let status = host.operate("POST", FILES, WASM, text.clone()).await;
     assert_eq!((status.status, &status.body["status"]), (201, &json!("active")), "{}", status.text);
-    let run = host.json(RUN, &json!({"input": {"value": "hello"}})).await;
-    assert_eq!((&run.body["output"], &run.body["digest"]), (&json!("hello"), &status.body["digest"]));
+    let run = host.json(ECHO, &json!({"input": {"value": {}}})).await;
+    assert_eq!((&run.body["output"], &run.body["digest"]), (&json!({"value": {}}), &status.body["digest"]));
     let listed = host.operate("GET", FILES, None, Body::empty()).await.body;
     assert_eq!(listed[0]["file"], status.body["file"]);
 
@@ -20,16 +20,18 @@ async fn a_component_is_served_once_its_upload_is_answered_and_gone_once_removed
     let removed = host.operate("DELETE", &format!("{FILES}/{file}"), None, Body::empty()).await;
     assert_eq!(removed.status, 200, "{}", removed.text);
     assert!(!host.directory.join(file).exists());
-    host.json(RUN, &json!({"input": {"value": "hello"}})).await.refused(404, "piece_not_found");
+    host.json(ECHO, &json!({"input": {"value": {}}})).await.refused(404, "piece_not_found");
     host.operate("DELETE", &format!("{FILES}/{file}"), None, Body::empty()).await.refused(404, "file_not_found");
 }
 
 #[tokio::test]
 async fn a_component_may_come_as_a_form() {
-    let Some(text) = built("text.wasm") else { return };
+    let text = piece::component("0.1.0");
     let host = Host::empty().await;
     let form = |field: &str, bytes: &[u8]| {
-        let head = format!("--x\r\ncontent-disposition: form-data; name=\"note\"\r\n\r\nhi\r\n--x\r\ncontent-disposition: form-data; name=\"{field}\"; filename=\"../../etc/a.wasm\"\r\ncontent-type: application/wasm\r\n\r\n");
+        let head = format!(
+            "--x\r\ncontent-disposition: form-data; name=\"note\"\r\n\r\nhi\r\n--x\r\ncontent-disposition: form-data; name=\"{field}\"; filename=\"../../etc/a.wasm\"\r\ncontent-type: application/wasm\r\n\r\n"
+        );
         [head.as_bytes(), bytes, b"\r\n--x--\r\n"].concat()
     };
     let multipart = Some("multipart/form-data; boundary=x");
@@ -45,7 +47,11 @@ async fn a_component_may_come_as_a_form() {
 #[tokio::test]
 async fn what_does_not_load_is_not_put_into_the_directory() {
     let host = Host::empty().await;
-    for (bytes, code) in [(&b"not wasm"[..], "not_a_component"), (b"\0asm\x01\0\0\0", "not_a_component"), (b"\0asm\x0d\0\x01\0", "wrong_world")] {
+    for (bytes, code) in [
+        (&b"not wasm"[..], "not_a_component"),
+        (b"\0asm\x01\0\0\0", "not_a_component"),
+        (b"\0asm\x0d\0\x01\0", "wrong_world"),
+    ] {
         let problem = host.operate("POST", FILES, WASM, bytes.to_vec()).await;
         assert_eq!((problem.status, problem.code()), (422, code), "{}", problem.text);
     }
@@ -64,7 +70,16 @@ async fn what_does_not_load_is_not_put_into_the_directory() {
 async fn a_file_name_cannot_leave_the_directory() {
     let host = Host::empty().await;
     let outside = host.directory.parent().unwrap().join("leno.db");
-    for name in ["..%2Fleno.db", "%2e%2e%2fleno.db", "..", "%2Fetc%2Fpasswd", "a.txt", ".hidden.wasm", "a%00.wasm", "a%5Cb.wasm"] {
+    for name in [
+        "..%2Fleno.db",
+        "%2e%2e%2fleno.db",
+        "..",
+        "%2Fetc%2Fpasswd",
+        "a.txt",
+        ".hidden.wasm",
+        "a%00.wasm",
+        "a%5Cb.wasm",
+    ] {
         let answer = host.operate("DELETE", &format!("{FILES}/{name}"), None, Body::empty()).await;
         let problem = answer.refused(400, "bad_file_name");
         assert!(problem.detail().contains(".wasm"), "{}", problem.text);
@@ -75,7 +90,7 @@ async fn a_file_name_cannot_leave_the_directory() {
 
 #[tokio::test]
 async fn the_same_version_with_other_bytes_is_a_conflict() {
-    let Some(text) = built("text.wasm") else { return };
+    let text = piece::component("0.1.0");
     let host = Host::empty().await;
     assert_eq!(host.operate("POST", FILES, WASM, text.clone()).await.status, 201);
     // The same bytes again change nothing.

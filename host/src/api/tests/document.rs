@@ -15,7 +15,8 @@ fn operation(method: &Method, path: &str) -> Option<(&'static str, &'static Valu
         declared.len() == parts.len() && declared.iter().zip(&parts).all(same)
     };
     let paths = DOCUMENT["paths"].as_object().unwrap();
-    let found = paths.iter().filter(|(template, _)| fits(template)).min_by_key(|(template, _)| template.matches('{').count());
+    let found =
+        paths.iter().filter(|(template, _)| fits(template)).min_by_key(|(template, _)| template.matches('{').count());
     let (template, item) = found?;
     let method = if *method == Method::HEAD { "get".to_owned() } else { method.as_str().to_lowercase() };
     item.get(&method).map(|operation| (template.as_str(), operation))
@@ -43,7 +44,8 @@ pub(super) fn hold_against(method: &Method, path: &str, answer: &Answer) {
         return;
     };
     let essence = content_type.split(';').next().unwrap();
-    let schema = content.get(essence).unwrap_or_else(|| panic!("{method} {template} {status} does not declare {essence}"));
+    let schema =
+        content.get(essence).unwrap_or_else(|| panic!("{method} {template} {status} does not declare {essence}"));
     if essence.ends_with("json") && *method != Method::HEAD {
         validate(&schema["schema"], &answer.body, &format!("{method} {template} {status}"));
     }

@@ -7,6 +7,7 @@ mod access;
 mod directory;
 mod document;
 mod metadata;
+mod piece;
 mod requests;
 mod running;
 
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
+use self::piece::{CRASH, ECHO, REFUSE, SECURE_ECHO};
 use super::{App, openapi, router};
 use crate::{
     db::Db,
@@ -133,10 +135,11 @@ impl Host {
         Self::new(Setup::default()).await
     }
 
-    /// A host with the text piece, if that is built.
-    async fn with_text() -> Option<Self> {
-        let pieces = vec![("text.wasm", built("text.wasm")?)];
-        Some(Self::new(Setup { pieces, ..Setup::default() }).await)
+    /// A host with three versions of a piece.
+    async fn with_piece() -> Self {
+        let files = [("a.wasm", "1.2.0"), ("b.wasm", "2.0.0"), ("c.wasm", "1.3.0")];
+        let pieces = files.map(|(file, version)| (file, piece::component(version))).into();
+        Self::new(Setup { pieces, ..Setup::default() }).await
     }
 
     /// Sends a request as it is.
@@ -153,8 +156,10 @@ impl Host {
     }
 
     async fn get(&self, path: &str) -> Answer {
-        self.send(request("GET", path).header("authorization", format!("Bearer {}", self.token)).body(Body::empty()).unwrap())
-            .await
+        self.send(
+            request("GET", path).header("authorization", format!("Bearer {}", self.token)).body(Body::empty()).unwrap(),
+        )
+        .await
     }
 
     async fn post(&self, path: &str, body: impl Into<Body>) -> Answer {
@@ -181,5 +186,3 @@ impl Host {
 fn request(method: &str, path: &str) -> http::request::Builder {
     Request::builder().method(method).uri(path)
 }
-
-const RUN: &str = "/api/pieces/text/actions/echo/run";

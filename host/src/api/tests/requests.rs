@@ -15,7 +15,7 @@ async fn an_unknown_address_or_method_is_a_problem_too() {
     }
     for (method, path, allow) in [
         ("DELETE", "/api/pieces", "GET,HEAD"),
-        ("GET", RUN, "POST"),
+        ("GET", ECHO, "POST"),
         ("GET", OPTIONS, "POST"),
         ("PATCH", "/api/admin/pieces", "GET,HEAD,POST"),
         ("POST", "/healthz", "GET,HEAD"),
@@ -32,12 +32,12 @@ async fn an_unknown_address_or_method_is_a_problem_too() {
 #[tokio::test]
 async fn a_body_that_is_no_json_is_told_where_it_breaks() {
     let host = Host::empty().await;
-    for path in [RUN, OPTIONS] {
+    for path in [ECHO, OPTIONS] {
         for (body, words) in [
             ("", "empty"),
             ("  \n", "empty"),
             ("{\"input\": {},}", "line 1 column 14"),
-            ("{\n\"input\": tru\n}", "line 2"),
+            ("{\n\"input\": x\n}", "line 2 column 10"),
             ("{\"input\": {}} x", "trailing characters"),
             ("{\"input\": \"\u{7}\"}", "control character"),
             ("not json", "line 1 column 2"),
@@ -62,19 +62,19 @@ async fn every_wrong_member_is_listed_at_once_and_no_value_is_quoted() {
     let body = json!({
         "input": 5, "version": 1, "timeoutMs": "soon", "idempotencyKey": [], "auth": {}, "a/b": "s3cr3t", "connection": "s3cr3t",
     });
-    let problem = host.json(RUN, &body).await.refused(400, "invalid_request");
+    let problem = host.json(ECHO, &body).await.refused(400, "invalid_request");
     let mut paths = problem.paths();
     paths.sort_unstable();
     assert_eq!(paths, ["/auth", "/a~1b", "/connection", "/idempotencyKey", "/input", "/timeoutMs", "/version"]);
     assert!(!problem.text.contains("s3cr3t"), "{}", problem.text);
     assert!(problem.detail().contains("there are: input, version"), "{}", problem.text);
 
-    let problem = host.json(RUN, &json!({})).await.refused(400, "invalid_request");
+    let problem = host.json(ECHO, &json!({})).await.refused(400, "invalid_request");
     assert_eq!(problem.paths(), ["/input"]);
     assert!(problem.detail().contains("is missing"), "{}", problem.text);
     let problem = host.json(OPTIONS, &json!({"input": {}})).await.refused(400, "invalid_request");
     assert_eq!(problem.paths(), ["/pieceName", "/actionName", "/propertyName"]);
-    let problem = host.post(RUN, "{\"input\": {}, \"input\": {}}").await.refused(400, "invalid_request");
+    let problem = host.post(ECHO, "{\"input\": {}, \"input\": {}}").await.refused(400, "invalid_request");
     assert!(problem.detail().contains("duplicate field `input`"), "{}", problem.text);
 }
 
@@ -82,7 +82,7 @@ async fn every_wrong_member_is_listed_at_once_and_no_value_is_quoted() {
 async fn every_wrong_value_is_listed_at_once() {
     let host = Host::empty().await;
     let body = json!({"input": {}, "version": "latest", "timeoutMs": 0, "idempotencyKey": ""});
-    let problem = host.json(RUN, &body).await.refused(400, "invalid_request");
+    let problem = host.json(ECHO, &body).await.refused(400, "invalid_request");
     assert_eq!(problem.paths(), ["/timeoutMs", "/idempotencyKey", "/version"]);
     for (member, value) in [
         ("timeoutMs", json!(600_001)),
@@ -96,7 +96,7 @@ async fn every_wrong_value_is_listed_at_once() {
     ] {
         let mut body = json!({"input": {}});
         body[member] = value;
-        let problem = host.json(RUN, &body).await.refused(400, "invalid_request");
+        let problem = host.json(ECHO, &body).await.refused(400, "invalid_request");
         assert_eq!(problem.paths(), [format!("/{member}")], "{body}");
     }
     let body = json!({"pieceName": "No Such", "actionName": "a", "propertyName": "p", "pieceVersion": "x"});
@@ -107,7 +107,7 @@ async fn every_wrong_value_is_listed_at_once() {
 async fn a_body_of_another_type_or_size_is_refused_before_it_is_read() {
     let host = Host::empty().await;
     for content_type in [None, Some("text/plain"), Some("application/x-www-form-urlencoded")] {
-        let mut request = request("POST", RUN).header("authorization", format!("Bearer {}", host.token));
+        let mut request = request("POST", ECHO).header("authorization", format!("Bearer {}", host.token));
         if let Some(content_type) = content_type {
             request = request.header("content-type", content_type);
         }
@@ -115,16 +115,17 @@ async fn a_body_of_another_type_or_size_is_refused_before_it_is_read() {
         assert_eq!(answer.refused(415, "wrong_content_type").headers["accept"], "application/json");
     }
     let large = format!("{{\"input\": {{\"x\": \"{}\"}}}}", "x".repeat(MAX_BODY));
-    let problem = host.post(RUN, large.clone()).await.refused(413, "body_too_large");
+    let problem = host.post(ECHO, large.clone()).await.refused(413, "body_too_large");
     assert!(problem.detail().contains(&MAX_BODY.to_string()), "{}", problem.text);
     // The same without a length in front, in pieces.
-    let chunks: Vec<Result<_, std::io::Error>> = large.into_bytes().chunks(9_999).map(|chunk| Ok(chunk.to_vec())).collect();
+    let chunks: Vec<Result<_, std::io::Error>> =
+        large.into_bytes().chunks(9_999).map(|chunk| Ok(chunk.to_vec())).collect();
     let streamed = Body::from_stream(futures_util::stream::iter(chunks));
-    host.post(RUN, streamed).await.refused(413, "body_too_large");
+    host.post(ECHO, streamed).await.refused(413, "body_too_large");
     let broken = Body::from_stream(futures_util::stream::iter([Ok("{\"inp"), Err(std::io::Error::other("gone"))]));
-    host.post(RUN, broken).await.refused(400, "body_incomplete");
+    host.post(ECHO, broken).await.refused(400, "body_incomplete");
     // One that lies about its length is refused by what it says.
-    let lying = request("POST", RUN)
+    let lying = request("POST", ECHO)
         .header("authorization", format!("Bearer {}", host.token))
         .header("content-type", "application/json")
         .header("content-length", "99999999999");
@@ -145,7 +146,7 @@ async fn a_connection_is_never_ignored() {
         json!({"input": {"auth": "{{connections['mine']}}"}}),
         json!({"input": {}, "connectionExternalId": "mine", "auth": "{{connections[\"mine\"]}}"}),
     ] {
-        let problem = host.json(RUN, &body).await.refused(422, "connections_unavailable");
+        let problem = host.json(ECHO, &body).await.refused(422, "connections_unavailable");
         assert!(problem.detail().contains("not available on this host yet"), "{}", problem.text);
     }
     for (body, paths) in [
@@ -158,7 +159,7 @@ async fn a_connection_is_never_ignored() {
         (json!({"input": {}, "connectionExternalId": "a", "connection": {"type": "SECRET_TEXT"}}), vec!["/connection"]),
         (at("connection", json!({"secret_text": "s3cr3t"})), vec!["/connection/type"]),
     ] {
-        let problem = host.json(RUN, &body).await.refused(400, "invalid_request");
+        let problem = host.json(ECHO, &body).await.refused(400, "invalid_request");
         assert_eq!(problem.paths(), paths, "{body}");
         assert!(!problem.text.contains("s3cr3t"), "{}", problem.text);
     }
@@ -168,16 +169,31 @@ async fn a_connection_is_never_ignored() {
 async fn a_raw_connection_value_is_refused_in_production() {
     let host = Host::new(Setup { production: true, ..Setup::default() }).await;
     let value = json!({"type": "SECRET_TEXT", "secret_text": "s3cr3t"});
-    let problem = host.json(RUN, &json!({"input": {}, "connection": value})).await.refused(400, "connection_in_production");
+    let problem =
+        host.json(ECHO, &json!({"input": {}, "connection": value})).await.refused(400, "connection_in_production");
     assert!(!problem.text.contains("s3cr3t"));
 }
 
 /// Any JSON, now and then with names that mean something here.
 fn any_json() -> impl Strategy<Value = Value> {
     let word = prop_oneof![
-        Just("input"), Just("version"), Just("auth"), Just("timeoutMs"), Just("connection"), Just("type"), Just("value"),
-        Just("pieceName"), Just("actionName"), Just("propertyName"), Just("text"), Just("echo"), Just("OAUTH2"),
-        Just("{{connections['a']}}"), Just("^1.0.0"), Just("\u{0}"), Just("é\u{202e}"),
+        Just("input"),
+        Just("version"),
+        Just("auth"),
+        Just("timeoutMs"),
+        Just("connection"),
+        Just("type"),
+        Just("value"),
+        Just("pieceName"),
+        Just("actionName"),
+        Just("propertyName"),
+        Just("text"),
+        Just("echo"),
+        Just("OAUTH2"),
+        Just("{{connections['a']}}"),
+        Just("^1.0.0"),
+        Just("\u{0}"),
+        Just("é\u{202e}"),
     ];
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -200,12 +216,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 #[test]
 fn no_body_makes_the_host_fail() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let host = runtime.block_on(async {
-        match Host::with_text().await {
-            Some(host) => host,
-            None => Host::empty().await,
-        }
-    });
+    let host = runtime.block_on(Host::with_piece());
     let body = prop_oneof![
         4 => any_json().prop_map(|value| value.to_string().into_bytes()),
         2 => (any_json(), any_json()).prop_map(|(input, other)| {
@@ -214,7 +225,10 @@ fn no_body_makes_the_host_fail() {
         1 => prop::collection::vec(any::<u8>(), 0..200),
     ];
     let path = prop_oneof![
-        Just(RUN), Just(OPTIONS), Just("/api/admin/pieces"), Just("/api/pieces/text/actions/nothing/run"),
+        Just(ECHO),
+        Just(OPTIONS),
+        Just("/api/admin/pieces"),
+        Just("/api/pieces/text/actions/nothing/run"),
         Just("/api/pieces/@activepieces/piece-text/actions/echo/run"),
     ];
     let kind = prop_oneof![Just("application/json"), Just("application/wasm"), Just("multipart/form-data; boundary=x")];
@@ -233,9 +247,18 @@ fn no_address_makes_the_host_fail() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let host = runtime.block_on(Host::empty());
     let part = prop_oneof![
-        Just("api".to_owned()), Just("pieces".to_owned()), Just("admin".to_owned()), Just("%2e%2e".to_owned()),
-        Just("%ff".to_owned()), Just("docs".to_owned()), "[!$&'()*+,:=@a-zA-Z0-9._~-]{0,12}",
-        any::<String>().prop_map(|text| percent_encoding::utf8_percent_encode(&text, percent_encoding::NON_ALPHANUMERIC).to_string()),
+        Just("api".to_owned()),
+        Just("pieces".to_owned()),
+        Just("admin".to_owned()),
+        Just("%2e%2e".to_owned()),
+        Just("%ff".to_owned()),
+        Just("docs".to_owned()),
+        "[!$&'()*+,:=@a-zA-Z0-9._~-]{0,12}",
+        any::<String>().prop_map(|text| percent_encoding::utf8_percent_encode(
+            &text,
+            percent_encoding::NON_ALPHANUMERIC
+        )
+        .to_string()),
     ];
     let query = "(limit|version|view|searchQuery|categories)=[!$'()*+,:=@a-zA-Z0-9._~&%-]{0,12}";
     proptest!(ProptestConfig::with_cases(400), |(parts in prop::collection::vec(part, 0..6), query in query)| {
