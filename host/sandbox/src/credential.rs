@@ -71,7 +71,7 @@ impl Door {
 impl Resolved {
     fn new(manifest: &Manifest, value: Arc<ConnectionValue>) -> Result<Self, PieceError> {
         let metadata = &manifest.metadata;
-        let auth = metadata.auth_for(&value).map_err(bad)?;
+        let auth = metadata.auth_for(&value).map_err(|problem| bad(&problem))?;
         let policy = match metadata.egress_hosts.iter().all(leno_metadata::Template::is_literal) {
             true => manifest.policy.clone(),
             false => Arc::new(policy(metadata, &manifest.grant, Some(&value))?),
@@ -95,19 +95,19 @@ impl Resolved {
     }
 }
 
-fn bad(problem: Problem) -> PieceError {
+fn bad(problem: &Problem) -> PieceError {
     PieceError::invalid("connection-invalid", format!("the connection cannot be used: {problem}"))
 }
 
 fn injection(auth: &Auth, value: &ConnectionValue) -> Result<Credentials, PieceError> {
-    let injection = auth.credentials(value).map_err(bad)?;
-    let hosts = patterns(auth.hosts(value).map_err(bad)?)?;
+    let injection = auth.credentials(value).map_err(|problem| bad(&problem))?;
+    let hosts = patterns(auth.hosts(value).map_err(|problem| bad(&problem))?)?;
     Ok(Credentials { hosts, headers: injection.headers, query: injection.query })
 }
 
 /// The manifest's hosts, narrowed by the grant.
 fn policy(metadata: &Metadata, grant: &Grant, value: Option<&ConnectionValue>) -> Result<Policy, PieceError> {
-    let policy = Policy::new(patterns(metadata.hosts(value).map_err(bad)?)?, grant.private.clone());
+    let policy = Policy::new(patterns(metadata.hosts(value).map_err(|problem| bad(&problem))?)?, grant.private.clone());
     Ok(match &grant.hosts {
         Some(hosts) => policy.within(hosts.clone()),
         None => policy,

@@ -60,7 +60,7 @@ pub(crate) async fn measure(table: &mut Table, effort: Effort, bare: f64) -> Res
     let (empty, empty_address) = start_empty()?;
     let server = Server::start(Options::new().env("LENO_LOG", "warn").piece("text", text()?)).await?;
     server.client().active("text.wasm").await?;
-    let request = load::post(PATH, &server.token(), &body);
+    let request = load::post(PATH, server.client().token(), &body);
     let leno_address = address(server.url())?;
 
     // A first round warms both up and is thrown away.

@@ -20,7 +20,7 @@ pub(crate) async fn measure(table: &mut Table, effort: Effort) -> Result<()> {
     server.client().active("text.wasm").await?;
     server.client().active("versioned.wasm").await?;
     let body = format!(r#"{{"input":{INPUT}}}"#);
-    let request = load::post("/api/pieces/text/actions/echo/run", &server.token(), &body);
+    let request = load::post("/api/pieces/text/actions/echo/run", server.client().token(), &body);
     let address = http::address(server.url())?;
 
     // Warm: pools, caches and allocator arenas have their size after some load and some reloads.
