@@ -12,14 +12,14 @@ use http::{HeaderValue, header};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        self, Content, Ref, RefOr, ResponseBuilder,
+        self, Content, HeaderBuilder, Object, Ref, RefOr, ResponseBuilder, Type,
         path::Operation,
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
 use utoipa_swagger_ui::Config;
 
-use super::{App, Problem, extract::Path, problem};
+use super::{App, Problem, extract::Path, problem, schema};
 
 /// Where the document is.
 const PATH: &str = "/api/openapi.json";
@@ -44,7 +44,7 @@ const PAGE: HeaderValue = HeaderValue::from_static(
         (name = "admin", description = "The pieces directory, for the operator."),
         (name = "operations", description = "Health and metrics."),
     ),
-    components(schemas(problem::Members)),
+    components(schemas(problem::Members, schema::View)),
     security(("bearer" = [])),
     modifiers(&Security),
 )]
@@ -85,7 +85,12 @@ pub(super) fn complete() -> openapi::OpenApi {
 fn problems(operation: &mut Operation) {
     let open =
         operation.security.as_ref().is_some_and(|security| security.iter().all(|one| one == &Default::default()));
-    let mut common = vec![("400", "The request is not what this route takes; every fault is listed.")];
+    let mut common = Vec::new();
+    if operation.request_body.is_some()
+        || operation.parameters.as_ref().is_some_and(|parameters| !parameters.is_empty())
+    {
+        common.push(("400", "The request is not what this route takes; every fault is listed."));
+    }
     if !open {
         common.push(("401", "The access token is missing, expired or not valid; see `WWW-Authenticate`."));
     }
@@ -103,6 +108,18 @@ fn problems(operation: &mut Operation) {
         if let (true, RefOr::T(response)) = (status.starts_with(['4', '5']), response) {
             let content = Content::new(Some(Ref::from_schema_name("Problem")));
             response.content.insert("application/problem+json".into(), content.into());
+            let header = match status.as_str() {
+                "401" => {
+                    Some(("WWW-Authenticate", "The scheme and, for a token that was sent, what is wrong with it."))
+                }
+                "429" | "503" => Some(("Retry-After", "Seconds to wait.")),
+                _ => None,
+            };
+            if let Some((name, description)) = header {
+                let header =
+                    HeaderBuilder::new().description(Some(description)).schema(Some(Object::with_type(Type::String)));
+                response.headers.insert(name.to_owned(), header.build().into());
+            }
         }
     }
 }

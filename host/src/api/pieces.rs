@@ -21,7 +21,7 @@ use super::{
 };
 use crate::pieces::{Registry, Version};
 
-/// The most pieces that one list answers.
+/// The largest limit that can be asked for.
 const MAX_LIMIT: usize = 1_000;
 
 /// Where the metadata of a piece comes from, in the words of its rows.
@@ -37,7 +37,7 @@ const PLATFORM: &str = "OFFICIAL";
         ("searchQuery" = Option<String>, Query, description = "Part of the display name or the name, in any case."),
         ("categories" = Option<Vec<String>>, Query,
             description = "Any of these, in any case; repeated or separated by commas."),
-        ("limit" = Option<u32>, Query, description = "At most so many.", minimum = 1, maximum = 1000),
+        ("limit" = Option<u32>, Query, description = "At most so many; without it all of them.", minimum = 1, maximum = 1000),
         ("view" = Option<schema::View>, Query,
             description = "`summary` counts actions and triggers; `full` has them, as `GET /api/pieces/{name}` does."),
     ),
@@ -50,10 +50,12 @@ pub(super) async fn list(
 ) -> Result<Json<Vec<Value>>, Problem> {
     let wanted = Wanted::parse(&query)?;
     let latest = app.registry.latest();
-    let rows = latest.iter().filter(|version| wanted.includes(version)).take(wanted.limit).map(|version| {
-        let metadata = version.piece.metadata();
-        row(version, if wanted.full { metadata.full() } else { metadata.summary() })
-    });
+    let rows = latest.iter().filter(|version| wanted.includes(version)).take(wanted.limit.unwrap_or(usize::MAX)).map(
+        |version| {
+            let metadata = version.piece.metadata();
+            row(version, if wanted.full { metadata.full() } else { metadata.summary() })
+        },
+    );
     Ok(Json(rows.collect()))
 }
 
@@ -62,7 +64,7 @@ struct Wanted {
     search: Option<String>,
     /// `None`: all of them.
     categories: Option<BTreeSet<String>>,
-    limit: usize,
+    limit: Option<usize>,
     full: bool,
 }
 
@@ -71,11 +73,11 @@ impl Wanted {
         let mut problems = Vec::new();
         let mut refuse = |name: &str, message: String| problems.push(Fault::new(name, message));
         let limit = match query.get("limit").map(str::parse) {
-            None => MAX_LIMIT,
-            Some(Ok(limit)) if (1..=MAX_LIMIT).contains(&limit) => limit,
+            None => None,
+            Some(Ok(limit)) if (1..=MAX_LIMIT).contains(&limit) => Some(limit),
             Some(_) => {
                 refuse("limit", format!("must be a whole number from 1 to {MAX_LIMIT}"));
-                MAX_LIMIT
+                None
             }
         };
         let full = match query.get("view") {

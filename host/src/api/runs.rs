@@ -121,7 +121,11 @@ pub(super) struct RunAnswer<'a> {
         ("action" = String, Path, description = "The action's name.", example = "replace"),
     ),
     request_body = RunBody,
-    responses(schema::RunResponses),
+    responses(
+        (status = 200, description = "It ran.", body = RunAnswer<'static>,
+            headers(("X-Run-Id" = String, description = "The run's id, as in the body."))),
+        schema::RunFailures,
+    ),
 )]
 pub(super) async fn run(
     Authorized(caller): Authorized,
@@ -144,7 +148,11 @@ pub(super) async fn run(
         ("action" = String, Path, description = "The action's name.", example = "replace"),
     ),
     request_body = RunBody,
-    responses(schema::RunResponses),
+    responses(
+        (status = 200, description = "It ran.", body = RunAnswer<'static>,
+            headers(("X-Run-Id" = String, description = "The run's id, as in the body."))),
+        schema::RunFailures,
+    ),
 )]
 pub(super) async fn run_scoped(
     Authorized(caller): Authorized,

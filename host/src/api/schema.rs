@@ -213,12 +213,9 @@ pub(super) struct Choice {
     value: Value,
 }
 
-/// How a run can end.
+/// How a run can fail.
 #[derive(IntoResponses)]
-pub(super) enum RunResponses {
-    /// It ran; `X-Run-Id` repeats the run's id.
-    #[response(status = 200)]
-    Ran(#[to_schema] super::runs::RunAnswer<'static>),
+pub(super) enum RunFailures {
     /// A policy of this host forbids it, or the piece says so.
     #[response(status = 403)]
     Denied,

@@ -92,6 +92,27 @@ fn every_schema_and_every_example_holds() {
 }
 
 #[test]
+fn no_reference_leads_nowhere() {
+    fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+        match value {
+            Value::Object(members) => {
+                found.extend(members.get("$ref").and_then(Value::as_str));
+                members.values().for_each(|value| references(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    references(&DOCUMENT, &mut found);
+    assert!(found.len() > 50);
+    for reference in found {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(DOCUMENT.pointer(pointer).is_some(), "{reference}");
+    }
+}
+
+#[test]
 fn every_operation_has_words_a_tag_and_a_name_of_its_own() {
     let mut names = std::collections::BTreeSet::new();
     for (method, path, operation) in operations() {
