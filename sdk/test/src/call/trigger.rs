@@ -1,0 +1,141 @@
+use std::{sync::Arc, time::Duration};
+
+use leno_sandbox::{Entry, ErrorKind};
+use serde_json::{Value, json};
+
+use super::Call;
+use crate::{Host, Piece, Run, RunError, store::Held};
+
+/// One trigger of a piece, to be enabled, polled and so on. Made by [`Piece::trigger`].
+#[derive(Clone)]
+#[must_use = "nothing happens until one of its functions is called"]
+pub struct TriggerCall<'p> {
+    piece: &'p Piece,
+    name: String,
+    props: Value,
+    wall: Option<Duration>,
+    dying: bool,
+}
+
+impl<'p> TriggerCall<'p> {
+    pub(crate) fn new(piece: &'p Piece, name: &str) -> Self {
+        Self { piece, name: name.to_owned(), props: json!({}), wall: None, dying: false }
+    }
+
+    /// Sets the props as the flow has them; they are coerced and checked before the piece sees them. None if not said.
+    pub fn props(mut self, props: Value) -> Self {
+        self.props = props;
+        self
+    }
+
+    /// Lowers the time limit of each call.
+    pub fn timeout(mut self, wall: Duration) -> Self {
+        self.wall = Some(wall);
+        self
+    }
+
+    /// Lets the host die after the piece has answered and before the events are kept: what `run` and `receive` wrote to
+    /// the store is lost with them. The events have to come again.
+    pub fn host_dies(mut self) -> Self {
+        self.dying = true;
+        self
+    }
+
+    /// Enables the trigger. What it arranges is in [`Host::schedules`] and [`Host::listeners`].
+    ///
+    /// # Panics
+    /// Here and below: when the host's connection could not have been saved for this piece.
+    pub async fn enable(&self, host: &Host) -> Run {
+        let mut call = self.call(host, "enabling");
+        call.setup = Some(host.setup.clone());
+        self.enter(call, Hook::Enable).await
+    }
+
+    /// Disables the trigger.
+    pub async fn disable(&self, host: &Host) -> Run {
+        self.enter(self.call(host, "disabling"), Hook::Disable).await
+    }
+
+    /// Polls the trigger, or fires a manual one. What it writes to the store becomes lasting if it succeeds.
+    pub async fn run(&self, host: &Host) -> Run {
+        self.fire(host, None).await
+    }
+
+    /// Hands the trigger a request that came at its webhook: a [`Webhook`](crate::Webhook), or the JSON that the piece
+    /// gets. What it writes to the store becomes lasting if it succeeds.
+    pub async fn receive(&self, host: &Host, request: impl Into<Value>) -> Run {
+        self.fire(host, Some(request.into().to_string())).await
+    }
+
+    /// Asks for events to try a flow with. What it writes to the store is forgotten.
+    pub async fn test(&self, host: &Host) -> Run {
+        let mut call = self.call(host, "testing");
+        call.store = Arc::new(Held::new(host.store.clone()));
+        self.enter(call, Hook::Test).await
+    }
+
+    /// Asks for the answer to a request with which the service makes sure that the webhook is wanted.
+    pub async fn handshake(&self, host: &Host, request: impl Into<Value>) -> Run {
+        self.enter(self.call(host, "the handshake of"), Hook::Handshake(&request.into().to_string())).await
+    }
+
+    /// Renews the trigger's subscription.
+    pub async fn renew(&self, host: &Host) -> Run {
+        self.enter(self.call(host, "renewing"), Hook::Renew).await
+    }
+
+    async fn fire(&self, host: &Host, event: Option<String>) -> Run {
+        let held = Arc::new(Held::new(host.store.clone()));
+        let mut call = self.call(host, "a run of");
+        call.store = held.clone();
+        let mut run = self.enter(call, Hook::Run(event.as_deref())).await;
+        if run.result.is_ok() && !self.dying && !held.settle() {
+            let message = "another run of the trigger has changed in the store what this one found there";
+            run.result = Err(RunError::new(ErrorKind::Unavailable, "store-conflict", message).into());
+        }
+        run
+    }
+
+    fn call<'a>(&'a self, host: &'a Host, doing: &str) -> Call<'a> {
+        let mut call = Call::new(self.piece, host, &format!("{doing} trigger `{}`", self.name));
+        call.wall = self.wall;
+        call
+    }
+
+    async fn enter(&self, call: Call<'_>, hook: Hook<'_>) -> Run {
+        let Some(trigger) = self.piece.metadata().triggers.get(&self.name) else {
+            // The sandbox says which triggers there are.
+            return call.enter(&hook.entry(&self.name, "{}")).await;
+        };
+        if let Err(error) = call.require_connection(trigger.require_auth) {
+            return call.refuse(error);
+        }
+        match call.props(&trigger.props, &self.props).await {
+            Ok(props) => call.enter(&hook.entry(&self.name, &props)).await,
+            Err(problems) => call.refuse(RunError::from(problems)),
+        }
+    }
+}
+
+/// A function of a trigger, with what it gets besides the props.
+enum Hook<'a> {
+    Enable,
+    Disable,
+    Run(Option<&'a str>),
+    Test,
+    Handshake(&'a str),
+    Renew,
+}
+
+impl<'a> Hook<'a> {
+    fn entry(&self, trigger: &'a str, props: &'a str) -> Entry<'a> {
+        match *self {
+            Self::Enable => Entry::Enable { trigger, props },
+            Self::Disable => Entry::Disable { trigger, props },
+            Self::Run(event) => Entry::Trigger { trigger, props, event },
+            Self::Test => Entry::Test { trigger, props },
+            Self::Handshake(request) => Entry::Handshake { trigger, props, request },
+            Self::Renew => Entry::Renew { trigger, props },
+        }
+    }
+}
