@@ -8,7 +8,10 @@ use clap_complete::Shell;
 use super::{Cli, terminal};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "For bash: leno completions bash > ~/.local/share/bash-completion/completions/leno")]
+#[command(
+    about = "Print a completion script for a shell",
+    after_help = "For bash: leno completions bash > ~/.local/share/bash-completion/completions/leno"
+)]
 pub(super) struct Args {
     /// The shell
     shell: Shell,

@@ -1,6 +1,10 @@
 //! Components in this process: reading, loading, and what their imports mean.
 
-use std::{ffi::OsString, fs, path::{Path, PathBuf}};
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use leno_metadata::Metadata;

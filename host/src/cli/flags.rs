@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, marker::PhantomData, path::PathBuf};
 
-use clap::{Arg, ArgMatches, Command, FromArgMatches, builder::ValueParser, value_parser};
+use clap::{Arg, ArgMatches, Command, FromArgMatches, value_parser};
 
 use crate::config::{
     Config, Problems, Sources,
@@ -90,7 +90,7 @@ impl<T: Takes> clap::Args for Flags<T> {
         let file = Arg::new(FILE)
             .long(FILE)
             .value_name("FILE")
-            .value_parser(ValueParser::from(value_parser!(PathBuf)))
+            .value_parser(value_parser!(PathBuf))
             .help("A file with settings and grants [env: LENO_CONFIG] [default: leno.toml, if there is one]")
             .help_heading(HEADING);
         command.arg(file).args(T::SETTINGS.iter().filter_map(|setting| flag(setting)))

@@ -1,6 +1,10 @@
 //! `leno grants`: what each piece asks for, and what it gets.
 
-use std::{fmt::Write as _, path::{Path, PathBuf}, process::ExitCode};
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{anyhow, bail};
 use leno_sandbox::{Engine, Grant, Limits, Piece};
@@ -107,12 +111,35 @@ impl Asked {
         self.piece.inspection().wants_secrets()
     }
 
-    /// The hosts that it asks for and does not get.
+    /// The hosts that it asks for and of which it gets nothing. What a wildcard is narrowed to was chosen by the operator;
+    /// what a connection names is known only in a call.
     fn refused_hosts(&self) -> Vec<String> {
-        let Some(granted) = &self.grant.hosts else { return Vec::new() };
-        let granted: Vec<String> = granted.iter().map(ToString::to_string).collect();
-        let template = |host: &String| host.contains("{{");
-        inspect::hosts(&self.piece).into_iter().filter(|host| !template(host) && !covers(&granted, host)).collect()
+        let Some(granted) = self.granted_hosts() else { return Vec::new() };
+        let refused = |host: &String| {
+            let narrowed = granted.iter().any(|granted| covers(host, granted));
+            !host.contains("{{") && !narrowed && !granted.iter().any(|granted| covers(granted, host))
+        };
+        inspect::hosts(&self.piece).into_iter().filter(refused).collect()
+    }
+
+    fn granted_hosts(&self) -> Option<Vec<String>> {
+        Some(self.grant.hosts.as_ref()?.iter().map(ToString::to_string).collect())
+    }
+
+    /// What becomes of the hosts that it asks for.
+    fn hosts(&self, style: Style) -> String {
+        let asked = inspect::hosts(&self.piece);
+        if asked.is_empty() {
+            return "asks for none".to_owned();
+        }
+        let gets = match (self.granted_hosts(), self.refused_hosts()) {
+            (None, _) => style.green("granted"),
+            (Some(granted), refused) if refused.is_empty() => {
+                style.green(format_args!("narrowed to {}", list(&granted)))
+            }
+            (Some(_), refused) => style.yellow(format_args!("not granted: {}", list(&refused))),
+        };
+        format!("asks for {}; {gets}", list(&asked))
     }
 
     /// The lines that would grant everything it asks for; empty when nothing is missing.
@@ -123,7 +150,7 @@ impl Asked {
         }
         let refused = self.refused_hosts();
         if !refused.is_empty() {
-            let all: Vec<String> = self.grant.hosts.iter().flatten().map(ToString::to_string).chain(refused).collect();
+            let all: Vec<String> = self.granted_hosts().into_iter().flatten().chain(refused).collect();
             let _ = writeln!(lines, "hosts = {}", json!(all));
         }
         if lines.is_empty() { lines } else { format!("[grants.{}]\n{lines}", self.name()) }
@@ -156,22 +183,16 @@ impl Asked {
         let mut text = String::new();
         let name = style.bold(self.name());
         let _ = writeln!(text, "{name} {}  {}", self.piece.metadata().version, style.dim(self.file.display()));
-        let asked = list(&inspect::hosts(&self.piece));
-        let refused = self.refused_hosts();
-        let hosts = match (&self.grant.hosts, refused.is_empty()) {
-            (None, _) => style.green("granted"),
-            (Some(hosts), true) if !hosts.is_empty() => style.green("granted"),
-            (Some(_), _) => style.yellow(format_args!("not granted: {}", list(&refused))),
-        };
-        let _ = match inspect::hosts(&self.piece).is_empty() {
-            true => writeln!(text, "  hosts    asks for none"),
-            false => writeln!(text, "  hosts    asks for {asked}; {hosts}"),
-        };
+        let _ = writeln!(text, "  hosts    {}", self.hosts(style));
         let _ = match (self.wants_secrets(), self.grant.secrets) {
             (false, false) => writeln!(text, "  secrets  does not ask to see them"),
-            (false, true) => writeln!(text, "  secrets  does not ask to see them; {}", style.yellow("granted all the same")),
+            (false, true) => {
+                writeln!(text, "  secrets  does not ask to see them; {}", style.yellow("granted all the same"))
+            }
             (true, true) => writeln!(text, "  secrets  asks to see them; {}", style.green("granted")),
-            (true, false) => writeln!(text, "  secrets  asks to see them; {}", style.red("not granted: it does not load")),
+            (true, false) => {
+                writeln!(text, "  secrets  asks to see them; {}", style.red("not granted: it does not load"))
+            }
         };
         if !self.grant.private.is_empty() {
             let private: Vec<String> = self.grant.private.iter().map(ToString::to_string).collect();
@@ -180,11 +201,16 @@ impl Asked {
         if self.grant.limits != *limits {
             let Limits { wall, cpu, memory, .. } = self.grant.limits;
             let memory = terminal::bytes(memory);
-            let _ = writeln!(text, "  limits   its own: {} ms wall, {} ms CPU, {memory}, …", wall.as_millis(), cpu.as_millis());
+            let _ = writeln!(
+                text,
+                "  limits   its own: {} ms wall, {} ms CPU, {memory}, …",
+                wall.as_millis(),
+                cpu.as_millis()
+            );
         }
         let missing = self.missing();
         if !missing.is_empty() {
-            let _ = writeln!(text, "  To grant it, add to leno.toml:");
+            let _ = writeln!(text, "  To grant it, write in leno.toml:");
             for line in missing.lines() {
                 let _ = writeln!(text, "    {}", style.cyan(line));
             }
@@ -198,12 +224,9 @@ fn list(items: &[String]) -> String {
     terminal::harmless(&items.join(", "), false)
 }
 
-/// Whether a list of patterns names everything that `asked` does. Both as their `Display` writes them.
-fn covers(granted: &[String], asked: &str) -> bool {
-    let covers = |pattern: &str| {
-        pattern == asked || pattern == "*" || pattern.strip_prefix('*').is_some_and(|parent| asked.ends_with(parent))
-    };
-    granted.iter().any(|pattern| covers(pattern))
+/// Whether one pattern names every host that another does. Both as their `Display` writes them.
+fn covers(wide: &str, narrow: &str) -> bool {
+    wide == narrow || wide == "*" || wide.strip_prefix('*').is_some_and(|parent| narrow.ends_with(parent))
 }
 
 #[cfg(test)]
@@ -212,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_wider_pattern_covers_a_narrower_one() {
-        for (granted, asked, expected) in [
+        for (wide, narrow, expected) in [
             ("*", "api.example.com", true),
             ("api.example.com", "api.example.com", true),
             ("*.example.com", "api.example.com", true),
@@ -222,7 +245,7 @@ mod tests {
             ("api.example.com", "*.example.com", false),
             ("api.example.com", "api.example.com:8443", false),
         ] {
-            assert_eq!(covers(&[granted.to_owned()], asked), expected, "{granted} {asked}");
+            assert_eq!(covers(wide, narrow), expected, "{wide} {narrow}");
         }
     }
 }

@@ -12,6 +12,7 @@ use super::{
 };
 
 #[derive(Debug, clap::Args)]
+#[command(about = "Show what a component is: its actions, and what it wants to reach")]
 pub(super) struct Args {
     /// The component
     #[arg(value_name = "PIECE.wasm")]
@@ -97,7 +98,8 @@ impl Page {
     }
 
     fn props(&mut self, props: &Properties) {
-        let rows: Vec<_> = props.iter().map(|(name, property)| (terminal::harmless(name, false), explain(property))).collect();
+        let rows: Vec<_> =
+            props.iter().map(|(name, property)| (terminal::harmless(name, false), explain(property))).collect();
         self.columns(4, &rows);
     }
 }
@@ -111,7 +113,9 @@ fn explain(property: &Property) -> String {
     if let Some(default) = &property.default {
         let _ = write!(text, ", default {default}");
     }
-    if let PropertyKind::StaticDropdown { options } | PropertyKind::StaticMultiSelectDropdown { options } = &property.kind {
+    if let PropertyKind::StaticDropdown { options } | PropertyKind::StaticMultiSelectDropdown { options } =
+        &property.kind
+    {
         let values: Vec<String> = options.options.iter().map(|choice| choice.value.to_string()).collect();
         let _ = write!(text, ", one of {}", values.join(" "));
     }
@@ -184,20 +188,26 @@ fn page(piece: &Piece, style: Style) -> String {
 
 fn entry(page: &mut Page, name: &str, display_name: &str, kind: &str, description: &str, props: &Properties) {
     let name = page.style.green(terminal::harmless(name, false));
-    let rest: String = [display_name, kind].iter().filter(|text| !text.is_empty()).map(|text| format!("  {text}")).collect();
+    let rest: String =
+        [display_name, kind].iter().filter(|text| !text.is_empty()).map(|text| format!("  {text}")).collect();
     page.line(format!("  {name}{}", terminal::harmless(&rest, false)));
     page.words(4, description);
     page.props(props);
 }
 
-/// What the imports let it do. Interfaces without a meaning of their own are left out.
+/// What the imports let it do. What comes with every standard library is one line.
 fn permissions(inspection: &Inspection) -> Vec<(String, String)> {
-    let mut rows: Vec<(String, String)> = Vec::new();
-    for import in &inspection.imports {
-        if let Some(words) = component::permission(&import.interface) {
-            let name = import.interface.rsplit(['/', ':']).next().unwrap_or_default();
-            rows.push((name.to_owned(), words.to_owned()));
-        }
+    let own = inspection.imports.iter().filter_map(|import| {
+        let name = import.interface.strip_prefix("leno:piece/")?;
+        Some((name.to_owned(), component::permission(&import.interface)?.to_owned()))
+    });
+    let mut rows: Vec<(String, String)> = own.collect();
+    if inspection.imports.iter().any(|import| import.interface.starts_with("wasi:")) {
+        let words = "its language's standard library: time, random numbers, last words; no files, no network";
+        rows.push(("wasi".to_owned(), words.to_owned()));
+    }
+    if rows.is_empty() {
+        rows.push(("none".to_owned(), "it only computes".to_owned()));
     }
     rows
 }

@@ -84,7 +84,9 @@ pub(super) fn lock(args: &Args) -> anyhow::Result<ExitCode> {
         terminal::print(&show(&difference, Style::stdout()))?;
         terminal::note(match (args.check, difference.is_none()) {
             (true, true) => format!("{path} matches the {count} components"),
-            (true, false) => format!("{path} does not match; run `leno lock` when the components are as they should be"),
+            (true, false) => {
+                format!("{path} does not match; run `leno lock` when the components are as they should be")
+            }
             (false, true) => format!("{path} was up to date: {count} components"),
             (false, false) => format!("{path} written: {count} components"),
         });

@@ -43,23 +43,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the pieces of a directory over HTTP
     Serve(serve::Args),
-    /// Start a new piece from the template
     New(new::Args),
-    /// Show what a component is: its actions, and what it wants to reach
     Inspect(inspect::Args),
-    /// Run one action of a component, here and now, without a server
     Run(run::Args),
-    /// Show what each piece asks for and what it is granted
     Grants(grants::Args),
-    /// Pin the components of the pieces directory to their digests
     Lock(lock::Args),
-    /// Mint an access token for development
     Token(token::Args),
-    /// Print a completion script for a shell
     Completions(completions::Args),
-    /// Compile the component on stdin to stdout: what the server starts for each compilation
     #[command(hide = true)]
     Compile(compile::Args),
 }

@@ -1,16 +1,10 @@
 //! `leno run`: one action of a component, without a server.
 
-use std::{
-    io::Read as _,
-    path::PathBuf,
-    process::ExitCode,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt::Write as _, io::Read as _, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, anyhow, bail};
 use leno_egress::{Client, ClientConfig, PrivateGrant, Transport};
-use leno_metadata::{ConnectionValue, Coerced, coerce};
+use leno_metadata::{ConnectionValue, Problems, Properties, coerce};
 use leno_sandbox::{
     CallOptions, Capabilities, Connection, Context, Entry, Failure, Level, Limits, Log, LogLine, NoStore, Piece,
     Report, Store,
@@ -23,8 +17,9 @@ use super::{
     terminal::{self, Style},
 };
 use crate::{
-    config::Grants,
+    config::{Grants, sqlite_url},
     db::{Db, PieceStore},
+    pieces::fetch_files,
 };
 
 #[derive(Debug, clap::Args)]
@@ -117,12 +112,15 @@ fn input(given: &str) -> anyhow::Result<Value> {
         }
         None => (given.to_owned(), "it"),
     };
-    serde_json::from_str(&text).map_err(|error| anyhow!("--props: {place} is not JSON: {error}; as in '{{\"text\": \"abc\"}}'"))
+    serde_json::from_str(&text)
+        .map_err(|error| anyhow!("--props: {place} is not JSON: {error}; as in '{{\"text\": \"abc\"}}'"))
 }
 
 fn connection(path: &PathBuf) -> anyhow::Result<Arc<dyn Connection>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("--connection: {} cannot be read", path.display()))?;
-    let value = ConnectionValue::parse(&text).map_err(|problem| anyhow!("--connection: {}: {problem}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("--connection: {} cannot be read", path.display()))?;
+    let value =
+        ConnectionValue::parse(&text).map_err(|problem| anyhow!("--connection: {}: {problem}", path.display()))?;
     Ok(Arc::new(Arc::new(value)))
 }
 
@@ -136,15 +134,23 @@ fn check(piece: &Piece, action: &str, connected: bool) -> anyhow::Result<()> {
     };
     if !connected && found.require_auth && metadata.auth.iter().any(|auth| auth.required) {
         let kinds: Vec<&str> = metadata.auth.iter().map(|auth| auth.kind()).collect();
-        bail!("action `{action}` of piece `{name}` needs a connection ({}); give one with --connection", kinds.join(" or "));
+        bail!(
+            "action `{action}` of piece `{name}` needs a connection ({}); give one with --connection",
+            kinds.join(" or ")
+        );
     }
     Ok(())
 }
 
 async fn props(piece: &Piece, action: &str, input: &Value, transport: &Arc<dyn Transport>) -> anyhow::Result<String> {
-    let declared = piece.metadata().actions.get(action).map(|action| &action.props);
-    let mut coerced: Coerced = coerce(declared.unwrap_or(&Default::default()), input).context("--props do not fit")?;
-    crate::pieces::fetch_files(transport, piece.grant(), &mut coerced).await.context("--props do not fit")?;
+    let misfit = |problems: Problems| {
+        let lines: String = problems.iter().map(|problem| format!("\n  {problem}")).collect();
+        anyhow!("--props do not fit the action:{}", terminal::harmless(&lines, true))
+    };
+    let nothing = Properties::new();
+    let declared = piece.metadata().actions.get(action).map_or(&nothing, |action| &action.props);
+    let mut coerced = coerce(declared, input).map_err(misfit)?;
+    fetch_files(transport, piece.grant(), &mut coerced).await.map_err(misfit)?;
     Ok(coerced.value.to_string())
 }
 
@@ -160,7 +166,7 @@ impl Kept {
             return Ok(Self { store: Arc::new(NoStore), _directory: None });
         }
         let directory = tempfile::tempdir()?;
-        let db = Db::connect(&format!("sqlite://{}/run.db", directory.path().display())).await?;
+        let db = Db::connect(&sqlite_url(&directory.path().join("run.db"))).await?;
         db.migrate().await?;
         let store = PieceStore::new(db, "run".into(), piece.metadata().name.clone(), None, None);
         Ok(Self { store: Arc::new(store), _directory: Some(directory) })
@@ -210,22 +216,29 @@ fn show(report: &Report) -> anyhow::Result<()> {
         Ok(_) => style.green("ok"),
         Err(_) => style.red("failed"),
     };
-    terminal::note(format_args!(
-        "{outcome} in {}, CPU {}, memory {}, {} host calls, {} requests ({} out, {} in)",
+    let mut figures = format!(
+        "in {}, CPU {}, memory {}, {}",
         terminal::duration(usage.wall_micros),
         terminal::duration(usage.cpu_micros),
         terminal::bytes(usage.memory_bytes),
-        usage.host_calls,
-        usage.http_requests,
-        terminal::bytes(usage.bytes_out),
-        terminal::bytes(usage.bytes_in),
-    ));
+        terminal::count(usage.host_calls, "host call"),
+    );
+    if usage.http_requests > 0 {
+        let (sent, received) = (terminal::bytes(usage.bytes_out), terminal::bytes(usage.bytes_in));
+        let _ = write!(figures, ", {} ({sent} out, {received} in)", terminal::count(usage.http_requests, "request"));
+    }
+    terminal::note(format_args!("{outcome} {figures}"));
     Ok(())
 }
 
 fn fail(failure: &Failure, style: Style) {
     let message = terminal::harmless(&failure.to_string(), true);
     terminal::note(format_args!("{} {}: {message}", style.red("failed:"), style.bold(failure.code())));
+    if failure.code() == "egress-denied" {
+        terminal::note(
+            "  here a private address is granted with --allow-private ADDRESS:PORT, all else with --grants FILE",
+        );
+    }
     if let Failure::Piece(error) = failure {
         if let Some(milliseconds) = error.retry_after_ms {
             terminal::note(format_args!("  try again in {}", terminal::duration(milliseconds.saturating_mul(1000))));

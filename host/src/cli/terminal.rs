@@ -76,7 +76,8 @@ impl Spinner {
         if !io::stderr().is_terminal() {
             return Self(ProgressBar::hidden());
         }
-        let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner());
         let bar = ProgressBar::new_spinner().with_style(style).with_message(what.into());
         bar.enable_steady_tick(Duration::from_millis(100));
         Self(bar)
@@ -109,6 +110,11 @@ pub(super) fn bytes(bytes: u64) -> String {
     }
 }
 
+/// `1 request`, `2 requests`.
+pub(super) fn count(number: u32, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 /// A text from a component, harmless to a terminal: control characters escaped, but for line breaks when `lines` says so.
 pub(super) fn harmless(text: &str, lines: bool) -> String {
     // C1 controls and the marks that turn the direction of text steer terminals and readers as well.
@@ -131,7 +137,10 @@ mod tests {
     #[test]
     fn figures_have_a_unit_that_fits() {
         assert_eq!([duration(7), duration(1_250), duration(2_345_678)], ["7 µs", "1.2 ms", "2.34 s"]);
-        assert_eq!([bytes(7), bytes(1_536), bytes(1 << 20), bytes(3 << 30)], ["7 bytes", "1.5 KiB", "1.0 MiB", "3.0 GiB"]);
+        assert_eq!(
+            [bytes(7), bytes(1_536), bytes(1 << 20), bytes(3 << 30)],
+            ["7 bytes", "1.5 KiB", "1.0 MiB", "3.0 GiB"]
+        );
     }
 
     #[test]

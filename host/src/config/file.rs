@@ -84,11 +84,15 @@ impl File {
                 self.rules.take(value, source, problems);
             } else if let Some(setting) = setting::ALL.iter().find(|setting| setting.key() == name) {
                 match (content, scalar(value.get_ref())) {
-                    (Content::Grants, _) => problems.add(format!("{at}: `{name}` is a setting; it belongs in leno.toml")),
+                    (Content::Grants, _) => {
+                        problems.add(format!("{at}: `{name}` is a setting; it belongs in leno.toml"));
+                    }
                     (_, Some(text)) => {
                         self.settings.insert(name.to_owned(), (text, source.line(key.span().start)));
                     }
-                    (_, None) => problems.add(format!("{at}: {name} ({}): one text, number or boolean is expected", setting.env)),
+                    (_, None) => {
+                        problems.add(format!("{at}: {name} ({}): expected one text, number or boolean", setting.env));
+                    }
                 }
             } else {
                 let known = keys.iter().map(String::as_str).chain(["grants"]);

@@ -161,7 +161,11 @@ impl Rules {
         match self.0.entry(piece) {
             Entry::Vacant(entry) => drop(entry.insert((rule, place))),
             Entry::Occupied(entry) => {
-                problems.add(format!("{place}: [grants.{}] is in {} already; keep one of them", entry.key(), entry.get().1));
+                problems.add(format!(
+                    "{place}: [grants.{}] is in {} already; keep one of them",
+                    entry.key(),
+                    entry.get().1
+                ));
             }
         }
     }
@@ -177,9 +181,9 @@ impl Rule {
                 ("hosts", value) => rule.hosts = list(value, &place, "[\"api.example.com\"]", problems),
                 ("private", value) => rule.private = list(value, &place, "[\"10.1.2.3:8080\"]", problems),
                 ("secrets", DeValue::Boolean(flag)) => rule.secrets = Some(*flag),
-                ("secrets", _) => problems.add(format!("{place}: true or false is expected")),
+                ("secrets", _) => problems.add(format!("{place}: expected true or false")),
                 ("limits", DeValue::Table(table)) => rule.limits = limits(table, &place, source, problems),
-                ("limits", _) => problems.add(format!("{place}: a table is expected, such as {{ wall_ms = 60000 }}")),
+                ("limits", _) => problems.add(format!("{place}: expected a table, such as {{ wall_ms = 60000 }}")),
                 _ => problems.add(format!("{at}: grants.{piece}: there is no `{name}`{}", did_you_mean(name, MEMBERS))),
             }
         }
@@ -192,7 +196,7 @@ where
     T::Err: std::fmt::Display,
 {
     let DeValue::Array(items) = value else {
-        problems.add(format!("{place}: a list of texts is expected, such as {example}"));
+        problems.add(format!("{place}: expected a list of texts, such as {example}"));
         return None;
     };
     let mut list = Vec::new();
@@ -202,18 +206,13 @@ where
                 Ok(parsed) => list.push(parsed),
                 Err(error) => problems.add(format!("{place}: {error}")),
             },
-            _ => problems.add(format!("{place}: a list of texts is expected, such as {example}")),
+            _ => problems.add(format!("{place}: expected a list of texts, such as {example}")),
         }
     }
     Some(list)
 }
 
-fn limits(
-    table: &DeTable<'_>,
-    place: &str,
-    source: Source<'_>,
-    problems: &mut Problems,
-) -> Vec<(&'static Limit, u64)> {
+fn limits(table: &DeTable<'_>, place: &str, source: Source<'_>, problems: &mut Problems) -> Vec<(&'static Limit, u64)> {
     let mut limits = Vec::new();
     for (key, value) in table {
         let name = key.get_ref().as_ref();
@@ -228,7 +227,7 @@ fn limits(
         };
         match number.filter(|number| limit.range.contains(number)) {
             Some(number) => limits.push((limit, number)),
-            None => problems.add(format!("{place}.{name}: {} is expected", limit.expected())),
+            None => problems.add(format!("{place}.{name}: expected {}", limit.expected())),
         }
     }
     limits

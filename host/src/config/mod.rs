@@ -10,23 +10,27 @@ mod secrets;
 pub mod setting;
 mod source;
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use leno_sandbox::Limits;
 use secrecy::{ExposeSecret as _, SecretString};
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
+use self::{
+    file::{Content, File},
+    grants::Rules,
+    source::Reader,
+};
 pub use self::{
     grants::Grants,
     problem::Problems,
     secrets::{DataDir, DataDirError},
     source::Sources,
-};
-use self::{
-    file::{Content, File},
-    grants::Rules,
-    source::Reader,
 };
 
 /// The settings of a host.
@@ -140,7 +144,9 @@ impl Config {
             warnings: reader.strangers(),
         };
         if let Some(path) = reader.exposes_secrets() {
-            config.warnings.push(format!("{} holds secrets and can be read by other users; chmod 600 it", path.display()));
+            config
+                .warnings
+                .push(format!("{} holds secrets and can be read by other users; chmod 600 it", path.display()));
         }
         if config.grants.reveal_to_all() {
             config.warnings.push("[grants.\"*\"] lets every piece see the secrets of connections".into());
@@ -155,7 +161,9 @@ fn size(number: u64) -> usize {
 
 fn listen(reader: &mut Reader<'_>) -> SocketAddr {
     let default = SocketAddr::from(([127, 0, 0, 1], 4747));
-    reader.read(&setting::LISTEN, "an IP address and a port, such as 127.0.0.1:4747", |text| text.parse().ok()).unwrap_or(default)
+    reader
+        .read(&setting::LISTEN, "an IP address and a port, such as 127.0.0.1:4747", |text| text.parse().ok())
+        .unwrap_or(default)
 }
 
 fn limits(reader: &mut Reader<'_>) -> Limits {
@@ -204,18 +212,24 @@ fn database_url(reader: &mut Reader<'_>) -> Option<SecretString> {
     })
 }
 
-/// The database file in the data directory.
-fn embedded(data_dir: &std::path::Path) -> SecretString {
-    let path = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned()).join("leno.db");
-    // A URL knows only some characters; SQLite's driver decodes the others.
+/// The URL of a SQLite database in a file, whatever the file is called.
+#[must_use]
+pub fn sqlite_url(file: &Path) -> String {
     let mut url = String::from("sqlite://");
-    for byte in path.as_os_str().as_encoded_bytes() {
+    // A URL knows only some characters; the driver decodes the others.
+    for byte in file.as_os_str().as_encoded_bytes() {
         match byte {
             b'/' | b'-' | b'_' | b'.' | b'~' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => url.push(char::from(*byte)),
             byte => url.push_str(&format!("%{byte:02X}")),
         }
     }
-    url.into()
+    url
+}
+
+/// The database in the data directory.
+fn embedded(data_dir: &Path) -> SecretString {
+    let directory = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());
+    sqlite_url(&directory.join("leno.db")).into()
 }
 
 fn jwt_secret(reader: &mut Reader<'_>, production: bool) -> Option<SecretString> {
@@ -228,7 +242,7 @@ fn jwt_secret(reader: &mut Reader<'_>, production: bool) -> Option<SecretString>
             Some(_) => return secret,
         };
         reader.problems.add(format!(
-            "JWT_SECRET {wrong}; in production at least {SHORTEST_SECRET} random bytes are expected, the same as Gauzy's"
+            "JWT_SECRET {wrong}; production needs at least {SHORTEST_SECRET} random bytes, the same as Gauzy's"
         ));
     }
     secret
@@ -237,9 +251,9 @@ fn jwt_secret(reader: &mut Reader<'_>, production: bool) -> Option<SecretString>
 fn internal_token(reader: &mut Reader<'_>, production: bool) -> Option<SecretString> {
     let token = reader.text(&setting::INTERNAL_API_TOKEN).map(SecretString::from)?;
     if production && token.expose_secret().len() < SHORTEST_TOKEN {
-        reader.problems.add(format!(
-            "INTERNAL_API_TOKEN is too short; in production at least {SHORTEST_TOKEN} random bytes are expected"
-        ));
+        reader
+            .problems
+            .add(format!("INTERNAL_API_TOKEN is too short; production needs at least {SHORTEST_TOKEN} random bytes"));
     }
     Some(token)
 }

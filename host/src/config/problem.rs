@@ -41,11 +41,14 @@ impl std::error::Error for Problems {}
 
 /// The name of `names` that was probably meant, as ` (did you mean ...?)`; empty when none is close.
 pub(super) fn did_you_mean<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> String {
-    let close = names.into_iter().map(|name| (distance(given, name), name)).min();
-    match close {
-        // Two slips in a word of seven, one in a short one.
-        Some((distance, name)) if distance <= 1 + name.len() / 6 => format!(" (did you mean `{name}`?)"),
-        _ => String::new(),
+    let close = |name: &&str, distance: usize| {
+        // Two slips in a word of seven letters, one in a short one; or only its beginning.
+        distance <= 1 + name.len() / 6 || (given.len() > 2 && name.starts_with(given))
+    };
+    let known = names.into_iter().map(|name| (distance(given, name), name));
+    match known.filter(|(distance, name)| close(name, *distance)).min() {
+        Some((_, name)) => format!(" (did you mean `{name}`?)"),
+        None => String::new(),
     }
 }
 
@@ -72,7 +75,9 @@ mod tests {
     #[test]
     fn a_slip_of_the_hand_is_recognised_and_another_word_is_not() {
         let names = ["listen", "hosts", "max_calls", "max_calls_per_piece"];
-        for (given, meant) in [("lisen", "listen"), ("host", "hosts"), ("max_cals", "max_calls"), ("Listen", "listen")] {
+        for (given, meant) in
+            [("lisen", "listen"), ("host", "hosts"), ("max_cals", "max_calls"), ("Listen", "listen"), ("lis", "listen")]
+        {
             assert_eq!(did_you_mean(given, names), format!(" (did you mean `{meant}`?)"), "{given}");
         }
         for given in ["", "port", "x", "calls"] {

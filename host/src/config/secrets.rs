@@ -35,7 +35,9 @@ pub enum DataDirError {
         remedy: &'static str,
     },
     /// A secret's file has something else in it.
-    #[error("{path} does not hold a secret that leno wrote: 64 hexadecimal characters; remove the file to get a new one")]
+    #[error(
+        "{path} does not hold a secret that leno wrote: 64 hexadecimal characters; remove the file to get a new one"
+    )]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -112,7 +114,7 @@ impl DataDir {
     fn generate(&self, path: &Path) -> io::Result<()> {
         let mut bytes = Zeroizing::new([0; 32]);
         rand::rngs::OsRng.try_fill_bytes(&mut *bytes).map_err(io::Error::other)?;
-        let text = Zeroizing::new(hex::encode(&*bytes));
+        let text = Zeroizing::new(hex::encode(*bytes));
         let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(&self.0)?;
         file.write_all(text.as_bytes())?;
         file.as_file().sync_all()?;

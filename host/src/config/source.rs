@@ -38,10 +38,11 @@ impl Sources {
     #[must_use]
     pub fn of_process(flags: BTreeMap<&'static str, String>, file: Option<PathBuf>) -> Self {
         let environment: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
-        let named = || environment.get(&OsString::from("LENO_CONFIG")).filter(|name| !name.is_empty()).map(PathBuf::from);
+        let named =
+            || environment.get(&OsString::from("LENO_CONFIG")).filter(|name| !name.is_empty()).map(PathBuf::from);
         let file = file.or_else(named);
-        let directory = std::env::current_dir().unwrap_or_default();
-        Self { flags, environment, file, directory }
+        // Paths stay as they were given: short, and relative to the working directory by themselves.
+        Self { flags, environment, file, directory: PathBuf::new() }
     }
 }
 
@@ -81,7 +82,7 @@ impl<'a> Reader<'a> {
             let origin = "environment".to_owned();
             match text.to_str() {
                 Some(text) => return Some(Given { text: text.to_owned(), origin, base }),
-                None => self.problems.add(format!("{} ({origin}): text in UTF-8 is expected", setting.env)),
+                None => self.problems.add(format!("{} ({origin}): expected text in UTF-8", setting.env)),
             }
         }
         let file = self.file.as_ref()?;
@@ -100,8 +101,8 @@ impl<'a> Reader<'a> {
         let given = self.given(setting)?;
         let parsed = parse(&given.text);
         if parsed.is_none() {
-            let not = if setting.secret { String::new() } else { format!(", not {:?}", given.text) };
-            self.problems.add(format!("{} ({}): {expected} is expected{not}", setting.env, given.origin));
+            let got = if setting.secret { String::new() } else { format!("; got {:?}", given.text) };
+            self.problems.add(format!("{} ({}): expected {expected}{got}", setting.env, given.origin));
         }
         parsed
     }

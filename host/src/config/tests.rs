@@ -91,16 +91,16 @@ fn every_wrong_setting_is_told_at_once_with_where_it_is_and_what_is_expected() {
     let expected = [
         "leno.toml:7: grants.http: there is no `host` (did you mean `hosts`?)",
         "leno.toml:3: there is no setting `listen_port`",
-        "leno.toml:5: log (LENO_LOG): one text, number or boolean is expected",
+        "leno.toml:5: log (LENO_LOG): expected one text, number or boolean",
         "leno.toml:4: there is no setting `max_cals` (did you mean `max_calls`?)",
-        "LENO_PRODUCTION (environment): true or false is expected, not \"maybe\"",
-        "LENO_CALL_MEMORY_MB (environment): a whole number from 1 to 128 is expected, not \"4096\"",
-        "LENO_LISTEN (leno.toml:1): an IP address and a port, such as 127.0.0.1:4747 is expected, not \"4747\"",
-        "LENO_PUBLIC_URL (environment): a URL such as https://leno.example.com is expected, not \"leno.example.com\"",
-        "DATABASE_URL (environment): sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE is expected",
-        "LENO_MAX_CALLS (leno.toml:2): a whole number from 1 to 10000 is expected, not \"0\"",
-        "LENO_LOG (environment): a log filter such as `info` or `warn,leno::api=debug` is expected, not \"info,=,\"",
-        "LENO_LOG_FORMAT (--log-format): text or json is expected, not \"xml\"",
+        "LENO_PRODUCTION (environment): expected true or false; got \"maybe\"",
+        "LENO_CALL_MEMORY_MB (environment): expected a whole number from 1 to 128; got \"4096\"",
+        "LENO_LISTEN (leno.toml:1): expected an IP address and a port, such as 127.0.0.1:4747; got \"4747\"",
+        "LENO_PUBLIC_URL (environment): expected a URL such as https://leno.example.com; got \"leno.example.com\"",
+        "DATABASE_URL (environment): expected sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE",
+        "LENO_MAX_CALLS (leno.toml:2): expected a whole number from 1 to 10000; got \"0\"",
+        "LENO_LOG (environment): expected a log filter such as `info` or `warn,leno::api=debug`; got \"info,=,\"",
+        "LENO_LOG_FORMAT (--log-format): expected text or json; got \"xml\"",
     ];
     assert_eq!(problems, expected);
 }
@@ -193,10 +193,16 @@ fn a_piece_gets_its_own_grant_over_the_one_for_all_over_the_hosts_limits() {
     let grants = Setup::new(toml, &[("LENO_CALL_TIMEOUT_MS", "9000")]).read().grants;
 
     let http = grants.for_piece(&name("http"));
-    assert_eq!(http.hosts.unwrap().iter().map(ToString::to_string).collect::<Vec<_>>(), ["api.example.com", "*.example.org"]);
+    assert_eq!(
+        http.hosts.unwrap().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["api.example.com", "*.example.org"]
+    );
     assert_eq!(http.private[0].to_string(), "10.0.0.0/8");
     assert!(http.secrets);
-    assert_eq!((http.limits.wall.as_millis(), http.limits.cpu.as_millis(), http.limits.memory >> 20), (60_000, 700, 32));
+    assert_eq!(
+        (http.limits.wall.as_millis(), http.limits.cpu.as_millis(), http.limits.memory >> 20),
+        (60_000, 700, 32)
+    );
     assert!(http.limits.transfer > http.limits.output, "an answer that is allowed gets through");
 
     let closed = grants.for_piece(&name("closed"));
@@ -230,18 +236,21 @@ fn wrong_grants_are_told_at_once_and_grant_nothing() {
         (2, "no setting `hosts`"),
         (4, "it belongs into one"),
         (5, "grants.Http"),
-        (7, "a list of texts is expected"),
-        (8, "true or false is expected"),
+        (7, "expected a list of texts"),
+        (8, "expected true or false"),
         (10, "is not a host pattern"),
-        (10, "a list of texts is expected"),
+        (10, "expected a list of texts"),
         (11, "is not a private grant"),
         (12, "no limit `cpu` (did you mean `cpu_ms`?)"),
-        (12, "b.limits.wall_ms: a whole number from 1 to"),
-        (12, "b.limits.memory_mb: a whole number from 1 to 128"),
+        (12, "b.limits.wall_ms: expected a whole number from 1 to"),
+        (12, "b.limits.memory_mb: expected a whole number from 1 to 128"),
         (13, "no `limit` (did you mean `limits`?)"),
     ] {
         let line = format!("leno.toml:{line}: ");
-        assert!(problems.iter().any(|problem| problem.starts_with(&line) && problem.contains(part)), "{part}: {problems:#?}");
+        assert!(
+            problems.iter().any(|problem| problem.starts_with(&line) && problem.contains(part)),
+            "{part}: {problems:#?}"
+        );
     }
     assert_eq!(problems.len(), 12, "{problems:#?}");
 }

@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::OpenOptionsExt as _, path::PathBuf, str::FromStr as _, time::Duration};
 
 use sqlx::{
-    AnyPool, Executor as _,
+    AnyPool, ConnectOptions as _, Connection as _, Executor as _,
     any::{AnyConnectOptions, AnyPoolOptions},
     sqlite::SqliteConnectOptions,
 };
@@ -31,22 +31,28 @@ pub(super) async fn open(url: &str) -> Result<(AnyPool, Kind), DbError> {
 }
 
 async fn sqlite(url: &str) -> Result<AnyPool, DbError> {
-    let file = SqliteConnectOptions::from_str(url).map_err(failed)?.get_filename().to_owned();
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        let reason = "a database in memory is lost with its connection; name a file".to_owned();
+        return Err(DbError::Connect { reason });
+    }
+    let file = SqliteConnectOptions::from_str(url).map_err(|error| failed(&error))?.get_filename().to_owned();
     make(&file)?;
     AnyPoolOptions::new()
         .max_connections(SQLITE)
         .acquire_timeout(ACQUIRE)
         // An open file does not go away like a server does.
         .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
         .after_connect(|connection, _| {
             Box::pin(async move {
                 connection.execute(PRAGMAS).await?;
                 Ok(())
             })
         })
-        .connect_with(AnyConnectOptions::from_str(url).map_err(failed)?)
+        .connect_with(AnyConnectOptions::from_str(url).map_err(|error| failed(&error))?)
         .await
-        .map_err(failed)
+        .map_err(|error| failed(&error))
 }
 
 /// Makes the file before SQLite would, for its owner alone; the files that SQLite puts beside it get the same mode.
@@ -60,15 +66,18 @@ fn make(file: &PathBuf) -> Result<(), DbError> {
 }
 
 async fn postgres(url: &str) -> Result<AnyPool, DbError> {
+    let options = AnyConnectOptions::from_str(url).map_err(|error| failed(&error))?;
+    // A pool would try again and again, and then say no more than that it took too long.
+    options.connect().await.map_err(|error| failed(&error))?.close().await.map_err(|error| failed(&error))?;
     AnyPoolOptions::new()
         .max_connections(POSTGRES)
         .acquire_timeout(ACQUIRE)
-        .connect_with(AnyConnectOptions::from_str(url).map_err(failed)?)
+        .connect_with(options)
         .await
-        .map_err(failed)
+        .map_err(|error| failed(&error))
 }
 
 /// The driver's errors name hosts, users and files, but no passwords.
-fn failed(error: sqlx::Error) -> DbError {
+fn failed(error: &sqlx::Error) -> DbError {
     DbError::Connect { reason: error.to_string() }
 }

@@ -55,7 +55,7 @@ impl PieceStore {
 }
 
 /// The piece learns that the store failed, the operator why.
-fn failed(error: DbError) -> PieceError {
+fn failed(error: &DbError) -> PieceError {
     tracing::error!(%error, "the store of a piece failed");
     PieceError::new(ErrorKind::Unavailable, "store-unavailable", "the store is out of order; try again later")
 }
@@ -63,12 +63,12 @@ fn failed(error: DbError) -> PieceError {
 #[async_trait]
 impl Store for PieceStore {
     async fn get(&self, scope: Scope, key: &str) -> Result<Option<Vec<u8>>, PieceError> {
-        self.entries.get(self.key(scope, key), self.now()).await.map_err(failed)
+        self.entries.get(self.key(scope, key), self.now()).await.map_err(|error| failed(&error))
     }
 
     async fn put(&self, scope: Scope, key: &str, value: &[u8], ttl_seconds: Option<u32>) -> Result<(), PieceError> {
         let expires_at = ttl_seconds.map(|seconds| self.now().saturating_add(i64::from(seconds) * 1000));
-        self.entries.put(self.key(scope, key), value, expires_at).await.map_err(failed)
+        self.entries.put(self.key(scope, key), value, expires_at).await.map_err(|error| failed(&error))
     }
 
     async fn compare_and_set(
@@ -78,10 +78,10 @@ impl Store for PieceStore {
         old: Option<&[u8]>,
         new: &[u8],
     ) -> Result<bool, PieceError> {
-        self.entries.compare_and_set(self.key(scope, key), old, new, self.now()).await.map_err(failed)
+        self.entries.compare_and_set(self.key(scope, key), old, new, self.now()).await.map_err(|error| failed(&error))
     }
 
     async fn delete(&self, scope: Scope, key: &str) -> Result<(), PieceError> {
-        self.entries.delete(self.key(scope, key)).await.map_err(failed)
+        self.entries.delete(self.key(scope, key)).await.map_err(|error| failed(&error))
     }
 }

@@ -37,14 +37,7 @@ impl PieceVersions {
     ///
     /// # Errors
     /// [`DbError::Query`].
-    pub async fn loaded(
-        &self,
-        name: &str,
-        version: &str,
-        digest: Digest,
-        file: &str,
-        now: i64,
-    ) -> Result<(), DbError> {
+    pub async fn loaded(&self, name: &str, version: &str, digest: Digest, file: &str, now: i64) -> Result<(), DbError> {
         let sql = "INSERT INTO piece_versions (name, version, digest, file, first_seen_at, last_loaded_at) \
             VALUES ($1, $2, $3, $4, $5, $5) \
             ON CONFLICT (name, version, digest) DO UPDATE SET file = excluded.file, last_loaded_at = excluded.last_loaded_at";

@@ -70,8 +70,8 @@ impl StoreEntries {
         Ok(())
     }
 
-    /// Sets `new` if the present value is `old` (none: if there is none); answers whether it did. A value that is changed
-    /// keeps its expiry; a new one has none.
+    /// Sets `new` if the present value is `old` (none: if there is none); answers whether it did. What is set
+    /// this way does not expire.
     ///
     /// # Errors
     /// [`DbError::Query`].
@@ -82,7 +82,7 @@ impl StoreEntries {
         new: &[u8],
         now: i64,
     ) -> Result<bool, DbError> {
-        const CHANGE: &str = "UPDATE store_entries SET value = $6 \
+        const CHANGE: &str = "UPDATE store_entries SET value = $6, expires_at = NULL \
             WHERE tenant_id = $1 AND piece = $2 AND scope = $3 AND scope_id = $4 AND key = $5 \
             AND value = $7 AND (expires_at IS NULL OR expires_at > $8)";
         const CREATE: &str = "INSERT INTO store_entries (tenant_id, piece, scope, scope_id, key, value, expires_at) \

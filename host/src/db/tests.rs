@@ -172,7 +172,7 @@ on_both! {
         assert!(entries.get(forever, 100).await.unwrap().is_some());
     }
 
-    compare_and_set_changes_only_what_was_seen_and_keeps_its_expiry(db) {
+    compare_and_set_changes_only_what_was_seen_and_what_it_sets_does_not_expire(db) {
         let entries = StoreEntries::new(db);
         assert!(!entries.compare_and_set(KEY, Some(b"a"), b"b", 0).await.unwrap());
         assert!(entries.compare_and_set(KEY, None, b"", 0).await.unwrap());
@@ -184,7 +184,7 @@ on_both! {
 
         entries.put(KEY, b"1", Some(100)).await.unwrap();
         assert!(entries.compare_and_set(KEY, Some(b"1"), b"2", 50).await.unwrap());
-        assert_eq!(entries.get(KEY, 100).await.unwrap(), None);
+        assert_eq!(entries.get(KEY, 100).await.unwrap().as_deref(), Some(&b"2"[..]));
     }
 
     of_many_rivals_no_update_is_lost(db) {
@@ -291,7 +291,9 @@ async fn a_sqlite_file_is_made_for_its_owner_alone_and_survives_a_restart() {
         let entry = entry.unwrap();
         assert_eq!(entry.metadata().unwrap().mode() & 0o777, 0o600, "{:?}", entry.file_name());
     }
-    for (pragma, expected) in [("journal_mode", "wal"), ("synchronous", "2"), ("foreign_keys", "1"), ("busy_timeout", "5000")] {
+    for (pragma, expected) in
+        [("journal_mode", "wal"), ("synchronous", "2"), ("foreign_keys", "1"), ("busy_timeout", "5000")]
+    {
         let sql = format!("SELECT CAST({pragma} AS TEXT) FROM pragma_{pragma}");
         let value: String = if pragma == "busy_timeout" {
             let sql = "SELECT CAST(timeout AS TEXT) FROM pragma_busy_timeout";
@@ -308,7 +310,9 @@ async fn a_sqlite_file_is_made_for_its_owner_alone_and_survives_a_restart() {
 
 #[tokio::test]
 async fn a_database_that_is_not_there_is_told_without_its_password() {
-    for url in ["postgres://leno:hunter2@127.0.0.1:1/leno", "sqlite:///nowhere/at/all.db", "sqlite:///etc"] {
+    for url in
+        ["postgres://leno:hunter2@127.0.0.1:1/leno", "sqlite:///nowhere/at/all.db", "sqlite:///etc", "sqlite::memory:"]
+    {
         let error = Db::connect(url).await.unwrap_err().to_string();
         assert!(error.contains("cannot be opened") && !error.contains("hunter2"), "{error}");
     }

@@ -24,8 +24,8 @@ pub use self::{
     claims::Claims,
     error::AuthError,
 };
-pub use crate::db::{EmployeeId, OrganizationId, TenantId, UserId};
 use self::{jws::Signer, recent::Recent};
+pub use crate::db::{EmployeeId, OrganizationId, TenantId, UserId};
 
 /// The longest token looked at, in bytes. Node, which Gauzy runs on, accepts 16 KiB of headers in all.
 pub const MAX_TOKEN: usize = 16 << 10;
@@ -89,7 +89,10 @@ impl Identity {
     #[must_use]
     pub fn is_internal(&self, token: &str) -> bool {
         let given = sha256(token.as_bytes());
-        self.0.internal.as_ref().is_some_and(|expected| constant_time::verify_slices_are_equal(expected, &given).is_ok())
+        self.0
+            .internal
+            .as_ref()
+            .is_some_and(|expected| constant_time::verify_slices_are_equal(expected, &given).is_ok())
     }
 
     /// A signed access token for `claims`, which ends after `lifetime`.

@@ -160,7 +160,10 @@ fn a_token_without_an_expiry_or_with_a_strange_one_is_refused() {
     eternal.as_object_mut().unwrap().remove("exp");
     assert!(identity.verify(&token(&eternal)).unwrap_err().to_string().contains("exp"));
     for strange in [json!(null), json!("never"), json!(-1), json!([NOW + 60]), json!(1e300)] {
-        assert!(matches!(identity.verify(&token(&with("exp", strange.clone()))), Err(AuthError::Claims(_))), "{strange}");
+        assert!(
+            matches!(identity.verify(&token(&with("exp", strange.clone()))), Err(AuthError::Claims(_))),
+            "{strange}"
+        );
     }
 }
 

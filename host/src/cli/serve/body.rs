@@ -10,14 +10,22 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
-/// How long the next part of a body may take.
-const PART: Duration = Duration::from_secs(20);
-/// How long a whole body may take, from the first wait: the largest component on a slow line.
-const WHOLE: Duration = Duration::from_secs(600);
+/// How long a sender may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// For the next part of a body.
+    part: Duration,
+    /// For all of it, from the first wait.
+    whole: Duration,
+}
+
+/// Enough for the largest component on a slow line.
+const PATIENCE: Patience = Patience { part: Duration::from_secs(20), whole: Duration::from_secs(600) };
 
 /// A body that fails when its sender is too slow.
 pub(super) struct Timely<B> {
     body: B,
+    patience: Patience,
     /// Made at the first wait: most bodies are there at once.
     wait: Option<Wait>,
 }
@@ -41,19 +49,19 @@ pub(super) enum BodyError {
 
 impl<B> Timely<B> {
     pub(super) fn new(body: B) -> Self {
-        Self { body, wait: None }
+        Self { body, patience: PATIENCE, wait: None }
     }
 
     /// Ready when the time is up.
     fn poll_wait(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let now = Instant::now();
+        let (now, Patience { part, whole }) = (Instant::now(), self.patience);
         let wait = self.wait.get_or_insert_with(|| Wait {
-            until: Box::pin(tokio::time::sleep(PART)),
-            end: now + WHOLE,
+            until: Box::pin(tokio::time::sleep(part)),
+            end: now + whole,
             waiting: true,
         });
         if !wait.waiting {
-            wait.until.as_mut().reset((now + PART).min(wait.end));
+            wait.until.as_mut().reset((now + part).min(wait.end));
             wait.waiting = true;
         }
         wait.until.as_mut().poll(context)
@@ -67,10 +75,7 @@ where
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
             if let Some(wait) = &mut this.wait {
@@ -127,8 +132,12 @@ mod tests {
         }
     }
 
-    async fn patience(pauses: impl IntoIterator<Item = Duration>) -> (Duration, usize) {
-        let mut body = Timely::new(Drip { pauses: pauses.into_iter().collect(), sleep: None });
+    const SHORT: Patience = Patience { part: Duration::from_millis(60), whole: Duration::from_millis(300) };
+
+    /// How long a sender with these pauses is waited for, and how much comes until then.
+    async fn waited(pauses: impl IntoIterator<Item = Duration>) -> (Duration, usize) {
+        let drip = Drip { pauses: pauses.into_iter().collect(), sleep: None };
+        let mut body = Timely { body: drip, patience: SHORT, wait: None };
         let (begun, mut bytes) = (Instant::now(), 0);
         loop {
             match body.frame().await {
@@ -142,15 +151,14 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_sender_that_stops_is_given_up_and_one_that_drips_is_too_in_the_end() {
-        let near = |time: Duration, expected: Duration| time.abs_diff(expected) < Duration::from_millis(10);
-        let (took, bytes) = patience([]).await;
-        assert!(near(took, PART) && bytes == 0, "{took:?}");
-        let pause = PART / 2;
-        let (took, bytes) = patience([pause, pause, pause]).await;
-        assert!(near(took, 3 * pause + PART) && bytes == 3, "{took:?}");
-        let (took, bytes) = patience(std::iter::repeat_n(Duration::from_secs(19), 1_000)).await;
-        assert!(near(took, WHOLE) && bytes == 31, "{took:?} {bytes}");
+        let (took, bytes) = waited([]).await;
+        assert!(took >= SHORT.part && bytes == 0, "{took:?}");
+        let pause = SHORT.part / 2;
+        let (took, bytes) = waited([pause; 3]).await;
+        assert!(took >= 3 * pause + SHORT.part && bytes == 3, "{took:?}");
+        let (took, bytes) = waited([pause; 1_000]).await;
+        assert!(took >= SHORT.whole && bytes < 20, "{took:?} {bytes}");
     }
 }

@@ -12,7 +12,10 @@ use leno_egress::{Client, ClientConfig};
 use leno_metadata::PieceName;
 use leno_sandbox::{Cache, Engine, EngineConfig, Store, SystemClock};
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::{net::TcpListener, signal::unix::{SignalKind, signal}};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
 
 use super::{
     component,
@@ -170,7 +173,8 @@ fn on_status(db: Db, metrics: Arc<Metrics>) -> OnStatus {
             metrics.load("ok");
             let (versions, status) = (versions.clone(), status.clone());
             tokio::spawn(async move {
-                let FileStatus { file, name: Some(name), version: Some(version), digest: Some(digest), .. } = status else {
+                let FileStatus { file, name: Some(name), version: Some(version), digest: Some(digest), .. } = status
+                else {
                     return;
                 };
                 let now = db::milliseconds(&SystemClock);
