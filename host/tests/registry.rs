@@ -207,7 +207,10 @@ async fn calls_under_way_finish_on_the_version_they_began_with() {
 async fn calls_that_outstay_the_drain_time_are_cancelled() {
     let gate = Upstream::start().await.unwrap();
     let bed = Bed::at(&gate, Duration::from_millis(50)).await;
-    bed.drop("twin.wasm", &craft::versioned::versioned("twin", "1.0.0", "marker-1").gated(&gate.url("/hold")).component());
+    bed.drop(
+        "twin.wasm",
+        &craft::versioned::versioned("twin", "1.0.0", "marker-1").gated(&gate.url("/hold")).component(),
+    );
     bed.registry.refresh().await;
     let remove = async {
         gate.holds(1, Duration::from_secs(30)).await.unwrap();

@@ -1,8 +1,7 @@
 //! Builds: the host for this machine, guests for the sandbox.
 
 use std::{
-    env,
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -59,7 +58,9 @@ fn guests(workspace: &Path) -> Result<Vec<(String, PathBuf)>> {
     for entry in fs::read_dir(workspace)? {
         let manifest = entry?.path().join("Cargo.toml");
         let Ok(text) = fs::read_to_string(&manifest) else { continue };
-        let Some(name) = text.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')) else { continue };
+        let Some(name) = text.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')) else {
+            continue;
+        };
         let component = target.join(TARGET).join("release").join(format!("{}.wasm", name.replace('-', "_")));
         if component.exists() {
             built.push((name.to_owned(), component));

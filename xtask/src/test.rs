@@ -45,11 +45,7 @@ pub(crate) fn test(args: &[String]) -> Result<()> {
         true => tests.args(["nextest", "run", "--locked", "--workspace"]),
         false => tests.args(["test", "--locked", "--workspace", "--lib", "--bins", "--tests"]),
     };
-    run(tests
-        .args(args)
-        .env("LENO_TEST_PIECES", &pieces)
-        .env("LENO_GUESTS_DIR", &guests)
-        .env("LENO_BIN", &leno))?;
+    run(tests.args(args).env("LENO_TEST_PIECES", &pieces).env("LENO_GUESTS_DIR", &guests).env("LENO_BIN", &leno))?;
     if args.is_empty() {
         run(cargo().args(["test", "--locked", "--workspace", "--doc", "--quiet"]))?;
         // The pieces' own tests run natively, against the SDK's fakes.

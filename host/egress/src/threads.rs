@@ -16,7 +16,8 @@ pub(crate) struct Threads(Option<Runtime>);
 
 impl Threads {
     pub(crate) fn new() -> io::Result<Self> {
-        let threads = Builder::new_multi_thread().worker_threads(THREADS).thread_name("leno-egress").enable_all().build()?;
+        let threads =
+            Builder::new_multi_thread().worker_threads(THREADS).thread_name("leno-egress").enable_all().build()?;
         Ok(Self(Some(threads)))
     }
 

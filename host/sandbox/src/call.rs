@@ -152,7 +152,8 @@ fn input_size(entry: &Entry<'_>) -> usize {
 fn unknown(metadata: &Metadata, entry: &Entry<'_>) -> Option<String> {
     let name = metadata.name.short();
     let missing = |what: &str, wanted: &str, known: Vec<&str>| {
-        let known = if known.is_empty() { format!("it has no {what}s") } else { format!("it has: {}", known.join(", ")) };
+        let known =
+            if known.is_empty() { format!("it has no {what}s") } else { format!("it has: {}", known.join(", ")) };
         Some(format!("piece `{name}` has no {what} `{wanted}`; {known}"))
     };
     match entry {
@@ -162,7 +163,11 @@ fn unknown(metadata: &Metadata, entry: &Entry<'_>) -> Option<String> {
         }
         Entry::Run { .. } => None,
         Entry::Resolve { owner, property, .. } => match props_of(metadata, owner) {
-            None => missing("action or trigger", owner, metadata.actions.keys().chain(metadata.triggers.keys()).map(String::as_str).collect()),
+            None => missing(
+                "action or trigger",
+                owner,
+                metadata.actions.keys().chain(metadata.triggers.keys()).map(String::as_str).collect(),
+            ),
             Some(props) if !props.contains_key(*property) => {
                 missing("property", property, props.keys().map(String::as_str).collect())
             }
@@ -189,12 +194,7 @@ fn props_of<'m>(metadata: &'m Metadata, owner: &str) -> Option<&'m Properties> {
 }
 
 /// Runs an entry; the caller holds the places.
-pub(crate) async fn run(
-    program: &Program,
-    entry: &Entry<'_>,
-    reach: Option<Reach>,
-    options: CallOptions,
-) -> Report {
+pub(crate) async fn run(program: &Program, entry: &Entry<'_>, reach: Option<Reach>, options: CallOptions) -> Report {
     let begun = Instant::now();
     let limits = match options.wall {
         Some(wall) if wall < program.limits.wall => Arc::new((*program.limits).clone().within(Some(wall))),

@@ -78,7 +78,10 @@ impl Resolved {
         };
         let credentials = match auth {
             Some(auth) => injection(auth, &value).map(Arc::new),
-            None => Err(PieceError::invalid("connection-invalid", "a connection of type NO_AUTH cannot authorize a request")),
+            None => Err(PieceError::invalid(
+                "connection-invalid",
+                "a connection of type NO_AUTH cannot authorize a request",
+            )),
         };
         Ok(Self {
             mask: Arc::new(Mask::new(&value.secrets(auth))),
@@ -116,9 +119,8 @@ fn policy(metadata: &Metadata, grant: &Grant, value: Option<&ConnectionValue>) -
 
 fn patterns(hosts: Vec<String>) -> Result<Vec<HostPattern>, PieceError> {
     let pattern = |host: String| {
-        host.parse().map_err(|error| {
-            PieceError::invalid("host-invalid", format!("`{host}` cannot be reached: {error}"))
-        })
+        host.parse()
+            .map_err(|error| PieceError::invalid("host-invalid", format!("`{host}` cannot be reached: {error}")))
     };
     hosts.into_iter().map(pattern).collect()
 }

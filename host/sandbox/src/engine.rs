@@ -55,7 +55,9 @@ impl Default for EngineConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// wasmtime refused: most often there is too little address space for the pool.
-    #[error("the WebAssembly engine could not start with room for {max_calls} calls (is address space limited? lower LENO_MAX_CALLS): {reason}")]
+    #[error(
+        "the WebAssembly engine could not start with room for {max_calls} calls (is address space limited? lower LENO_MAX_CALLS): {reason}"
+    )]
     Start {
         /// [`EngineConfig::max_calls`].
         max_calls: usize,
@@ -146,7 +148,8 @@ impl Engine {
     /// # Errors
     /// [`EngineError`]: too little address space, or no thread.
     pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
-        let failed = |error: wasmtime::Error| EngineError::Start { max_calls: config.max_calls, reason: format!("{error:#}") };
+        let failed =
+            |error: wasmtime::Error| EngineError::Start { max_calls: config.max_calls, reason: format!("{error:#}") };
         let wasmtime = running(config.max_calls).map_err(failed)?;
         let base = linker::base(&wasmtime).map_err(failed)?;
         let privileged = linker::privileged(&base).map_err(failed)?;

@@ -117,7 +117,9 @@ fn recognize(bytes: &[u8]) -> Result<(), LoadError> {
         return Err(LoadError::TooLarge { what: "the file", size: bytes.len() as u64, limit: MAX_SIZE as u64 });
     }
     if wasmtime::Engine::detect_precompiled(bytes).is_some() || bytes.starts_with(b"\x7fELF") {
-        return Err(LoadError::NotAComponent("native code: compiled images are never loaded from the pieces directory"));
+        return Err(LoadError::NotAComponent(
+            "native code: compiled images are never loaded from the pieces directory",
+        ));
     }
     if !bytes.starts_with(b"\0asm") {
         let text = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
@@ -183,7 +185,11 @@ fn walk(bytes: &[u8], found: &mut Inspection) -> Result<(), LoadError> {
                 for table in section {
                     let size = table.map_err(malformed)?.ty.initial;
                     if size > MAX_TABLE as u64 {
-                        return Err(LoadError::TooLarge { what: "a table's initial size", size, limit: MAX_TABLE as u64 });
+                        return Err(LoadError::TooLarge {
+                            what: "a table's initial size",
+                            size,
+                            limit: MAX_TABLE as u64,
+                        });
                     }
                 }
             }

@@ -57,7 +57,9 @@ pub enum LoadError {
     #[error("it was built for another version of the interface: it imports {}; rebuild it with a matching SDK", .0.join(", "))]
     IncompatibleApi(Vec<String>),
     /// It imports `secrets` without the grant.
-    #[error("it imports `leno:piece/secrets`, and the operator has not granted piece `{0}` to see secrets; add `secrets = true` under `[grants.{0}]`, or build the piece for world `piece`")]
+    #[error(
+        "it imports `leno:piece/secrets`, and the operator has not granted piece `{0}` to see secrets; add `secrets = true` under `[grants.{0}]`, or build the piece for world `piece`"
+    )]
     NotGranted(String),
     /// It does not fit the world.
     #[error("it does not implement world `leno:piece/piece`: {0}")]

@@ -64,7 +64,8 @@ impl Logs {
             message: clean(message),
             fields: fields.iter().take(FIELDS).map(|(name, text)| (clean(name), clean(text))).collect(),
         };
-        self.bytes += line.message.len() + line.fields.iter().map(|(name, text)| name.len() + text.len()).sum::<usize>();
+        self.bytes +=
+            line.message.len() + line.fields.iter().map(|(name, text)| name.len() + text.len()).sum::<usize>();
         self.lines.push(line);
         self.lines.last()
     }

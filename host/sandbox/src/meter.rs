@@ -34,7 +34,9 @@ impl CpuMeter {
     /// CPU time so far. To be called from within the metered future.
     pub(crate) fn running(&self) -> Duration {
         let now = thread_nanos();
-        Duration::from_nanos(self.ended.load(Ordering::Relaxed) + now.saturating_sub(self.begun.load(Ordering::Relaxed)))
+        Duration::from_nanos(
+            self.ended.load(Ordering::Relaxed) + now.saturating_sub(self.begun.load(Ordering::Relaxed)),
+        )
     }
 
     /// CPU time of the polls that ended. To be called from outside the metered future.

@@ -290,7 +290,13 @@ impl Report {
     /// A report of a call that never reached the guest.
     #[must_use]
     pub fn refused(failure: Failure) -> Self {
-        Self { result: Err(failure), logs: Vec::new(), logs_dropped: 0, usage: Usage::default(), host_calls: Vec::new() }
+        Self {
+            result: Err(failure),
+            logs: Vec::new(),
+            logs_dropped: 0,
+            usage: Usage::default(),
+            host_calls: Vec::new(),
+        }
     }
 
     /// The outcome's name: `ok` or [`Failure::outcome`].

@@ -40,7 +40,10 @@ impl CallState {
     /// What can be reached, or the refusal that a component gets which calls out while it describes itself.
     pub(crate) fn reach(&mut self) -> Result<&mut Reach, PieceError> {
         self.reach.as_mut().ok_or_else(|| {
-            PieceError::denied("not-in-describe", "`describe` must not call the host: nothing is linked to anything real")
+            PieceError::denied(
+                "not-in-describe",
+                "`describe` must not call the host: nothing is linked to anything real",
+            )
         })
     }
 
@@ -99,7 +102,14 @@ pub(crate) struct MemoryAccount {
 
 impl MemoryAccount {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { limit: limits.memory, table_limit: limits.table_elements, used: 0, peak: 0, table_used: 0, refused: None }
+        Self {
+            limit: limits.memory,
+            table_limit: limits.table_elements,
+            used: 0,
+            peak: 0,
+            table_used: 0,
+            refused: None,
+        }
     }
 
     /// The most bytes held at once.

@@ -103,7 +103,9 @@ mod tests {
     fn the_panic_is_found_behind_a_flood() {
         let stderr = Stderr::default();
         stderr.push(&vec![b'x'; 1 << 20]);
-        stderr.push(b"\nthread '<unnamed>' panicked at src/lib.rs:3:5:\nno such row\nnote: run with `RUST_BACKTRACE=1`\n");
+        stderr.push(
+            b"\nthread '<unnamed>' panicked at src/lib.rs:3:5:\nno such row\nnote: run with `RUST_BACKTRACE=1`\n",
+        );
         assert_eq!(stderr.last_words().unwrap(), "thread '<unnamed>' panicked at src/lib.rs:3:5:\nno such row");
         assert!(stderr.0.lock().unwrap().len() <= KEEP);
     }

@@ -155,7 +155,8 @@ impl Mask {
             Value::Array(items) => items.iter_mut().for_each(|item| self.value(item)),
             Value::Object(members) => {
                 if members.keys().any(|key| self.hits(key)) {
-                    *members = std::mem::take(members).into_iter().map(|(key, value)| (self.text(&key), value)).collect();
+                    *members =
+                        std::mem::take(members).into_iter().map(|(key, value)| (self.text(&key), value)).collect();
                 }
                 members.values_mut().for_each(|member| self.value(member));
             }

@@ -80,7 +80,7 @@ pub(super) async fn upload(
             tracing::info!(target: "audit", by = %operator, file, name, version, digest, size, "a piece was uploaded");
         }
         Err(error) => {
-            tracing::info!(target: "audit", by = %operator, size, %error, "the upload of a piece was refused")
+            tracing::info!(target: "audit", by = %operator, size, %error, "the upload of a piece was refused");
         }
     }
     match result {

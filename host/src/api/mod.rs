@@ -2,18 +2,17 @@
 //!
 //! | File | Holds |
 //! | --- | --- |
-//! | [`pieces`] | `GET /api/pieces`, `GET /api/pieces/{name}` |
-//! | [`runs`] | `POST /api/pieces/{name}/actions/{action}/run` |
-//! | [`options`] | `POST /api/pieces/options` |
-//! | [`admin`] | `/api/admin/pieces` |
-//! | [`operations`] | `/healthz`, `/readyz`, `/metrics` |
-//! | [`openapi`] | `/api/openapi.json`, `/docs` |
-//! | [`edge`] | what holds for every request: ids, headers, panics, counting |
-//! | [`authorization`], [`extract`], [`connection`] | what handlers take from a request |
-//! | [`problem`], [`failure`] | every error answer |
+//! | `pieces` | `GET /api/pieces`, `GET /api/pieces/{name}` |
+//! | `runs` | `POST /api/pieces/{name}/actions/{action}/run` |
+//! | `options` | `POST /api/pieces/options` |
+//! | `admin` | `/api/admin/pieces` |
+//! | `operations` | `/healthz`, `/readyz`, `/metrics` |
+//! | `openapi` | `/api/openapi.json`, `/docs` |
+//! | `edge` | what holds for every request: ids, headers, panics, counting |
+//! | `authorization`, `extract`, `connection` | what handlers take from a request |
+//! | `problem`, `failure` | every error answer |
 //!
-//! A route is closed unless its handler takes neither [`Authorized`](authorization::Authorized) nor
-//! [`Operator`](authorization::Operator); a test walks over all of them.
+//! A route is closed unless its handler takes neither `Authorized` nor `Operator`; a test walks over all of them.
 
 mod admin;
 mod authorization;

@@ -235,6 +235,8 @@ fn succeeded(run: &Run, output: Output) -> Result<Response, Problem> {
     serde_json::to_writer(&mut json, &answer).map_err(|error| Problem::internal(error.to_string()))?;
     let mut response = Response::new(Body::from(json));
     let headers = response.headers_mut();
+    // These two, those of the edge, and what hyper adds: one allocation instead of three.
+    headers.reserve(10);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Ok(id) = HeaderValue::from_str(&run.id) {
         headers.insert(super::RUN_ID, id);

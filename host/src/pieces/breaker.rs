@@ -105,7 +105,8 @@ mod tests {
 
     #[test]
     fn a_single_success_between_crashes_keeps_the_circuit_closed() {
-        let (breaker, digest, tenant, now) = (Breaker::default(), Digest::of(b"x"), TenantId::from("t"), Instant::now());
+        let (breaker, digest, tenant, now) =
+            (Breaker::default(), Digest::of(b"x"), TenantId::from("t"), Instant::now());
         for _ in 0..10 {
             (1..CRASHES).for_each(|_| breaker.note(digest, &tenant, true, now));
             breaker.note(digest, &tenant, false, now);

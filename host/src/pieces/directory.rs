@@ -167,7 +167,8 @@ mod tests {
                 _ => (name.clone(), "ok"),
             })
             .collect();
-        let expected = [("folder.wasm", "not_a_file"), ("good.wasm", "ok"), ("huge.wasm", "too_large"), ("link.wasm", "symlink")];
+        let expected =
+            [("folder.wasm", "not_a_file"), ("good.wasm", "ok"), ("huge.wasm", "too_large"), ("link.wasm", "symlink")];
         assert_eq!(codes, expected.map(|(name, code)| (name.to_owned(), code)));
 
         let Some(Found::File(stamp)) = found.get("good.wasm") else { panic!("{found:?}") };

@@ -30,10 +30,7 @@ pub async fn fetch(transport: &Arc<dyn Transport>, grant: &Grant, coerced: &mut 
     let any: Vec<HostPattern> = "*".parse().into_iter().collect();
     let policy = Policy::new(any, grant.private.clone());
     let fetches: Vec<_> = coerced.files.iter().cloned().map(|file| one(transport, &policy, file)).collect();
-    let fetched: Vec<(String, FileContent)> = stream::iter(fetches)
-        .buffered(AT_ONCE)
-        .try_collect()
-        .await?;
+    let fetched: Vec<(String, FileContent)> = stream::iter(fetches).buffered(AT_ONCE).try_collect().await?;
     for (pointer, content) in fetched {
         coerced.fill(&pointer, &content)?;
     }

@@ -213,7 +213,9 @@ impl Loader {
                         false => loading.load(bytes, digest).await,
                     }
                 }
-                Ok(Err(error)) => Outcome::Refused(None, Reason::new("unreadable", format!("the file cannot be read: {error}"))),
+                Ok(Err(error)) => {
+                    Outcome::Refused(None, Reason::new("unreadable", format!("the file cannot be read: {error}")))
+                }
                 Err(error) => Outcome::Refused(None, Reason::new("host_error", error.to_string())),
             };
             (name, stamp, outcome)
@@ -370,7 +372,12 @@ impl Loader {
         for name in names {
             let Some(file) = self.files.get_mut(&name) else { continue };
             let refused = file.active.as_ref().and_then(|version| loading.pinned(&version.piece).err());
-            if file.status.reason.as_ref().is_some_and(|reason| matches!(reason.code.as_str(), "not_pinned" | "pin_mismatch")) {
+            if file
+                .status
+                .reason
+                .as_ref()
+                .is_some_and(|reason| matches!(reason.code.as_str(), "not_pinned" | "pin_mismatch"))
+            {
                 file.stamp = None;
             }
             if let Some(reason) = refused
@@ -428,7 +435,9 @@ impl Loader {
             .ok_or_else(|| RemoveError::BadName(file.chars().take(100).collect()))?;
         match std::fs::remove_file(&path) {
             Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(RemoveError::NotFound(file.to_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(RemoveError::NotFound(file.to_owned()));
+            }
             Err(error) => return Err(RemoveError::Io(error.to_string())),
         }
         let status = self.forget(file).unwrap_or_else(|| FileStatus::new(file, FileState::Removed));

@@ -60,7 +60,8 @@ pub(crate) enum Verdict {
     Unpinned,
 }
 
-const HEAD: &str = "# Written by `leno lock`: the pieces that were reviewed. In production only these bytes are loaded.\n\n";
+const HEAD: &str =
+    "# Written by `leno lock`: the pieces that were reviewed. In production only these bytes are loaded.\n\n";
 
 impl Lock {
     /// Reads a lock file. A file that is not there pins nothing.
@@ -102,7 +103,12 @@ impl Lock {
     ///
     /// # Errors
     /// The pinned digest, when it is another.
-    pub(crate) fn verdict(&self, name: &PieceName, version: &semver::Version, digest: Digest) -> Result<Verdict, Digest> {
+    pub(crate) fn verdict(
+        &self,
+        name: &PieceName,
+        version: &semver::Version,
+        digest: Digest,
+    ) -> Result<Verdict, Digest> {
         match self.pins.iter().find(|pin| pin.name == name.short() && pin.version == *version) {
             None => Ok(Verdict::Unpinned),
             Some(pin) if pin.sha256 == digest => Ok(Verdict::Pinned),

@@ -51,7 +51,9 @@ pub struct RegistryOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
     /// The directory is not usable.
-    #[error("the pieces directory {path} cannot be used: {reason}; set LENO_PIECES_DIR to a directory that leno may read")]
+    #[error(
+        "the pieces directory {path} cannot be used: {reason}; set LENO_PIECES_DIR to a directory that leno may read"
+    )]
     Directory {
         /// The directory.
         path: PathBuf,

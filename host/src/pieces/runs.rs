@@ -6,7 +6,9 @@ use std::{
 };
 
 use leno_egress::Transport;
-use leno_metadata::{Choices, Coerced, PieceName, Problems, Properties, PropertyKind, VersionReq, coerce, parse_properties};
+use leno_metadata::{
+    Choices, Coerced, PieceName, Problems, Properties, PropertyKind, VersionReq, coerce, parse_properties,
+};
 use leno_sandbox::{
     Audit, CallOptions, Capabilities, Connection, Context, Digest, Entry, Failure, Report, Store, Usage,
 };
@@ -97,7 +99,9 @@ pub enum Refusal {
         kinds: String,
     },
     /// The property's options are not for the piece to say.
-    #[error("property `{property}` is of type {kind}: only DROPDOWN, MULTI_SELECT_DROPDOWN and DYNAMIC are resolved by the piece")]
+    #[error(
+        "property `{property}` is of type {kind}: only DROPDOWN, MULTI_SELECT_DROPDOWN and DYNAMIC are resolved by the piece"
+    )]
     NotResolvable {
         /// The property.
         property: String,
@@ -212,10 +216,10 @@ impl Runs {
     async fn call(&self, caller: &Caller, version: &Version, entry: &Entry<'_>, call: Call) -> Result<Run, Refusal> {
         let inner = &self.0;
         let (name, digest) = (version.name(), version.piece.digest());
-        inner.breaker.admit(digest, &caller.tenant_id, Instant::now()).map_err(|retry_after| Refusal::CircuitOpen {
-            piece: name.short().to_owned(),
-            retry_after,
-        })?;
+        inner
+            .breaker
+            .admit(digest, &caller.tenant_id, Instant::now())
+            .map_err(|retry_after| Refusal::CircuitOpen { piece: name.short().to_owned(), retry_after })?;
         let id = Uuid::now_v7().to_string();
         let trail = Arc::new(Trail {
             run: id.clone(),
@@ -283,7 +287,9 @@ impl Record<'_> {
         let (piece, version, digest) = (self.version.name(), self.version.version(), self.version.piece.digest());
         let Usage { cpu_micros, wall_micros, memory_bytes, .. } = report.usage;
         match &report.result {
-            Ok(_) => tracing::debug!(run = self.run, %piece, %version, %digest, cpu_micros, wall_micros, memory_bytes, "run ended"),
+            Ok(_) => {
+                tracing::debug!(run = self.run, %piece, %version, %digest, cpu_micros, wall_micros, memory_bytes, "run ended")
+            }
             Err(failure) => {
                 let (outcome, code) = (failure.outcome(), failure.code());
                 tracing::info!(run = self.run, %piece, %version, %digest, outcome, code, cpu_micros, wall_micros, memory_bytes, "run failed");

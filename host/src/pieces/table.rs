@@ -77,12 +77,13 @@ impl Table {
 
     /// The newest version that matches.
     pub(crate) fn get(&self, name: &PieceName, wanted: &VersionReq) -> Result<Arc<Version>, NotFound> {
-        let versions =
-            self.0.get(name).ok_or_else(|| NotFound::Piece { name: name.short().to_owned() })?;
-        wanted.select(versions.keys()).and_then(|version| versions.get(version)).cloned().ok_or_else(|| NotFound::Version {
-            name: name.short().to_owned(),
-            wanted: wanted.to_string(),
-            available: versions.keys().rev().map(ToString::to_string).collect(),
+        let versions = self.0.get(name).ok_or_else(|| NotFound::Piece { name: name.short().to_owned() })?;
+        wanted.select(versions.keys()).and_then(|version| versions.get(version)).cloned().ok_or_else(|| {
+            NotFound::Version {
+                name: name.short().to_owned(),
+                wanted: wanted.to_string(),
+                available: versions.keys().rev().map(ToString::to_string).collect(),
+            }
         })
     }
 

@@ -106,7 +106,13 @@ pub(crate) async fn measure(table: &mut Table, effort: Effort) -> Result<f64> {
         let budget = if size > 1000 { Budget::None } else { Budget::AtMost(1.5) };
         let ratio = leno.as_secs_f64() / bare.as_secs_f64();
         let spread = format!("{leno:.1?} (p99 {:.1?})", percentile(&mut leno_times, 99));
-        table.row(&format!("in-process call, no-op, {what} JSON, median"), spread, format!("{bare:.1?} bare wasmtime"), Some(ratio), budget);
+        table.row(
+            &format!("in-process call, no-op, {what} JSON, median"),
+            spread,
+            format!("{bare:.1?} bare wasmtime"),
+            Some(ratio),
+            budget,
+        );
     }
 
     let bare_rate = {

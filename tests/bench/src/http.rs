@@ -52,7 +52,11 @@ fn start_empty() -> Result<(Empty, SocketAddr)> {
 }
 
 pub(crate) fn address(url: &str) -> Result<SocketAddr> {
-    url.trim().trim_start_matches("http://").trim_end_matches('/').parse().with_context(|| format!("`{url}` is no address"))
+    url.trim()
+        .trim_start_matches("http://")
+        .trim_end_matches('/')
+        .parse()
+        .with_context(|| format!("`{url}` is no address"))
 }
 
 pub(crate) async fn measure(table: &mut Table, effort: Effort, bare: f64) -> Result<()> {

@@ -15,7 +15,10 @@ use crate::{
 };
 
 pub(crate) async fn measure(table: &mut Table, effort: Effort) -> Result<()> {
-    let options = Options::new().env("LENO_LOG", "warn").piece("text", text()?).piece("versioned", craft::versioned::versioned("versioned", "1.0.0", "first").component());
+    let options = Options::new()
+        .env("LENO_LOG", "warn")
+        .piece("text", text()?)
+        .piece("versioned", craft::versioned::versioned("versioned", "1.0.0", "first").component());
     let server = Server::start(options).await?;
     server.client().active("text.wasm").await?;
     server.client().active("versioned.wasm").await?;

@@ -17,7 +17,8 @@ impl CallState {
 impl Host for CallState {
     async fn kind(&mut self) -> wasmtime::Result<Option<String>> {
         let begun = self.begin();
-        let kind = self.connection().await.map(|resolved| resolved.map(|resolved| resolved.value.kind().as_str().to_owned()));
+        let kind =
+            self.connection().await.map(|resolved| resolved.map(|resolved| resolved.value.kind().as_str().to_owned()));
         self.end(begun, "connection.kind", "", &kind);
         // No error can be told here; whoever uses the connection learns of it.
         Ok(kind.unwrap_or_default())

@@ -44,7 +44,11 @@ impl CallState {
         self.usage.http_requests += 1;
         let credentials = if request.authorize {
             let resolved = self.connection().await?.ok_or_else(|| {
-                PieceError::new(ErrorKind::Unauthorized, "no-connection", "this request needs a connection; the step has none")
+                PieceError::new(
+                    ErrorKind::Unauthorized,
+                    "no-connection",
+                    "this request needs a connection; the step has none",
+                )
             })?;
             Some(resolved.credentials()?)
         } else {

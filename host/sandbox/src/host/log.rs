@@ -15,9 +15,10 @@ impl Host for CallState {
         };
         let mask = &self.mask;
         let kept = self.logs.push(&self.limits, level, &message, &fields, |text| mask.text(text));
-        if let (Some(line), Some(sink)) =
-            (kept, self.reach.as_ref().map(|reach| &reach.capabilities).and_then(|capabilities| capabilities.log.as_deref()))
-        {
+        if let (Some(line), Some(sink)) = (
+            kept,
+            self.reach.as_ref().map(|reach| &reach.capabilities).and_then(|capabilities| capabilities.log.as_deref()),
+        ) {
             sink.emit(line);
         }
         Ok(())

@@ -22,7 +22,8 @@ fn check_value(value: &[u8]) -> Result<(), PieceError> {
     if value.len() <= Limits::STORE_VALUE {
         return Ok(());
     }
-    let message = format!("the value has {} bytes; at most {} can be stored under one key", value.len(), Limits::STORE_VALUE);
+    let message =
+        format!("the value has {} bytes; at most {} can be stored under one key", value.len(), Limits::STORE_VALUE);
     Err(PieceError::invalid("store-value-too-large", message))
 }
 
@@ -71,7 +72,11 @@ impl CallState {
 }
 
 impl Host for CallState {
-    async fn get(&mut self, scope: store::Scope, key: String) -> wasmtime::Result<Result<Option<Vec<u8>>, types::Error>> {
+    async fn get(
+        &mut self,
+        scope: store::Scope,
+        key: String,
+    ) -> wasmtime::Result<Result<Option<Vec<u8>>, types::Error>> {
         self.store_operation("store.get", &key, None, |store| {
             let key = &key;
             async move { store.get(scope.into(), key).await }

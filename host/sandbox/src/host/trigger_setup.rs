@@ -9,7 +9,10 @@ use crate::{
 impl CallState {
     fn setup(&mut self) -> Result<Arc<dyn TriggerSetup>, PieceError> {
         self.reach()?.capabilities.setup.clone().ok_or_else(|| {
-            PieceError::denied("not-enabling", "a schedule or listener can be arranged only while a trigger is being enabled")
+            PieceError::denied(
+                "not-enabling",
+                "a schedule or listener can be arranged only while a trigger is being enabled",
+            )
         })
     }
 }

@@ -60,7 +60,8 @@ impl Webhook for Paid {
     type Event = Value;
 
     fn enable(ctx: &Context, _: &NoProps) -> Result<()> {
-        let hook: Value = http::post("https://poll.test/hooks").json(&json!({"url": ctx.webhook_url()})).send()?.json()?;
+        let hook: Value =
+            http::post("https://poll.test/hooks").json(&json!({"url": ctx.webhook_url()})).send()?.json()?;
         store::flow().put("hook", &hook)
     }
 
