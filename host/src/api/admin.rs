@@ -77,10 +77,10 @@ pub(super) async fn upload(
     match &result {
         Ok(FileStatus { file, name, version, digest, .. }) => {
             let digest = digest.map(|digest| digest.to_string());
-            tracing::info!(target: "audit", by = %operator, file, name, version, digest, size, "a piece was uploaded");
+            tracing::info!(target: "audit", event = "piece_uploaded", by = %operator, file, name, version, digest, size, "a piece was uploaded");
         }
         Err(error) => {
-            tracing::info!(target: "audit", by = %operator, size, %error, "the upload of a piece was refused");
+            tracing::info!(target: "audit", event = "piece_refused", by = %operator, size, %error, "the upload of a piece was refused");
         }
     }
     match result {
@@ -126,7 +126,7 @@ pub(super) async fn remove(
         RemoveError::Io(_) => Problem::internal(error.to_string()),
         RemoveError::Stopped => stopping(),
     })?;
-    tracing::info!(target: "audit", by = %operator, file, name = status.name, version = status.version, "a piece was removed");
+    tracing::info!(target: "audit", event = "piece_removed", by = %operator, file, name = status.name, version = status.version, "a piece was removed");
     Ok(Json(status))
 }
 

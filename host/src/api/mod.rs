@@ -104,7 +104,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
 
 async fn no_route(uri: Uri) -> Problem {
     let path: String = uri.path().chars().take(200).collect();
-    let detail = format!("there is nothing at {path}; GET /api/openapi.json lists what there is");
+    let detail = format!("there is nothing at `{path}`; GET /api/openapi.json lists what there is");
     Problem::new(StatusCode::NOT_FOUND, "no_route", "Not found", detail)
 }
 
