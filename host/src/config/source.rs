@@ -16,8 +16,8 @@ use super::{
 
 /// The settings file that is looked for in the working directory.
 const FILE: &str = "leno.toml";
-/// Variables that begin with `LENO_` and are no settings.
-const OTHERS: [&str; 2] = ["LENO_CONFIG", "LENO_TEST_PIECES"];
+/// The variable that names another one.
+const FILE_VARIABLE: &str = "LENO_CONFIG";
 
 /// Where settings are taken from.
 #[derive(Debug, Clone, Default)]
@@ -39,7 +39,7 @@ impl Sources {
     pub fn of_process(flags: BTreeMap<&'static str, String>, file: Option<PathBuf>) -> Self {
         let environment: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
         let named =
-            || environment.get(&OsString::from("LENO_CONFIG")).filter(|name| !name.is_empty()).map(PathBuf::from);
+            || environment.get(&OsString::from(FILE_VARIABLE)).filter(|name| !name.is_empty()).map(PathBuf::from);
         let file = file.or_else(named);
         // Paths stay as they were given: short, and relative to the working directory by themselves.
         Self { flags, environment, file, directory: PathBuf::new() }
@@ -128,13 +128,16 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Variables that look like settings and are none: most likely misspelt.
+    /// Variables that are almost called like a setting: most likely misspelt. Others that begin with `LENO_` may be
+    /// anybody's.
     pub(super) fn strangers(&self) -> Vec<String> {
-        let known = || setting::ALL.iter().map(|setting| setting.env).chain(OTHERS);
+        let known = || setting::ALL.iter().map(|setting| setting.env).chain([FILE_VARIABLE]);
         let names = self.sources.environment.keys().filter_map(|name| name.to_str());
         names
             .filter(|name| name.starts_with("LENO_") && known().all(|known| known != *name))
-            .map(|name| format!("the variable {name} is not a setting{}", did_you_mean(name, known())))
+            .map(|name| (name, did_you_mean(name, known())))
+            .filter(|(_, meant)| !meant.is_empty())
+            .map(|(name, meant)| format!("the variable {name} is not a setting{meant}"))
             .collect()
     }
 

@@ -154,7 +154,8 @@ fn the_embedded_database_is_found_whatever_its_directory_is_called() {
 
 #[test]
 fn a_misspelt_variable_is_pointed_out() {
-    let config = Setup::new("", &[("LENO_LISTN", "1"), ("LENO_CONFIG", ""), ("LISTEN", "x")]).read();
+    let config =
+        Setup::new("", &[("LENO_LISTN", "1"), ("LENO_CONFIG", ""), ("LENO_GUESTS_DIR", "x"), ("LISTEN", "x")]).read();
     assert_eq!(config.warnings, ["the variable LENO_LISTN is not a setting (did you mean `LENO_LISTEN`?)"]);
 }
 
