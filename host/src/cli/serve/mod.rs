@@ -84,7 +84,10 @@ async fn host(config: Config) -> anyhow::Result<()> {
 
     let opened = tokio::select! {
         opened = open(&config) => opened?,
-        () = stop.next() => return Ok(()),
+        () = stop.next() => {
+            tracing::info!("stopped before it was ready");
+            return Ok(());
+        }
     };
     terminal::print(&format!("listening on http://{address}\n"))?;
     let Opened { app, db } = opened;
