@@ -135,9 +135,9 @@ mod tests {
     async fn of_two_runs_that_compare_and_set_the_same_value_only_the_first_settles() {
         let (store, first, second) = stores();
         store.put_bytes(Scope::Flow, "k", "0");
-        for held in [&first, &second] {
+        for (held, last) in [(&first, b"2"), (&second, b"3")] {
             assert!(held.compare_and_set(Scope::Flow, "k", Some(b"0"), b"1").await.unwrap());
-            assert!(held.compare_and_set(Scope::Flow, "k", Some(b"1"), b"2").await.unwrap());
+            assert!(held.compare_and_set(Scope::Flow, "k", Some(b"1"), last).await.unwrap());
         }
         assert!(first.settle());
         assert!(!second.settle());
