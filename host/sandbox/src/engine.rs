@@ -188,18 +188,18 @@ impl Engine {
         self.0.config.max_calls
     }
 
-    /// The compiled form of a component: from the cache, else compiled now and cached.
-    pub(crate) async fn component(
+    /// The compiled form of a component, if it is in the cache.
+    pub(crate) fn cached(&self, digest: crate::Digest) -> Option<wasmtime::component::Component> {
+        self.0.config.cache.as_ref()?.load(&self.0.wasmtime, digest)
+    }
+
+    /// Compiles a component and caches its compiled form.
+    pub(crate) async fn compiled(
         &self,
         bytes: &Arc<[u8]>,
         digest: crate::Digest,
     ) -> Result<wasmtime::component::Component, CompileError> {
         let engine = &self.0.wasmtime;
-        if let Some(cache) = &self.0.config.cache
-            && let Some(component) = cache.load(engine, digest)
-        {
-            return Ok(component);
-        }
         let native = self.0.config.compiler.compile(bytes).await?;
         if let Some(cache) = &self.0.config.cache
             && let Err(error) = cache.save(engine, digest, &native)

@@ -94,6 +94,14 @@ fn features() -> WasmFeatures {
 /// # Errors
 /// [`LoadError`] with the reason, in words for whoever put the file there.
 pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
+    let found = survey(bytes)?;
+    validate(bytes)?;
+    Ok(found)
+}
+
+/// [`inspect`] without the full validation, which costs as much as all the rest of a load: code that is cached was
+/// validated when it was compiled.
+pub(crate) fn survey(bytes: &[u8]) -> Result<Inspection, LoadError> {
     recognize(bytes)?;
     let mut found = Inspection {
         size: bytes.len(),
@@ -105,10 +113,13 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
         initial_memory: 0,
     };
     walk(bytes, &mut found)?;
-    Validator::new_with_features(features())
-        .validate_all(bytes)
-        .map_err(|error| LoadError::Malformed(error.to_string()))?;
     Ok(found)
+}
+
+/// Whether every part of the component is well-formed.
+pub(crate) fn validate(bytes: &[u8]) -> Result<(), LoadError> {
+    let validated = Validator::new_with_features(features()).validate_all(bytes);
+    validated.map(drop).map_err(|error| LoadError::Malformed(error.to_string()))
 }
 
 /// Tells a component from the other things that end in `.wasm`.

@@ -139,14 +139,15 @@ impl Engine {
         grant: impl FnOnce(&Metadata) -> Grant + Send,
     ) -> Result<Piece, LoadError> {
         let digest = Digest::of(&bytes);
-        let inspection = {
-            let bytes = bytes.clone();
-            tokio::task::spawn_blocking(move || inspect::inspect(&bytes))
-                .await
-                .map_err(|error| CompileError::Host(error.to_string()))??
-        };
+        let inspection = off_thread(&bytes, inspect::survey).await?;
         check_imports(&inspection)?;
-        let component = self.component(&bytes, digest).await?;
+        let component = match self.cached(digest) {
+            Some(component) => component,
+            None => {
+                off_thread(&bytes, inspect::validate).await?;
+                self.compiled(&bytes, digest).await?
+            }
+        };
         let wrong = |error: wasmtime::Error| LoadError::WrongWorld(format!("{error:#}"));
         let describing = self.0.privileged.instantiate_pre(&component).map_err(wrong)?;
         let metadata = self.describe(describing.clone()).await?;
@@ -177,6 +178,16 @@ impl Engine {
         let pre = PrivilegedPiecePre::new(linked).map_err(|error| LoadError::WrongWorld(format!("{error:#}")))?;
         Ok(Program { engine: self.clone(), pre, limits: Arc::new(limits), cancel: CancellationToken::new() })
     }
+}
+
+/// Reads a component without holding up the calls of others.
+async fn off_thread<T: Send + 'static>(
+    bytes: &Arc<[u8]>,
+    read: fn(&[u8]) -> Result<T, LoadError>,
+) -> Result<T, LoadError> {
+    let bytes = bytes.clone();
+    let read = tokio::task::spawn_blocking(move || read(&bytes)).await;
+    read.map_err(|error| CompileError::Host(error.to_string()))?
 }
 
 impl Piece {

@@ -175,9 +175,11 @@ mod tests {
 
     #[test]
     fn a_services_own_waiting_time_is_passed_on_in_whole_seconds() {
-        let error =
-            PieceError { retry_after_ms: Some(2_500), ..PieceError::new(ErrorKind::RateLimited, "slow-down", "x") };
-        assert_eq!(answer(Failure::Piece(error)).1.as_deref(), Some("3"));
+        for (ms, seconds) in [(0, "1"), (1, "1"), (1_000, "1"), (2_500, "3"), (u64::MAX, "18446744073709552")] {
+            let error = PieceError::new(ErrorKind::RateLimited, "slow-down", "x");
+            let error = PieceError { retry_after_ms: Some(ms), ..error };
+            assert_eq!(answer(Failure::Piece(error)).1.as_deref(), Some(seconds));
+        }
     }
 
     #[test]

@@ -288,7 +288,7 @@ impl Record<'_> {
         let Usage { cpu_micros, wall_micros, memory_bytes, .. } = report.usage;
         match &report.result {
             Ok(_) => {
-                tracing::debug!(run = self.run, %piece, %version, %digest, cpu_micros, wall_micros, memory_bytes, "run ended")
+                tracing::debug!(run = self.run, %piece, %version, %digest, cpu_micros, wall_micros, memory_bytes, "run ended");
             }
             Err(failure) => {
                 let (outcome, code) = (failure.outcome(), failure.code());

@@ -18,7 +18,7 @@ pub(crate) async fn measure(table: &mut Table, effort: Effort) -> Result<()> {
     let options = Options::new()
         .env("LENO_LOG", "warn")
         .piece("text", text()?)
-        .piece("versioned", craft::versioned::versioned("versioned", "1.0.0", "first").component());
+        .piece("versioned", craft::versioned::versioned("versioned", "1.0.0", "first-00").component());
     let server = Server::start(options).await?;
     server.client().active("text.wasm").await?;
     server.client().active("versioned.wasm").await?;
@@ -31,7 +31,7 @@ pub(crate) async fn measure(table: &mut Table, effort: Effort) -> Result<()> {
     reload(&server, effort.reloads / 10, "warm").await?;
     let before = server.figures()?.resident;
     load::calls(address, &request, effort.calls).await?;
-    let (calls, failures) = reload(&server, effort.reloads, "steady").await?;
+    let (calls, failures) = reload(&server, effort.reloads, "calm").await?;
     let after = server.figures()?.resident;
 
     let growth = after as f64 / before as f64;
@@ -69,7 +69,7 @@ async fn reload(server: &Server, times: usize, marker: &str) -> Result<(u64, u64
         })
     };
     for turn in 0..times {
-        let bytes = craft::versioned::versioned("versioned", "1.0.0", &format!("{marker}-{turn}")).component();
+        let bytes = craft::versioned::versioned("versioned", "1.0.0", &format!("{marker}{turn:04}")).component();
         let digest = leno_sandbox::Digest::of(&bytes).to_string();
         server.deliver("versioned.wasm", &bytes)?;
         server.client().active_with("versioned.wasm", &digest).await?;
