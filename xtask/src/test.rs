@@ -42,8 +42,8 @@ pub(crate) fn test(args: &[String]) -> Result<()> {
     let mut tests = cargo();
     let nextest = Command::new("cargo-nextest").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     match nextest.is_ok_and(|status| status.success()) {
-        true => tests.args(["nextest", "run", "--locked", "--workspace"]),
-        false => tests.args(["test", "--locked", "--workspace", "--lib", "--bins", "--tests"]),
+        true => tests.args(["nextest", "run", "--locked", "--workspace", "--no-fail-fast"]),
+        false => tests.args(["test", "--locked", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]),
     };
     run(tests.args(args).env("LENO_TEST_PIECES", &pieces).env("LENO_GUESTS_DIR", &guests).env("LENO_BIN", &leno))?;
     if args.is_empty() {

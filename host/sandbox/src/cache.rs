@@ -15,7 +15,7 @@ use std::{
     time::SystemTime,
 };
 
-use hmac::{Hmac, Mac as _};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use wasmtime::component::Component;
 use zeroize::Zeroizing;
@@ -134,7 +134,7 @@ impl Cache {
 
     fn mac(&self, engine: &wasmtime::Engine, digest: Digest, native: &[u8]) -> HmacSha256 {
         // HMAC takes a key of any length, so this cannot fail; an empty MAC would match nothing.
-        let mut mac = <HmacSha256 as hmac::Mac>::new_from_slice(&**self.key.0)
+        let mut mac = HmacSha256::new_from_slice(&**self.key.0)
             .unwrap_or_else(|_| HmacSha256::new(&Default::default()));
         mac.update(digest.as_bytes());
         mac.update(&settings_hash(engine));

@@ -3,18 +3,28 @@
 //! Columns are portable: ids and JSON are TEXT, times are BIGINT milliseconds since 1970. What differs between the two is
 //! in `migrations/` and in `connect`.
 
+pub(crate) mod app_connections;
+pub(crate) mod audit_log;
 mod connect;
+pub(crate) mod connection_events;
 mod id;
+pub(crate) mod oauth_apps;
+pub(crate) mod oauth_sessions;
 mod piece_store;
 mod piece_versions;
 mod store_entries;
+pub(crate) mod users;
+pub(crate) mod workflow_refs;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use leno_sandbox::Clock;
-use sqlx::AnyPool;
+use sqlx::{Any, AnyPool, Row as _, Transaction};
 
 pub use self::{
+    app_connections::{AppConnections, ConnectionFilter, ConnectionRow, Position, SealedValue},
+    audit_log::AuditEntry,
+    connection_events::ConnectionEvent,
     id::{EmployeeId, OrganizationId, TenantId, UserId},
     piece_store::PieceStore,
     piece_versions::{PieceVersion, PieceVersions},
@@ -93,6 +103,31 @@ impl Db {
     /// Waits for the statements under way, then closes every connection.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+
+    /// Begins a transaction. On SQLite it takes the write lock at once: one that begins by reading could not get it later if
+    /// somebody else wrote meanwhile.
+    ///
+    /// # Errors
+    /// [`DbError::Query`].
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, DbError> {
+        Ok(match self.kind {
+            Kind::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await?,
+            Kind::Postgres => self.pool.begin().await?,
+        })
+    }
+
+    /// The time that all hosts of this database agree on, in milliseconds since 1970: the server's, or `clock`'s when the
+    /// database is a file of this machine.
+    ///
+    /// # Errors
+    /// [`DbError::Query`].
+    pub(crate) async fn now(&self, clock: &dyn Clock) -> Result<i64, DbError> {
+        const SQL: &str = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
+        Ok(match self.kind {
+            Kind::Sqlite => milliseconds(clock),
+            Kind::Postgres => sqlx::query(SQL).fetch_one(&self.pool).await?.try_get(0)?,
+        })
     }
 
     pub(crate) fn pool(&self) -> &AnyPool {

@@ -1,0 +1,38 @@
+//! The people whose connections are kept: table `users`.
+
+use sqlx::AnyConnection;
+
+use super::{DbError, TenantId, UserId};
+
+/// Adds a user, if it is not there.
+pub(crate) async fn ensure(
+    tx: &mut AnyConnection,
+    tenant: &TenantId,
+    user: &UserId,
+    anonymous: bool,
+    now: i64,
+) -> Result<(), DbError> {
+    const SQL: &str = "INSERT INTO users (tenant_id, id, anonymous, created_at) VALUES ($1, $2, $3, $4) \
+        ON CONFLICT (tenant_id, id) DO NOTHING";
+    let query = sqlx::query(SQL).bind(tenant.as_str()).bind(user.as_str()).bind(i64::from(anonymous)).bind(now);
+    query.execute(tx).await?;
+    Ok(())
+}
+
+/// Removes an anonymous user, with whatever still belongs to it; answers whether it was there and anonymous.
+pub(crate) async fn remove_anonymous(
+    tx: &mut AnyConnection,
+    tenant: &TenantId,
+    user: &UserId,
+) -> Result<bool, DbError> {
+    const SQL: &str = "DELETE FROM users WHERE tenant_id = $1 AND id = $2 AND anonymous = 1";
+    let done = sqlx::query(SQL).bind(tenant.as_str()).bind(user.as_str()).execute(tx).await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Whether an anonymous user is there.
+pub(crate) async fn is_anonymous(tx: &mut AnyConnection, tenant: &TenantId, user: &UserId) -> Result<bool, DbError> {
+    const SQL: &str = "SELECT id FROM users WHERE tenant_id = $1 AND id = $2 AND anonymous = 1";
+    let row = sqlx::query(SQL).bind(tenant.as_str()).bind(user.as_str()).fetch_optional(tx).await?;
+    Ok(row.is_some())
+}
