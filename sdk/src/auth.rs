@@ -127,6 +127,12 @@ impl Auth {
         self.with("scope", scopes)
     }
 
+    /// OAUTH2: where tokens are revoked (RFC 7009), so that deleting a connection ends it at the provider too.
+    #[must_use]
+    pub fn revocation_url(self, url: &str) -> Self {
+        self.with("revocationUrl", url)
+    }
+
     /// OAUTH2: the `prompt` of the authorization request; `omit` sends none.
     #[must_use]
     pub fn prompt(self, prompt: &str) -> Self {

@@ -66,6 +66,9 @@ pub struct OAuth2 {
     pub auth_url: String,
     /// The token endpoint.
     pub token_url: String,
+    /// The revocation endpoint (RFC 7009), which the host tells when a connection is deleted.
+    #[serde(default)]
+    pub revocation_url: Option<String>,
     /// The scopes to ask for.
     #[serde(default)]
     pub scope: Vec<String>,

@@ -1,0 +1,81 @@
+//! Why there is no token, in the terms in which a refresh decides what to do next.
+
+use std::time::Duration;
+
+use leno_metadata::Problem;
+
+/// Why a token request brought no token. No message holds a secret, a code or a token.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// The provider no longer takes the code or the refresh token: OAuth error `invalid_grant` (RFC 6749, section 5.2), or
+    /// what a provider says in its place. Asking again cannot help; a person must connect again.
+    #[error("the provider no longer accepts this authorization, connect again: {description}")]
+    InvalidGrant {
+        /// The provider's words.
+        description: String,
+    },
+    /// The provider, or something in front of it, refused the request. Nothing is lost; somebody must correct something.
+    #[error("the provider refused to give a token: {description}")]
+    Refused {
+        /// The HTTP status. An OAuth error can come with 200, and a redirect counts as a refusal.
+        status: u16,
+        /// The OAuth error code; empty when there was none.
+        error: String,
+        /// The provider's words, else `OAuth2 token exchange failed with STATUS`.
+        description: String,
+    },
+    /// The provider cannot answer now. Nothing is lost; ask again later.
+    #[error("the provider is not available now (HTTP status {status}); try again later")]
+    Unavailable {
+        /// 429, 408, 5xx; or that of an answer whose OAuth error says so.
+        status: u16,
+        /// How long the provider wants to be left alone.
+        retry_after: Option<Duration>,
+    },
+    /// Nothing was sent: no connection, or the policy does not let it. Nothing is lost.
+    #[error("the provider was not asked for a token: {problem}")]
+    Unsent {
+        /// What stood in the way. Hosts and ports only.
+        problem: String,
+    },
+    /// The request was sent and no whole answer came. A refresh token that rotates may be spent.
+    #[error("the outcome of the token request is not known: {problem}")]
+    Unknown {
+        /// What happened.
+        problem: String,
+    },
+    /// A success that holds no token that can be used. A refresh token that rotates may be spent.
+    #[error("the provider's token answer cannot be used: {problem}")]
+    Malformed {
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl TokenError {
+    pub(super) fn malformed(problem: impl Into<String>) -> Self {
+        Self::Malformed { problem: problem.into() }
+    }
+
+    /// Whether the provider may have taken the refresh token although no new one arrived.
+    #[must_use]
+    pub fn may_have_spent(&self) -> bool {
+        matches!(self, Self::Unknown { .. } | Self::Malformed { .. })
+    }
+}
+
+/// Why there is no connection value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClaimError {
+    /// The value cannot be claimed as it was sent: everything that is missing or wrong, as JSON pointers into it.
+    #[error("{}", list(.0))]
+    Invalid(Vec<Problem>),
+    /// The provider gave no token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
