@@ -191,8 +191,13 @@ impl ConnectionValue {
         open
     }
 
-    /// Whether the members are there without which a value of its type is of no use.
-    fn complete(&self) -> Result<(), Problems> {
+    /// Checks that the members are there without which a value of its type is of no use: what can be said of a value whose
+    /// piece is not at hand.
+    ///
+    /// # Errors
+    ///
+    /// All that is missing, with JSON pointers into the value.
+    pub fn complete(&self) -> Result<(), Problems> {
         let mut report = Report::default();
         let mut text = |name: &str, what: &str| {
             if self.value.get(name).and_then(Value::as_str).is_none_or(str::is_empty) {

@@ -134,8 +134,8 @@ impl Cache {
 
     fn mac(&self, engine: &wasmtime::Engine, digest: Digest, native: &[u8]) -> HmacSha256 {
         // HMAC takes a key of any length, so this cannot fail; an empty MAC would match nothing.
-        let mut mac = HmacSha256::new_from_slice(&**self.key.0)
-            .unwrap_or_else(|_| HmacSha256::new(&Default::default()));
+        let mut mac =
+            HmacSha256::new_from_slice(&**self.key.0).unwrap_or_else(|_| HmacSha256::new(&Default::default()));
         mac.update(digest.as_bytes());
         mac.update(&settings_hash(engine));
         mac.update(native);

@@ -32,6 +32,11 @@ pub trait Connection: Send + Sync {
     /// # Errors
     /// The connection cannot be used: unknown, expired, refused.
     async fn resolve(&self) -> Result<Arc<ConnectionValue>, PieceError>;
+
+    /// What the embedder calls it, for its records. None for a value that is stored nowhere.
+    fn id(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// A connection whose value is at hand.
@@ -124,9 +129,13 @@ pub trait TriggerSetup: Send + Sync {
 }
 
 /// Learns of every use of a secret and of every refusal.
+#[async_trait]
 pub trait Audit: Send + Sync {
-    /// The piece saw the connection's value (`secrets.reveal`).
-    fn revealed(&self);
+    /// The piece is about to see the connection's value (`secrets.reveal`).
+    ///
+    /// # Errors
+    /// It could not be written down. Then the piece does not see the value.
+    async fn revealed(&self) -> Result<(), PieceError>;
     /// The host refused something that the piece asked for.
     fn denied(&self, function: &'static str, why: &str);
 }

@@ -11,6 +11,9 @@ use crate::identity::{Caller, Permission};
 /// Where a process of the operator shows the internal token.
 const INTERNAL_TOKEN: HeaderName = HeaderName::from_static("x-internal-token");
 
+/// What a request without a token is told to bring.
+const CHALLENGE: &str = r#"Bearer realm="leno""#;
+
 /// The user behind the request. A route without it is open to everybody.
 pub(super) struct Authorized(pub(super) Caller);
 
@@ -30,7 +33,7 @@ impl FromRequestParts<Arc<App>> for Authorized {
 /// The token of the `Authorization` header. Tokens elsewhere - the query, a form - are not looked at: they end up in
 /// other people's logs.
 fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
-    let missing = |detail: &'static str| unauthorized("token-missing", detail, r#"Bearer realm="leno""#);
+    let missing = |detail: &'static str| unauthorized("token-missing", detail, CHALLENGE);
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else {
         return Err(missing("this address needs an access token; send `Authorization: Bearer TOKEN`"));
@@ -63,6 +66,31 @@ fn unauthorized(code: &'static str, detail: impl Into<std::borrow::Cow<'static, 
         .with_header(header::WWW_AUTHENTICATE, challenge)
 }
 
+/// A process of the operator, by the internal token alone: no user, whatever their permissions, may do this.
+pub(super) struct Internal;
+
+impl FromRequestParts<Arc<App>> for Internal {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        match parts.headers.get(INTERNAL_TOKEN) {
+            Some(token) => internal(app, token),
+            None => {
+                let detail = "this address is for processes of the operator; send the X-Internal-Token header";
+                Err(unauthorized("internal-token", detail, CHALLENGE))
+            }
+        }
+    }
+}
+
+fn internal(app: &App, token: &HeaderValue) -> Result<Internal, Problem> {
+    if app.identity.is_internal(token.to_str().unwrap_or_default()) {
+        return Ok(Internal);
+    }
+    let detail = "the X-Internal-Token header is not this host's INTERNAL_API_TOKEN, or that is not set";
+    Err(unauthorized("internal-token", detail, CHALLENGE))
+}
+
 /// Who acts for the operator: somebody whose token has [`Permission::Admin`], or a process with the internal token.
 pub(super) enum Operator {
     User(Caller),
@@ -74,11 +102,7 @@ impl FromRequestParts<Arc<App>> for Operator {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         if let Some(token) = parts.headers.get(INTERNAL_TOKEN) {
-            if app.identity.is_internal(token.to_str().unwrap_or_default()) {
-                return Ok(Self::Internal);
-            }
-            let detail = "the X-Internal-Token header is not this host's INTERNAL_API_TOKEN, or that is not set";
-            return Err(unauthorized("internal-token", detail, r#"Bearer realm="leno""#));
+            return internal(app, token).map(|Internal| Self::Internal);
         }
         let Authorized(caller) = Authorized::from_request_parts(parts, app).await?;
         if caller.may(Permission::Admin) {

@@ -77,6 +77,8 @@ pub(super) async fn bytes(headers: &HeaderMap, body: Body, limit: usize) -> Resu
 pub(super) enum Kind {
     /// An object.
     Object,
+    /// A list.
+    List,
     /// Text.
     Text,
     /// A whole number that is not negative.
@@ -87,6 +89,7 @@ impl Kind {
     fn fits(self, value: &Value) -> bool {
         match self {
             Self::Object => value.is_object(),
+            Self::List => value.is_array(),
             Self::Text => value.is_string(),
             Self::Count => value.is_u64(),
         }
@@ -95,6 +98,7 @@ impl Kind {
     fn name(self) -> &'static str {
         match self {
             Self::Object => "an object",
+            Self::List => "a list",
             Self::Text => "text",
             Self::Count => "a whole number",
         }

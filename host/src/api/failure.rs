@@ -63,9 +63,7 @@ pub(super) fn failed(run: Run, failure: Failure) -> Problem {
         Failure::InvalidProps(problems) => invalid_props(&problems),
         Failure::Unknown(text) => Problem::new(StatusCode::NOT_FOUND, "unknown", "Not found", text),
         Failure::Host(cause) => Problem::internal(cause),
-        Failure::Overloaded { retry_after, .. } => {
-            ended(StatusCode::TOO_MANY_REQUESTS, "Too many calls", &failure).retry_after(retry_after)
-        }
+        Failure::Overloaded { .. } => overloaded(&failure),
         Failure::Timeout { .. } => ended(StatusCode::GATEWAY_TIMEOUT, "The call took too long", &failure),
         // The piece was removed, or the host is going down: another host, or this one later, can run it.
         Failure::Cancelled => {
@@ -75,6 +73,12 @@ pub(super) fn failed(run: Run, failure: Failure) -> Problem {
     };
     let report = run.report;
     problem.kind(kind).of_run(run.id, report.logs, report.logs_dropped, report.usage)
+}
+
+/// Why a call did not even begin.
+pub(super) fn overloaded(failure: &Failure) -> Problem {
+    let wait = if let Failure::Overloaded { retry_after, .. } = failure { *retry_after } else { LATER };
+    ended(StatusCode::TOO_MANY_REQUESTS, "Too many calls", failure).retry_after(wait)
 }
 
 fn ended(status: StatusCode, error: &'static str, failure: &Failure) -> Problem {

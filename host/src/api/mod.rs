@@ -5,30 +5,39 @@
 //! | `pieces` | `GET /api/pieces`, `GET /api/pieces/{name}` |
 //! | `runs` | `POST /api/pieces/{name}/actions/{action}/run` |
 //! | `options` | `POST /api/pieces/options` |
+//! | `connections/` | `/api/app-connections`, `/api/internal/connections` |
+//! | `workflows` | `/api/workflows/{id}/connections` |
+//! | `users` | `/api/users` |
+//! | `oauth_apps` | `/api/admin/oauth-apps` |
 //! | `admin` | `/api/admin/pieces` |
 //! | `operations` | `/healthz`, `/readyz`, `/metrics` |
 //! | `openapi` | `/api/openapi.json`, `/docs` |
 //! | `edge` | what holds for every request: ids, headers, panics, counting |
-//! | `authorization`, `extract`, `connection` | what handlers take from a request |
+//! | `authorization`, `extract`, `reference` | what handlers take from a request |
 //! | `problem`, `failure` | every error answer |
 //!
 //! A route is closed unless its handler takes neither `Authorized` nor `Operator`; a test walks over all of them.
 
 mod admin;
 mod authorization;
-mod connection;
+mod connections;
 mod edge;
 mod extract;
 mod failure;
+mod oauth_apps;
 mod openapi;
 mod operations;
 mod options;
 mod pieces;
 mod problem;
+mod public_url;
+mod reference;
 mod runs;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod users;
+mod workflows;
 
 use std::sync::Arc;
 
@@ -38,8 +47,10 @@ use leno_sandbox::Engine;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use problem::Problem;
+pub use public_url::PublicUrl;
 
 use crate::{
+    connections::Connections,
     db::Db,
     identity::Identity,
     metrics::Metrics,
@@ -55,6 +66,8 @@ pub struct App {
     pub registry: Registry,
     /// Runs them.
     pub runs: Runs,
+    /// The connections of users.
+    pub connections: Connections,
     /// Knows the callers.
     pub identity: Identity,
     /// Asked only whether it answers.
@@ -63,6 +76,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// Asked only how full it is.
     pub engine: Engine,
+    /// How the outside world reaches this host.
+    pub public_url: PublicUrl,
     /// Whether raw connection values are refused.
     pub production: bool,
     /// The largest request body in bytes; uploads of components have a limit of their own.
@@ -94,6 +109,19 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(runs::run))
         .routes(routes!(runs::run_scoped))
         .routes(routes!(options::options))
+        .routes(routes!(connections::list::list, connections::upsert::upsert))
+        .routes(routes!(connections::check::new))
+        .routes(routes!(connections::sign_in::start))
+        .routes(routes!(connections::sign_in::callback))
+        .routes(routes!(connections::one::show, connections::one::change, connections::one::remove))
+        .routes(routes!(connections::one::usages))
+        .routes(routes!(connections::check::stored))
+        .routes(routes!(connections::decrypt::decrypt))
+        .routes(routes!(workflows::list, workflows::put))
+        .routes(routes!(users::anonymous))
+        .routes(routes!(users::link))
+        .routes(routes!(oauth_apps::list))
+        .routes(routes!(oauth_apps::put, oauth_apps::remove))
         .routes(routes!(admin::list, admin::upload))
         .routes(routes!(admin::remove))
         .routes(routes!(operations::healthz))

@@ -41,6 +41,8 @@ const PAGE: HeaderValue = HeaderValue::from_static(
     tags(
         (name = "pieces", description = "What there is and what it can do."),
         (name = "runs", description = "Running actions."),
+        (name = "connections", description = "Credentials of the caller: encrypted, renewed, never shown."),
+        (name = "users", description = "People without an account."),
         (name = "admin", description = "The pieces directory, for the operator."),
         (name = "operations", description = "Health and metrics."),
     ),

@@ -16,9 +16,10 @@ use utoipa::ToSchema;
 use super::{
     App, Problem,
     authorization::Authorized,
-    connection::Given,
     extract::{self, JsonBody, Kind, Member},
-    failure, schema,
+    failure,
+    reference::Given,
+    schema,
 };
 use crate::pieces::OptionsRequest;
 
@@ -43,7 +44,7 @@ pub(super) struct OptionsBody {
     input: Option<Value>,
     /// What the user typed to search.
     search_value: Option<String>,
-    /// The stable name of a stored connection. Not available on this host yet.
+    /// The stable name of a stored connection of the caller, for this piece.
     connection_external_id: Option<String>,
     /// The same as a reference, `{{connections['ID']}}`.
     auth: Option<String>,
@@ -100,7 +101,7 @@ pub(super) async fn options(
         value: body.connection,
         input: &input,
     };
-    let connection = given.connection(app.production)?;
+    let connection = given.connection(&app, &caller, &piece).await?;
     let kind = kind(&app, &piece, &version, &body.action_name, &body.property_name);
     let request = OptionsRequest {
         piece,

@@ -17,10 +17,10 @@ use utoipa::ToSchema;
 use super::{
     App, Problem,
     authorization::Authorized,
-    connection::Given,
     extract::{self, JsonBody, Kind, Member, Path},
     failure, pieces,
     problem::is_zero,
+    reference::Given,
     schema,
 };
 use crate::{
@@ -45,7 +45,7 @@ pub(super) struct RunBody {
     /// Exact (`1.2.0`), `~1.2.0` or `^1.2.0`; without it the newest.
     #[schema(example = "^0.1.0")]
     version: Option<String>,
-    /// The stable name of a stored connection. Not available on this host yet.
+    /// The stable name of a stored connection of the caller, for this piece.
     connection_external_id: Option<String>,
     /// The same as a reference, `{{connections['ID']}}`.
     auth: Option<String>,
@@ -173,7 +173,7 @@ async fn answer(app: &App, caller: &Caller, name: &str, action: String, request:
         value: body.connection,
         input: &body.input,
     };
-    let connection = given.connection(app.production)?;
+    let connection = given.connection(app, caller, &piece).await?;
     let request = RunRequest {
         piece,
         version,

@@ -213,6 +213,96 @@ pub(super) struct Choice {
     value: Value,
 }
 
+/// The state of a connection.
+#[derive(ToSchema)]
+#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(super) enum ConnectionStatus {
+    /// It works, as far as this host knows.
+    Active,
+    /// Flows refer to it, and it has no usable value.
+    Missing,
+    /// It does not work until its owner connects again: `statusReason` says why.
+    Error,
+}
+
+/// Who may use a connection.
+#[derive(ToSchema)]
+#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(super) enum ConnectionScope {
+    Project,
+    Platform,
+}
+
+/// A connection, without its value: that never leaves this host by this way.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(super) struct Connection {
+    #[schema(example = "0a1b2c3d4e5f6g7h8i9j0")]
+    id: String,
+    display_name: String,
+    /// The name that flows use.
+    #[schema(example = "crm-main")]
+    external_id: String,
+    /// `SECRET_TEXT`, `BASIC_AUTH`, `CUSTOM_AUTH`, `OAUTH2`, `PLATFORM_OAUTH2`, `NO_AUTH`, or what was imported.
+    #[schema(example = "OAUTH2")]
+    r#type: String,
+    status: ConnectionStatus,
+    /// Why it does not work, or why its token was not renewed at the last attempt.
+    #[schema(required = true)]
+    status_reason: Option<String>,
+    #[schema(required = true)]
+    platform_id: Option<String>,
+    piece_name: String,
+    owner_id: String,
+    project_ids: Vec<String>,
+    scope: ConnectionScope,
+    /// What the client put there.
+    #[schema(required = true, value_type = Option<Object>)]
+    metadata: Option<Value>,
+    piece_version: String,
+    /// When the access token ends, if it does. It is renewed before, unless the provider gave no refresh token.
+    #[schema(required = true, format = "date-time")]
+    expires_at: Option<String>,
+    #[schema(format = "date-time")]
+    created_at: String,
+    #[schema(format = "date-time")]
+    updated_at: String,
+}
+
+/// A page of connections.
+#[derive(ToSchema)]
+pub(super) struct ConnectionPage {
+    data: Vec<Connection>,
+    /// The `cursor` of the next page, if there is one.
+    #[schema(required = true)]
+    next: Option<String>,
+    /// The `cursor` of the page before, if there is one.
+    #[schema(required = true)]
+    previous: Option<String>,
+}
+
+/// A step of a workflow that uses a connection.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(super) struct ConnectionUsage {
+    workflow_id: String,
+    node_id: String,
+    piece_name: String,
+}
+
+/// A connection with its value.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(super) struct DecryptedConnection {
+    id: String,
+    external_id: String,
+    r#type: String,
+    piece_name: String,
+    /// The credentials, by their type.
+    #[schema(value_type = Object)]
+    value: Value,
+}
+
 /// How a run can fail.
 #[derive(IntoResponses)]
 pub(super) enum RunFailures {

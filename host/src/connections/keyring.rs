@@ -279,13 +279,43 @@ mod tests {
         let e9 = "\u{e9}".repeat(32);
         let upper = K64.to_uppercase();
         for (name, text, iv, plain, data) in [
-            ("A", K64, IV1, A, "87bb67a96eb758190c39ac0d8faca416657106a00978544d084fe89f1106787844c34417547c5231b28d9957b68556c1d2afdcaeb65ac6df9c0b06a1928baaf9"),
-            ("B", K32, IV1, A, "d9d3dbf485dd7b6fda7b0848e6ff9c51e334cf6e04ef69c214b2983c274e1bd9075fb905eccb754172537dddc9c90a6fd74c0e2251b0fe22d293e6c6f167fdb2"),
-            ("C", K64, IV2, r#"{"type":"BASIC_AUTH","username":"ada","password":"päss ✓"}"#, "e712b0b85227fa479dd2e6a886c5e0c3e5d26af9424b544c62d54142e7f3c9f36e87fae8ceac853387eba309679b6c1d69429bea7d45ac9470cf721417ddd6a9"),
+            (
+                "A",
+                K64,
+                IV1,
+                A,
+                "87bb67a96eb758190c39ac0d8faca416657106a00978544d084fe89f1106787844c34417547c5231b28d9957b68556c1d2afdcaeb65ac6df9c0b06a1928baaf9",
+            ),
+            (
+                "B",
+                K32,
+                IV1,
+                A,
+                "d9d3dbf485dd7b6fda7b0848e6ff9c51e334cf6e04ef69c214b2983c274e1bd9075fb905eccb754172537dddc9c90a6fd74c0e2251b0fe22d293e6c6f167fdb2",
+            ),
+            (
+                "C",
+                K64,
+                IV2,
+                r#"{"type":"BASIC_AUTH","username":"ada","password":"päss ✓"}"#,
+                "e712b0b85227fa479dd2e6a886c5e0c3e5d26af9424b544c62d54142e7f3c9f36e87fae8ceac853387eba309679b6c1d69429bea7d45ac9470cf721417ddd6a9",
+            ),
             ("E", K64, IV1, "raw client secret", "42588da70ad1ee897a986ceb95665f0d06b41b6900c46a91aed7930beb228c83"),
             ("F", K64, IV1, "{}", "197d329f6ef2492cd6377da4b4213bed"),
-            ("G", &upper, IV1, r#"{"type":"NO_AUTH"}"#, "fb3a61756db70dcb290bd97fee19624bb866aa80a1aab46d999f217dbe775d38"),
-            ("H", &e9, IV1, r#"{"type":"NO_AUTH"}"#, "ce418f7f05023e310372ceacb9799a1cffde9328859d71089a89c1e0c4faa484"),
+            (
+                "G",
+                &upper,
+                IV1,
+                r#"{"type":"NO_AUTH"}"#,
+                "fb3a61756db70dcb290bd97fee19624bb866aa80a1aab46d999f217dbe775d38",
+            ),
+            (
+                "H",
+                &e9,
+                IV1,
+                r#"{"type":"NO_AUTH"}"#,
+                "ce418f7f05023e310372ceacb9799a1cffde9328859d71089a89c1e0c4faa484",
+            ),
         ] {
             let key = key(text);
             let mut bytes = [0; 16];
@@ -298,7 +328,9 @@ mod tests {
         hex::decode_to_slice(IV2, &mut iv).unwrap();
         let data = hex::encode(key(K32).encrypt(D.as_bytes(), &iv));
         assert_eq!(data.len(), 704);
-        assert!(data.starts_with("583b2d50c54bda454d26663841bd5541") && data.ends_with("6f7245348b765d38a471b52db6ac45a6"));
+        assert!(
+            data.starts_with("583b2d50c54bda454d26663841bd5541") && data.ends_with("6f7245348b765d38a471b52db6ac45a6")
+        );
         let digest = <Sha256 as sha2::Digest>::digest(data.as_bytes());
         assert_eq!(hex::encode(digest), "abe7f02a6acacbd9a22496847930686d84e12ca4a639990aa1f98c9afbbc6aff");
     }

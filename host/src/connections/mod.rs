@@ -1,6 +1,44 @@
-//! The connections of users.
+//! The connections of users: encrypted at rest, renewed when their tokens end, handed to the calls that need them.
+//!
+//! | File | Holds |
+//! | --- | --- |
+//! | `external_id`, `owner`, `error` | the words of this room |
+//! | `keyring` | encryption |
+//! | `service` | making, reading, changing, removing |
+//! | `oauth2` | the OAuth 2.0 client: addresses, requests, answers |
+//! | `refresh` | renewing access tokens |
+//! | `sign_in` | signing in at a provider, from the authorization URL to the callback |
+//! | `claim` | tokens for a connection that is being made, and registered OAuth clients |
+//! | `resolve` | connections on their way into calls |
+//! | `references` | which workflows use which connections |
+//! | `people` | people without an account |
 
+mod claim;
+mod error;
+mod external_id;
 mod keyring;
 pub mod oauth2;
+mod owner;
+mod people;
+mod references;
+mod refresh;
+mod resolve;
+mod service;
+mod sign_in;
+#[cfg(test)]
+mod tests;
+mod view;
 
-pub use self::keyring::{InvalidKey, Key, KeyId, Keyring, NoRandomness, OpenError, Place};
+pub use self::{
+    claim::PrivateFor,
+    error::ConnectionError,
+    external_id::{ExternalId, InvalidExternalId},
+    keyring::{InvalidKey, Key, KeyId, Keyring, NoRandomness, OpenError, Place},
+    owner::Owner,
+    people::Moved,
+    references::ReferenceError,
+    resolve::Stored,
+    service::{Connections, Edition, NewConnection, Replace},
+    sign_in::{Begun, Draft, Failed, Finished, SignIn, SignInClient, new_browser},
+    view::ConnectionView,
+};

@@ -1,8 +1,11 @@
 //! Connections as they are stored: table `app_connection`.
 //!
 //! Every statement names the tenant and the owner, but for those of the refresh and of key rotation, which work by id on
-//! behalf of the host. `rev` grows with every change of the value, and a change names the `rev` it was made from: of two
-//! that began from the same, one is refused.
+//! behalf of the host.
+//!
+//! `rev` grows with every change of the value, `edition` with every change that a person makes, and a change names the one
+//! it was made from: of two that began from the same, one is refused. They are two so that somebody who renames a connection
+//! does not make a refresh under way lose its tokens.
 
 use sqlx::{AnyConnection, Row as _, any::AnyRow};
 
@@ -39,8 +42,10 @@ pub struct ConnectionRow {
     pub scope: String,
     /// JSON, free, shown to clients.
     pub metadata: Option<String>,
-    /// Grows with every change of the value.
+    /// Grows with every change of the value: the fence of a refresh.
     pub rev: i64,
+    /// Grows with every change that a person makes.
+    pub edition: i64,
     /// When the access token ends, in milliseconds since 1970.
     pub expires_at: Option<i64>,
     /// From when on it is refreshed; none when it cannot be.
@@ -95,7 +100,7 @@ pub struct AppConnections(Db);
 macro_rules! facts {
     () => {
         "id, tenant_id, owner_id, external_id, display_name, type, status, status_reason, platform_id, piece_name, \
-         piece_version, project_ids, scope, metadata, rev, expires_at, refresh_at, refresh_started_at, refresh_failures, \
+         piece_version, project_ids, scope, metadata, rev, edition, expires_at, refresh_at, refresh_started_at, refresh_failures, \
          retry_at, lease_until, created_at, updated_at"
     };
 }
@@ -112,11 +117,8 @@ impl AppConnections {
     /// # Errors
     /// [`DbError::Query`].
     pub async fn by_id(&self, tenant: &TenantId, owner: &UserId, id: &str) -> Result<Option<ConnectionRow>, DbError> {
-        const SQL: &str = concat!(
-            "SELECT ",
-            facts!(),
-            " FROM app_connection WHERE tenant_id = $1 AND owner_id = $2 AND id = $3"
-        );
+        const SQL: &str =
+            concat!("SELECT ", facts!(), " FROM app_connection WHERE tenant_id = $1 AND owner_id = $2 AND id = $3");
         let row = sqlx::query(SQL).bind(tenant.as_str()).bind(owner.as_str()).bind(id);
         Ok(row.fetch_optional(self.0.pool()).await?.map(|row| read(&row)).transpose()?)
     }
@@ -138,6 +140,20 @@ impl AppConnections {
         );
         let row = sqlx::query(SQL).bind(tenant.as_str()).bind(owner.as_str()).bind(external_id);
         Ok(row.fetch_optional(self.0.pool()).await?.map(|row| with_value(&row)).transpose()?)
+    }
+
+    /// The owner's connection of a row id, and its value as it is stored.
+    ///
+    /// # Errors
+    /// [`DbError::Query`].
+    pub async fn by_id_with_value(
+        &self,
+        tenant: &TenantId,
+        owner: &UserId,
+        id: &str,
+    ) -> Result<Option<(ConnectionRow, String)>, DbError> {
+        let mut connection = self.0.pool().acquire().await?;
+        owned_with_value(&mut connection, tenant, owner, id).await
     }
 
     /// Any connection by its row id, for the host's own work.
@@ -235,8 +251,8 @@ impl AppConnections {
     /// # Errors
     /// [`DbError::Query`].
     pub async fn release(&self, id: &str, holder: &str) -> Result<(), DbError> {
-        const SQL: &str = "UPDATE app_connection SET lease_owner = NULL, lease_until = 0, refresh_started_at = NULL \
-            WHERE id = $1 AND lease_owner = $2";
+        const SQL: &str =
+            "UPDATE app_connection SET lease_owner = NULL, lease_until = 0 WHERE id = $1 AND lease_owner = $2";
         sqlx::query(SQL).bind(id).bind(holder).execute(self.0.pool()).await?;
         Ok(())
     }
@@ -293,16 +309,47 @@ impl AppConnections {
     }
 }
 
-/// Adds a connection, unless its owner has one of that external id; answers whether it was added.
-pub(crate) async fn insert(
+/// The owner's connection with this external id, in a transaction.
+pub(crate) async fn by_external_id(
     tx: &mut AnyConnection,
-    row: &ConnectionRow,
-    sealed: &SealedValue,
-) -> Result<bool, DbError> {
+    tenant: &TenantId,
+    owner: &UserId,
+    external_id: &str,
+) -> Result<Option<ConnectionRow>, DbError> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        facts!(),
+        " FROM app_connection WHERE tenant_id = $1 AND owner_id = $2 AND external_id = $3"
+    );
+    let row = sqlx::query(SQL).bind(tenant.as_str()).bind(owner.as_str()).bind(external_id);
+    Ok(row.fetch_optional(tx).await?.map(|row| read(&row)).transpose()?)
+}
+
+/// The owner's connection of a row id, and its value as it is stored, in a transaction.
+pub(crate) async fn owned_with_value(
+    tx: &mut AnyConnection,
+    tenant: &TenantId,
+    owner: &UserId,
+    id: &str,
+) -> Result<Option<(ConnectionRow, String)>, DbError> {
+    const SQL: &str =
+        concat!("SELECT ", facts!(), ", value FROM app_connection WHERE tenant_id = $1 AND owner_id = $2 AND id = $3");
+    let row = sqlx::query(SQL).bind(tenant.as_str()).bind(owner.as_str()).bind(id);
+    Ok(row.fetch_optional(tx).await?.map(|row| with_value(&row)).transpose()?)
+}
+
+/// A connection after it was changed, in the transaction of the change.
+pub(crate) async fn reread(tx: &mut AnyConnection, id: &str) -> Result<Option<ConnectionRow>, DbError> {
+    const SQL: &str = concat!("SELECT ", facts!(), " FROM app_connection WHERE id = $1");
+    Ok(sqlx::query(SQL).bind(id).fetch_optional(tx).await?.map(|row| read(&row)).transpose()?)
+}
+
+/// Adds a connection, unless its owner has one of that external id; answers whether it was added.
+pub(crate) async fn insert(tx: &mut AnyConnection, row: &ConnectionRow, sealed: &SealedValue) -> Result<bool, DbError> {
     const SQL: &str = "INSERT INTO app_connection (id, tenant_id, owner_id, external_id, display_name, type, status, \
-        platform_id, piece_name, piece_version, project_ids, scope, value, key_id, metadata, rev, expires_at, refresh_at, \
-        created_at, updated_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
+        platform_id, piece_name, piece_version, project_ids, scope, value, key_id, metadata, rev, edition, expires_at, \
+        refresh_at, created_at, updated_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) \
         ON CONFLICT (tenant_id, owner_id, external_id) DO NOTHING";
     let done = sqlx::query(SQL)
         .bind(&row.id)
@@ -321,6 +368,7 @@ pub(crate) async fn insert(
         .bind(&sealed.key_id)
         .bind(row.metadata.as_deref())
         .bind(row.rev)
+        .bind(row.edition)
         .bind(sealed.expires_at)
         .bind(sealed.refresh_at)
         .bind(row.created_at)
@@ -330,8 +378,8 @@ pub(crate) async fn insert(
     Ok(done.rows_affected() == 1)
 }
 
-/// Writes everything of `row` that may change, and the value, if the stored one is still that of `row.rev`; answers
-/// whether it was. A refresh under way loses its lease, and the connection is as good as new.
+/// Writes everything of `row` that may change, and the value, if neither has changed since `row` was read; answers whether
+/// that was so. A refresh under way loses its lease, and the connection is as good as new.
 pub(crate) async fn replace(
     tx: &mut AnyConnection,
     row: &ConnectionRow,
@@ -339,9 +387,9 @@ pub(crate) async fn replace(
 ) -> Result<bool, DbError> {
     const SQL: &str = "UPDATE app_connection SET display_name = $1, type = $2, status = $3, status_reason = NULL, \
         piece_name = $4, piece_version = $5, metadata = $6, value = $7, key_id = $8, expires_at = $9, refresh_at = $10, \
-        rev = rev + 1, refresh_started_at = NULL, refresh_failures = 0, retry_at = NULL, lease_owner = NULL, \
-        lease_until = 0, updated_at = $11 \
-        WHERE tenant_id = $12 AND owner_id = $13 AND id = $14 AND rev = $15";
+        rev = rev + 1, edition = edition + 1, refresh_started_at = NULL, refresh_failures = 0, retry_at = NULL, \
+        lease_owner = NULL, lease_until = 0, updated_at = $11 \
+        WHERE tenant_id = $12 AND owner_id = $13 AND id = $14 AND rev = $15 AND edition = $16";
     let done = sqlx::query(SQL)
         .bind(&row.display_name)
         .bind(&row.kind)
@@ -358,16 +406,16 @@ pub(crate) async fn replace(
         .bind(row.owner_id.as_str())
         .bind(&row.id)
         .bind(row.rev)
+        .bind(row.edition)
         .execute(tx)
         .await?;
     Ok(done.rows_affected() == 1)
 }
 
-/// Writes display name and metadata, if the connection is still at `row.rev`. The value is untouched, but `rev` grows: two
-/// people who edit at once must not overwrite each other.
+/// Writes display name and metadata, if nobody has edited the connection since `row` was read.
 pub(crate) async fn describe(tx: &mut AnyConnection, row: &ConnectionRow) -> Result<bool, DbError> {
-    const SQL: &str = "UPDATE app_connection SET display_name = $1, metadata = $2, rev = rev + 1, updated_at = $3 \
-        WHERE tenant_id = $4 AND owner_id = $5 AND id = $6 AND rev = $7";
+    const SQL: &str = "UPDATE app_connection SET display_name = $1, metadata = $2, edition = edition + 1, updated_at = $3 \
+        WHERE tenant_id = $4 AND owner_id = $5 AND id = $6 AND edition = $7";
     let done = sqlx::query(SQL)
         .bind(&row.display_name)
         .bind(row.metadata.as_deref())
@@ -375,25 +423,25 @@ pub(crate) async fn describe(tx: &mut AnyConnection, row: &ConnectionRow) -> Res
         .bind(row.tenant_id.as_str())
         .bind(row.owner_id.as_str())
         .bind(&row.id)
-        .bind(row.rev)
+        .bind(row.edition)
         .execute(tx)
         .await?;
     Ok(done.rows_affected() == 1)
 }
 
-/// Saves what a refresh brought, if its holder still has the lease and nobody changed the value meanwhile.
+/// Saves what a refresh brought, if nobody changed the value meanwhile. Its lease may be over: what the provider confirmed
+/// last for this value is still newer than what is stored, and whoever took the lease over is too late.
 pub(crate) async fn refreshed(
     tx: &mut AnyConnection,
     id: &str,
     rev: i64,
-    holder: &str,
     sealed: &SealedValue,
     now: i64,
 ) -> Result<bool, DbError> {
     const SQL: &str = "UPDATE app_connection SET value = $1, key_id = $2, expires_at = $3, refresh_at = $4, \
         status = 'ACTIVE', status_reason = NULL, rev = rev + 1, refresh_started_at = NULL, refresh_failures = 0, \
         retry_at = NULL, lease_owner = NULL, lease_until = 0, updated_at = $5 \
-        WHERE id = $6 AND rev = $7 AND lease_owner = $8";
+        WHERE id = $6 AND rev = $7";
     let done = sqlx::query(SQL)
         .bind(&sealed.value)
         .bind(&sealed.key_id)
@@ -402,7 +450,6 @@ pub(crate) async fn refreshed(
         .bind(now)
         .bind(id)
         .bind(rev)
-        .bind(holder)
         .execute(tx)
         .await?;
     Ok(done.rows_affected() == 1)
@@ -443,7 +490,8 @@ pub(crate) async fn external_ids(
     tenant: &TenantId,
     owner: &UserId,
 ) -> Result<Vec<String>, DbError> {
-    const SQL: &str = "SELECT external_id FROM app_connection WHERE tenant_id = $1 AND owner_id = $2 ORDER BY external_id";
+    const SQL: &str =
+        "SELECT external_id FROM app_connection WHERE tenant_id = $1 AND owner_id = $2 ORDER BY external_id";
     let rows = sqlx::query(SQL).bind(tenant.as_str()).bind(owner.as_str()).fetch_all(tx).await?;
     Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
 }
@@ -497,6 +545,7 @@ fn read(row: &AnyRow) -> Result<ConnectionRow, sqlx::Error> {
         scope: row.try_get("scope")?,
         metadata: row.try_get("metadata")?,
         rev: row.try_get("rev")?,
+        edition: row.try_get("edition")?,
         expires_at: row.try_get("expires_at")?,
         refresh_at: row.try_get("refresh_at")?,
         refresh_started_at: row.try_get("refresh_started_at")?,

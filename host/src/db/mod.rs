@@ -7,6 +7,8 @@ pub(crate) mod app_connections;
 pub(crate) mod audit_log;
 mod connect;
 pub(crate) mod connection_events;
+#[cfg(test)]
+pub(crate) mod fresh;
 mod id;
 pub(crate) mod oauth_apps;
 pub(crate) mod oauth_sessions;
@@ -23,12 +25,15 @@ use sqlx::{Any, AnyPool, Row as _, Transaction};
 
 pub use self::{
     app_connections::{AppConnections, ConnectionFilter, ConnectionRow, Position, SealedValue},
-    audit_log::AuditEntry,
+    audit_log::{AuditEntry, events_of as audit_events},
     connection_events::ConnectionEvent,
     id::{EmployeeId, OrganizationId, TenantId, UserId},
+    oauth_apps::OAuthApp,
+    oauth_sessions::OAuthSession,
     piece_store::PieceStore,
     piece_versions::{PieceVersion, PieceVersions},
     store_entries::{EntryKey, StoreEntries},
+    workflow_refs::WorkflowRef,
 };
 
 /// A database that did not do what it was asked.

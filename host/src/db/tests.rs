@@ -7,92 +7,11 @@ use std::{
 
 use leno_metadata::PieceName;
 use leno_sandbox::{Digest, Scope, Store as _};
-use uuid::Uuid;
 
-use super::*;
-
-const SERVER: &str = "postgres://postgres@127.0.0.1:5432";
-
-/// A fresh database that goes away with the test.
-enum Fresh {
-    Sqlite(tempfile::TempDir),
-    Postgres(String),
-}
-
-impl Fresh {
-    fn sqlite() -> Self {
-        Self::Sqlite(tempfile::tempdir().unwrap())
-    }
-
-    /// None, visibly, when there is no server; a failure where one must be.
-    #[allow(clippy::print_stderr)]
-    async fn postgres(test: &str) -> Option<Self> {
-        let name = format!("leno_test_{}", Uuid::new_v4().simple());
-        match administer(&format!("CREATE DATABASE {name}")).await {
-            Ok(()) => Some(Self::Postgres(name)),
-            Err(error) => {
-                assert!(std::env::var_os("CI").is_none(), "no PostgreSQL at {SERVER}: {error}");
-                eprintln!("skipped: {test} on PostgreSQL: no server at {SERVER}: {error}");
-                None
-            }
-        }
-    }
-
-    fn url(&self) -> String {
-        match self {
-            Self::Sqlite(directory) => format!("sqlite://{}/test.db", directory.path().display()),
-            Self::Postgres(name) => format!("{SERVER}/{name}"),
-        }
-    }
-
-    async fn open(&self) -> Db {
-        let db = Db::connect(&self.url()).await.unwrap();
-        db.migrate().await.unwrap();
-        db
-    }
-
-    async fn remove(self) {
-        if let Self::Postgres(name) = self {
-            administer(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
-        }
-    }
-}
-
-async fn administer(sql: &str) -> Result<(), DbError> {
-    let db = Db::connect(&format!("{SERVER}/postgres")).await?;
-    sqlx::query(sqlx::AssertSqlSafe(sql)).execute(db.pool()).await?;
-    db.close().await;
-    Ok(())
-}
-
-macro_rules! on_both {
-    ($($name:ident($db:ident) $body:block)*) => { $(
-        mod $name {
-            use super::*;
-
-            async fn claim($db: Db) $body
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn on_sqlite() {
-                let fresh = Fresh::sqlite();
-                claim(fresh.open().await).await;
-                fresh.remove().await;
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn on_postgres() {
-                if let Some(fresh) = Fresh::postgres(stringify!($name)).await {
-                    let db = fresh.open().await;
-                    // The database is dropped also when the claim is false.
-                    let outcome = tokio::spawn(claim(db.clone())).await;
-                    db.close().await;
-                    fresh.remove().await;
-                    outcome.unwrap();
-                }
-            }
-        }
-    )* };
-}
+use super::{
+    fresh::{Fresh, MovingClock, on_both},
+    *,
+};
 
 fn key<'a>(tenant: &'a str, piece: &'a str, scope: &'a str, scope_id: &'a str, key: &'a str) -> EntryKey<'a> {
     EntryKey { tenant, piece, scope, scope_id, key }
@@ -102,14 +21,6 @@ const KEY: EntryKey<'_> = EntryKey { tenant: "t", piece: "p", scope: "flow", sco
 
 fn name(text: &str) -> PieceName {
     text.parse().unwrap()
-}
-
-struct MovingClock(Mutex<SystemTime>);
-
-impl Clock for MovingClock {
-    fn now(&self) -> SystemTime {
-        *self.0.lock().unwrap()
-    }
 }
 
 on_both! {

@@ -19,11 +19,8 @@ pub struct WorkflowRef {
 }
 
 /// The uses of an owner's connection, by workflow and step.
-///
-/// # Errors
-/// [`DbError::Query`].
-pub(crate) async fn of_connection(
-    db: &Db,
+pub(crate) async fn uses(
+    tx: &mut AnyConnection,
     tenant: &TenantId,
     owner: &UserId,
     external_id: &str,
@@ -31,20 +28,7 @@ pub(crate) async fn of_connection(
     const SQL: &str = "SELECT workflow_id, node_id, connection_external_id, piece_name FROM workflow_connection_ref \
         WHERE tenant_id = $1 AND owner_id = $2 AND connection_external_id = $3 ORDER BY workflow_id, node_id";
     let query = sqlx::query(SQL).bind(tenant.as_str()).bind(owner.as_str()).bind(external_id);
-    read(&query.fetch_all(db.pool()).await?)
-}
-
-/// How many steps use an owner's connection.
-pub(crate) async fn count(
-    tx: &mut AnyConnection,
-    tenant: &TenantId,
-    owner: &UserId,
-    external_id: &str,
-) -> Result<i64, DbError> {
-    const SQL: &str = "SELECT COUNT(*) FROM workflow_connection_ref \
-        WHERE tenant_id = $1 AND owner_id = $2 AND connection_external_id = $3";
-    let query = sqlx::query(SQL).bind(tenant.as_str()).bind(owner.as_str()).bind(external_id);
-    Ok(query.fetch_one(tx).await?.try_get(0)?)
+    read(&query.fetch_all(tx).await?)
 }
 
 /// The uses in one workflow.

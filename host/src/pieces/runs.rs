@@ -5,18 +5,24 @@ use std::{
     time::{Duration, Instant},
 };
 
+use async_trait::async_trait;
 use leno_egress::Transport;
 use leno_metadata::{
     Choices, Coerced, PieceName, Problems, Properties, PropertyKind, VersionReq, coerce, parse_properties,
 };
 use leno_sandbox::{
-    Audit, CallOptions, Capabilities, Connection, Context, Digest, Entry, Failure, Report, Store, Usage,
+    Audit, CallOptions, Capabilities, Connection, Context, Digest, Entry, ErrorKind, Failure, PieceError, Report,
+    Store, SystemClock, Usage,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{NotFound, Registry, Version, breaker::Breaker, files};
-use crate::{identity::Caller, metrics::Metrics};
+use crate::{
+    db::{self, AuditEntry, Db, audit_log},
+    identity::Caller,
+    metrics::Metrics,
+};
 
 /// Gives a call the small state of its tenant and piece.
 pub type StoreFor = Arc<dyn Fn(&Caller, &PieceName) -> Arc<dyn Store> + Send + Sync>;
@@ -126,15 +132,23 @@ struct Inner {
     registry: Registry,
     transport: Arc<dyn Transport>,
     store_for: StoreFor,
+    db: Db,
     metrics: Arc<Metrics>,
     breaker: Breaker,
 }
 
 impl Runs {
-    /// Runs the pieces of `registry`; their requests go out through `transport`.
+    /// Runs the pieces of `registry`; their requests go out through `transport`, and what they see of secrets is written down
+    /// in `db`.
     #[must_use]
-    pub fn new(registry: Registry, transport: Arc<dyn Transport>, store_for: StoreFor, metrics: Arc<Metrics>) -> Self {
-        Self(Arc::new(Inner { registry, transport, store_for, metrics, breaker: Breaker::default() }))
+    pub fn new(
+        registry: Registry,
+        transport: Arc<dyn Transport>,
+        store_for: StoreFor,
+        db: Db,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self(Arc::new(Inner { registry, transport, store_for, db, metrics, breaker: Breaker::default() }))
     }
 
     /// Runs an action once. Dropping the future ends the call.
@@ -207,6 +221,22 @@ impl Runs {
         Ok(run)
     }
 
+    /// Asks a piece whether a connection works: its `validate` export.
+    ///
+    /// # Errors
+    /// [`Refusal`], when nothing ran. What the piece said is in the report.
+    pub async fn validate(
+        &self,
+        caller: &Caller,
+        piece: &PieceName,
+        version: &VersionReq,
+        connection: Arc<dyn Connection>,
+    ) -> Result<Run, Refusal> {
+        let version = self.0.registry.get(piece, version)?;
+        let call = Call { connection: Some(connection), idempotency_key: None, options: CallOptions::default() };
+        self.call(caller, &version, &Entry::Validate, call).await
+    }
+
     async fn props(&self, version: &Version, props: &Properties, input: &Value) -> Result<Coerced, Refusal> {
         let mut coerced = coerce(props, input)?;
         files::fetch(&self.0.transport, version.piece.grant(), &mut coerced).await?;
@@ -225,6 +255,8 @@ impl Runs {
             run: id.clone(),
             piece: name.clone(),
             caller: caller.clone(),
+            connection: call.connection.as_ref().and_then(|connection| connection.id().map(str::to_owned)),
+            db: inner.db.clone(),
             metrics: inner.metrics.clone(),
         });
         let capabilities = Capabilities {
@@ -312,13 +344,32 @@ struct Trail {
     run: String,
     piece: PieceName,
     caller: Caller,
+    /// The row of the connection, if it is stored.
+    connection: Option<String>,
+    db: Db,
     metrics: Arc<Metrics>,
 }
 
+#[async_trait]
 impl Audit for Trail {
-    fn revealed(&self) {
+    async fn revealed(&self) -> Result<(), PieceError> {
         self.metrics.revealed(&self.piece);
+        let entry = AuditEntry {
+            at: db::milliseconds(&SystemClock),
+            tenant: self.caller.tenant_id.clone(),
+            actor: format!("piece:{}", self.piece),
+            event: "secret.revealed",
+            subject: self.connection.clone().unwrap_or_default(),
+            detail: json!({"run": self.run, "user": self.caller.user_id}),
+        };
+        if let Err(error) = audit_log::record(&self.db, &entry).await {
+            tracing::error!(%error, run = self.run, "a reveal could not be written down, and was refused");
+            let message =
+                "this host could not write the reveal down, without which no piece sees a secret; try again later";
+            return Err(PieceError::new(ErrorKind::Unavailable, "audit-unavailable", message));
+        }
         tracing::info!(target: "audit", event = "secret_revealed", run = self.run, piece = %self.piece, tenant = %self.caller.tenant_id, user = %self.caller.user_id, "a piece saw a connection's value");
+        Ok(())
     }
 
     fn denied(&self, function: &'static str, why: &str) {

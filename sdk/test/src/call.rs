@@ -13,9 +13,10 @@ use std::{
 };
 
 pub use action::ActionCall;
+use async_trait::async_trait;
 use leno_egress::{Caps, Policy, Request, Transport as _};
 use leno_metadata::{FileContent, PendingFile, Problem, Problems, Properties, coerce};
-use leno_sandbox::{Audit, CallOptions, Capabilities, Connection, Entry, ErrorKind, Store, TriggerSetup};
+use leno_sandbox::{Audit, CallOptions, Capabilities, Connection, Entry, ErrorKind, PieceError, Store, TriggerSetup};
 pub use options::OptionsCall;
 use serde_json::Value;
 pub use trigger::TriggerCall;
@@ -131,9 +132,11 @@ struct Trail {
     revealed: AtomicBool,
 }
 
+#[async_trait]
 impl Audit for Trail {
-    fn revealed(&self) {
+    async fn revealed(&self) -> Result<(), PieceError> {
         self.revealed.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     fn denied(&self, function: &'static str, why: &str) {

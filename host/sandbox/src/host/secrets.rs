@@ -11,10 +11,13 @@ impl Host for CallState {
         let begun = self.begin();
         let revealed = match self.connection().await {
             Ok(Some(resolved)) => {
-                if let Some(audit) = self.capabilities().and_then(|capabilities| capabilities.audit.as_deref()) {
-                    audit.revealed();
-                }
-                Ok(resolved.value.reveal().expose_secret().to_owned())
+                // First the record, then the secret.
+                let audit = self.capabilities().and_then(|capabilities| capabilities.audit.clone());
+                let recorded = match audit {
+                    Some(audit) => audit.revealed().await,
+                    None => Ok(()),
+                };
+                recorded.map(|()| resolved.value.reveal().expose_secret().to_owned())
             }
             Ok(None) => Err(PieceError::new(
                 ErrorKind::NotFound,

@@ -4,6 +4,7 @@
 //! body must fit the schema.
 
 mod access;
+mod connections;
 mod directory;
 mod document;
 mod metadata;
@@ -15,14 +16,16 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
 use http::{HeaderMap, Method, Request};
-use leno_sandbox::{Engine, EngineConfig, Grant, NoStore};
+use leno_metadata::PieceName;
+use leno_sandbox::{Engine, EngineConfig, Grant, NoStore, SystemClock};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
 use self::piece::{CRASH, ECHO, REFUSE, SECURE_ECHO};
-use super::{App, openapi, router};
+use super::{App, PublicUrl, openapi, router};
 use crate::{
+    connections::{Connections, Key, Keyring},
     db::Db,
     identity::{Claims, Identity, Permission},
     metrics::Metrics,
@@ -91,6 +94,14 @@ fn built(name: &str) -> Option<Vec<u8>> {
     bytes
 }
 
+/// Connections under a key of their own; providers on this machine may be reached.
+fn connections(db: &Db, transport: Arc<leno_egress::Client>) -> Connections {
+    let key = Key::parse(&"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f".into()).unwrap();
+    let private = |_: &PieceName| vec!["127.0.0.0/8".parse().unwrap()];
+    let keyring = Arc::new(Keyring::new(key, Vec::new()));
+    Connections::new(db.clone(), keyring, Arc::new(SystemClock), transport, Arc::new(private))
+}
+
 async fn app(setup: Setup) -> (App, tempfile::TempDir) {
     let temporary = tempfile::tempdir().unwrap();
     let directory = temporary.path().join("pieces");
@@ -113,10 +124,16 @@ async fn app(setup: Setup) -> (App, tempfile::TempDir) {
     let registry = Registry::open(options, engine.clone()).await.unwrap();
     let metrics = Arc::new(Metrics::new());
     let transport = Arc::new(leno_egress::Client::new(leno_egress::ClientConfig::default()).unwrap());
-    let runs = Runs::new(registry.clone(), transport, Arc::new(|_, _| Arc::new(NoStore)), metrics.clone());
+    let runs =
+        Runs::new(registry.clone(), transport.clone(), Arc::new(|_, _| Arc::new(NoStore)), db.clone(), metrics.clone());
     let identity = Identity::new(&"a-secret-that-is-long-enough-for-hs256".into(), Some(&INTERNAL.into()));
     let production = setup.production;
-    (App { registry, runs, identity, db, metrics, engine, production, max_body: MAX_BODY }, temporary)
+    let connections = connections(&db, transport.clone());
+    let public_url = PublicUrl::new(None, ([127, 0, 0, 1], 4747).into());
+    (
+        App { connections, public_url, registry, runs, identity, db, metrics, engine, production, max_body: MAX_BODY },
+        temporary,
+    )
 }
 
 impl Host {

@@ -1,11 +1,11 @@
 //! `leno serve`: puts the rooms together and serves them until it is told to stop.
 
 mod body;
-mod connections;
+mod listening;
 mod logging;
 mod writes;
 
-use std::{future::Future, process::ExitCode, sync::Arc, time::Duration};
+use std::{future::Future, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use leno_egress::{Client, ClientConfig};
@@ -23,8 +23,9 @@ use super::{
     terminal,
 };
 use crate::{
-    api::{self, App},
+    api::{self, App, PublicUrl},
     config::{Config, DataDir, EngineSettings},
+    connections::{Connections, Key, Keyring},
     db::{self, Db, PieceStore, PieceVersions, StoreEntries},
     identity::{Caller, Identity},
     metrics::Metrics,
@@ -54,6 +55,8 @@ pub(super) struct Args {
 
 /// How long the requests under way have to end: less than the 30 s after which Kubernetes kills.
 const DRAIN: Duration = Duration::from_secs(20);
+/// When everything has to have ended. A request for tokens takes 20 s at most, so one that began before the signal is saved.
+const END: Duration = Duration::from_secs(28);
 /// How long requests whose calls were cancelled have to answer.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How long calls of a piece that was replaced or removed go on.
@@ -83,7 +86,7 @@ async fn host(config: Config) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
 
     let opened = tokio::select! {
-        opened = open(&config) => opened?,
+        opened = open(&config, address) => opened?,
         () = stop.next() => {
             tracing::info!("stopped before it was ready");
             return Ok(());
@@ -92,13 +95,14 @@ async fn host(config: Config) -> anyhow::Result<()> {
     terminal::print(&format!("listening on http://{address}\n"))?;
     let Opened { app, db } = opened;
     let (registry, pieces) = (app.registry.clone(), app.registry.latest().len());
+    let stored = app.connections.clone();
     tracing::info!(%address, pieces, database = ?db.kind(), production = config.production, "ready");
-    let sweeper = tokio::spawn(sweep(StoreEntries::new(db.clone())));
+    let sweeper = tokio::spawn(sweep(StoreEntries::new(db.clone()), stored.clone()));
 
-    let draining = connections::serve(listener, api::router(app), stop.next()).await;
+    let draining = listening::serve(listener, api::router(app), stop.next()).await;
     tracing::info!("stopping: no new connections, requests under way may end");
     tokio::select! {
-        () = drain(draining, &registry) => {}
+        () = drain(draining, &registry, &stored) => {}
         () = stop.next() => tracing::warn!("told again: not waiting any longer"),
     }
     sweeper.abort();
@@ -107,13 +111,17 @@ async fn host(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Lets connections end, then the calls that still run.
-async fn drain(draining: impl Future<Output = ()>, registry: &Registry) {
+/// Lets requests end, then the calls that still run, then what must not be lost: tokens that a provider has just given.
+async fn drain(draining: impl Future<Output = ()>, registry: &Registry, stored: &Connections) {
+    let end = tokio::time::Instant::now() + END;
     let mut draining = std::pin::pin!(draining);
     let in_time = tokio::time::timeout(DRAIN, &mut draining).await.is_ok();
     registry.shutdown(Duration::ZERO).await;
     if !in_time && tokio::time::timeout(LAST_WORDS, draining).await.is_err() {
         tracing::warn!("some clients did not read their answers to the end");
+    }
+    if tokio::time::timeout_at(end, stored.shutdown()).await.is_err() {
+        tracing::error!("tokens were still being renewed; a connection may have to be made again");
     }
 }
 
@@ -123,7 +131,7 @@ struct Opened {
 }
 
 /// Opens every room, from the bottom up.
-async fn open(config: &Config) -> anyhow::Result<Opened> {
+async fn open(config: &Config, address: SocketAddr) -> anyhow::Result<Opened> {
     let data = DataDir::open(&config.data_dir)?;
     let db = Db::connect(config.database_url.expose_secret()).await?;
     db.migrate().await?;
@@ -148,16 +156,22 @@ async fn open(config: &Config) -> anyhow::Result<Opened> {
         on_status: on_status(db.clone(), metrics.clone()),
     };
     let registry = Registry::open(options, engine.clone()).await?;
-    let client = Client::new(ClientConfig::default())?;
+    let client = Arc::new(Client::new(ClientConfig::default())?);
+    let keyring = Arc::new(Keyring::new(Key::parse(&data.secret("encryption-key")?)?, Vec::new()));
+    let grants = config.grants.clone();
+    let private = move |piece: &PieceName| grants.for_piece(piece).private;
+    let connections = Connections::new(db.clone(), keyring, Arc::new(SystemClock), client.clone(), Arc::new(private));
     let stores = db.clone();
     let store_for = move |caller: &Caller, piece: &PieceName| {
         let tenant = caller.tenant_id.clone();
         Arc::new(PieceStore::new(stores.clone(), tenant, piece.clone(), None, None)) as Arc<dyn Store>
     };
-    let runs = Runs::new(registry.clone(), Arc::new(client), Arc::new(store_for), metrics.clone());
+    let runs = Runs::new(registry.clone(), client, Arc::new(store_for), db.clone(), metrics.clone());
     let app = App {
         registry,
         runs,
+        connections,
+        public_url: PublicUrl::new(config.public_url.as_ref(), address),
         identity,
         db: db.clone(),
         metrics,
@@ -191,10 +205,13 @@ fn on_status(db: Db, metrics: Arc<Metrics>) -> OnStatus {
     })
 }
 
-async fn sweep(entries: StoreEntries) {
+async fn sweep(entries: StoreEntries, stored: Connections) {
     let mut ticks = tokio::time::interval(SWEEP);
     loop {
         ticks.tick().await;
+        if let Err(error) = stored.sweep().await {
+            tracing::warn!(%error, "sign-ins that nobody finished could not be removed");
+        }
         match entries.delete_expired(db::milliseconds(&SystemClock)).await {
             Ok(0) => {}
             Ok(rows) => tracing::debug!(rows, "expired values were removed"),

@@ -83,6 +83,12 @@ pub fn authorization_url(schema: &OAuth2, request: &Authorization<'_>) -> Result
     Ok(url)
 }
 
+/// The scopes that are asked for at a sign-in, with spaces between.
+#[must_use]
+pub fn requested_scope(schema: &OAuth2, props: Option<&serde_json::Value>) -> String {
+    scope(schema, &template::with_defaults(schema, props))
+}
+
 /// The scopes of a piece as one parameter.
 pub(super) fn scope(schema: &OAuth2, props: &serde_json::Map<String, serde_json::Value>) -> String {
     template::fill(&schema.scope.join(" "), props)

@@ -80,6 +80,28 @@ impl TokenClient {
         Ok(value::claimed(&exchange.claimed(), answer, now)?)
     }
 
+    /// Checks what [`TokenClient::claim`] would before it sends anything: the value, and whether the address may be reached.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn rehearse(
+        &self,
+        schema: &OAuth2,
+        value: &ConnectionValue,
+        app: Option<&PlatformApp<'_>>,
+        private: &[PrivateGrant],
+    ) -> Result<(), ClaimError> {
+        if let Plan::Exchange(exchange) = Plan::of(schema, value, app).map_err(ClaimError::Invalid)? {
+            let policy =
+                Policy::new(HostPattern::of_base_url(&exchange.token_url).into_iter().collect(), private.to_vec());
+            policy
+                .check_url(&exchange.token_url)
+                .map_err(|denied| TokenError::Unsent { problem: denied.to_string() })?;
+        }
+        Ok(())
+    }
+
     /// Gets a new token for a stored value and gives back the value to store in its place.
     ///
     /// `platform_secret` is the client secret of the operator's application, for PLATFORM_OAUTH2. Must not run twice at

@@ -17,7 +17,7 @@ mod request;
 mod template;
 mod value;
 
-pub use self::authorize::{Authorization, authorization_url};
+pub use self::authorize::{Authorization, authorization_url, requested_scope};
 pub use self::claim::PlatformApp;
 pub use self::client::TokenClient;
 pub use self::error::{ClaimError, TokenError};

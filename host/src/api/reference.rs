@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
-use leno_metadata::{ConnectionValue, Problem as Fault};
+use leno_metadata::{ConnectionValue, PieceName, Problem as Fault};
 use leno_sandbox::Connection;
 use serde_json::Value;
 
-use super::{Problem, extract::name_of};
+use super::{
+    App, Problem,
+    connections::{owner, refused},
+    extract::name_of,
+};
+use crate::{connections::ExternalId, identity::Caller};
 
 /// The members of a request that have to do with its connection.
 pub(super) struct Given<'a> {
@@ -22,19 +26,27 @@ pub(super) struct Given<'a> {
 }
 
 impl Given<'_> {
-    /// The connection to call with.
+    /// The connection for the caller to call `piece` with. A stored one is looked up now, and decrypted when the piece
+    /// needs it.
     ///
     /// # Errors
-    /// A reference that cannot be read; any reference at all, for this host stores no connections; a raw value in
-    /// production, or one that cannot be used.
-    pub(super) fn connection(self, production: bool) -> Result<Option<Arc<dyn Connection>>, Problem> {
+    /// A reference that cannot be read, or to a connection that the caller does not have or that is for another piece; a
+    /// raw value in production, or one that cannot be used.
+    pub(super) async fn connection(
+        self,
+        app: &App,
+        caller: &Caller,
+        piece: &PieceName,
+    ) -> Result<Option<Arc<dyn Connection>>, Problem> {
         let mut faults = Vec::new();
-        let mut wanted = self.external_id;
-        if wanted.is_some_and(|id| !is_external_id(id)) {
-            faults.push(Fault::new(
-                "/connectionExternalId",
-                "must not be empty or contain quotes, braces or control characters",
-            ));
+        let mut wanted: Option<ExternalId> = None;
+        match self.external_id.map(str::parse) {
+            None => {}
+            Some(Ok(id)) => wanted = Some(id),
+            Some(Err(error)) => {
+                let error: crate::connections::InvalidExternalId = error;
+                faults.push(Fault::new("/connectionExternalId", error.to_string()));
+            }
         }
         let in_input = self.input.get("auth").filter(|auth| !auth.is_null());
         let not_text = in_input.filter(|auth| !auth.is_string()).map(|auth| {
@@ -43,10 +55,10 @@ impl Given<'_> {
         faults.extend(not_text);
         for (path, text) in [("/auth", self.auth), ("/input/auth", in_input.and_then(Value::as_str))] {
             let Some(text) = text else { continue };
-            match reference(text) {
+            match ExternalId::in_reference(text) {
                 None => faults
                     .push(Fault::new(path, format!("must be a reference such as {EXAMPLE}, with nothing around it"))),
-                Some(id) if wanted.is_some_and(|wanted| wanted != id) => {
+                Some(id) if wanted.as_ref().is_some_and(|wanted| *wanted != id) => {
                     faults.push(Fault::new(path, "names another connection than the rest of the request; name one"));
                 }
                 Some(id) => wanted = Some(id),
@@ -61,19 +73,14 @@ impl Given<'_> {
         if !faults.is_empty() {
             return Err(Problem::invalid_members(faults));
         }
-        if wanted.is_some() {
-            return Err(Problem::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "connections_unavailable",
-                "Stored connections are not available",
-                "stored connections are not available on this host yet, so it cannot resolve the reference; \
-                 call an action that needs no connection",
-            ));
+        if let Some(id) = wanted {
+            let stored = app.connections.find(&owner(caller), &id).await.map_err(refused)?;
+            return Ok(Some(Arc::new(stored.for_piece(piece).map_err(refused)?)));
         }
         let Some(value) = self.value else { return Ok(None) };
         // Taken over before anything else, so that it is wiped whatever happens.
         let value = ConnectionValue::new(value);
-        if production {
+        if app.production {
             return Err(Problem::bad_request(
                 "connection_in_production",
                 "raw connection values are refused in production: they would pass through logs and proxies; \
@@ -89,42 +96,3 @@ impl Given<'_> {
 }
 
 const EXAMPLE: &str = "{{connections['my-connection']}}";
-
-/// The external id in `{{connections['ID']}}`: single or double quotes, no spaces, nothing around it.
-fn reference(text: &str) -> Option<&str> {
-    let inner = text.strip_prefix("{{connections[")?.strip_suffix("]}}")?;
-    let id = ['\'', '"'].into_iter().find_map(|quote| inner.strip_prefix(quote)?.strip_suffix(quote))?;
-    is_external_id(id).then_some(id)
-}
-
-fn is_external_id(id: &str) -> bool {
-    !id.is_empty() && id.len() <= 255 && !id.chars().any(|c| c.is_control() || matches!(c, '\'' | '"' | '{' | '}'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_one_form_of_a_reference_is_read() {
-        assert_eq!(reference("{{connections['a-1 b']}}"), Some("a-1 b"));
-        assert_eq!(reference("{{connections[\"a\"]}}"), Some("a"));
-        for text in [
-            "",
-            "a",
-            "{{connections['']}}",
-            "{{connections[']}}",
-            "{{connections['a\"]}}",
-            "{{ connections['a'] }}",
-            "{{connections.a}}",
-            "{{connections['a'].secret_text}}",
-            " {{connections['a']}}",
-            "{{connections['a']}}x",
-            "{{connections['a','b']}}",
-            "{{connections['a']}}{{connections['b']}}",
-            "{{connections['a\n']}}",
-        ] {
-            assert_eq!(reference(text), None, "{text:?}");
-        }
-    }
-}

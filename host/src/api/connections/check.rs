@@ -1,0 +1,203 @@
+//! Trying a connection out: the piece itself says whether it works.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    response::{IntoResponse as _, Response},
+};
+use http::StatusCode;
+use leno_metadata::{ConnectionKind, PieceName, Problem as Fault, VersionReq};
+use leno_sandbox::{Connection, Failure};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::{input, owner, refused, upsert::piece_unknown};
+use crate::{
+    api::{
+        App, Problem,
+        authorization::Authorized,
+        extract::{self, JsonBody, Kind, Member, Path},
+        failure,
+    },
+    connections::ConnectionError,
+    identity::Caller,
+};
+
+/// How a test ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = ConnectionTestStatus, rename_all = "lowercase")]
+pub(in crate::api) enum Verdict {
+    /// It works, as far as can be told.
+    Success,
+    /// It does not.
+    Error,
+}
+
+/// What a test found.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ConnectionTest)]
+pub(in crate::api) struct Found {
+    status: Verdict,
+    /// For people.
+    message: String,
+}
+
+/// What to try.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = ConnectionTestRequest, example = json!({
+    "pieceName": "crm", "type": "SECRET_TEXT", "value": {"secret_text": "…"}
+}))]
+pub(in crate::api) struct TestBody {
+    /// `slack` or `@activepieces/piece-slack`.
+    piece_name: String,
+    /// As for storing.
+    r#type: String,
+    /// As for storing. An authorization code is not spent.
+    #[schema(value_type = Object)]
+    value: Value,
+    /// The piece's version; without it the newest.
+    piece_version: Option<String>,
+    /// Taken for compatibility, as the other members of a connection.
+    #[expect(dead_code, reason = "a test stores nothing")]
+    external_id: Option<String>,
+    #[expect(dead_code, reason = "a test stores nothing")]
+    display_name: Option<String>,
+    #[schema(value_type = Option<Object>)]
+    #[expect(dead_code, reason = "a test stores nothing")]
+    metadata: Option<Value>,
+    #[expect(dead_code, reason = "a test stores nothing")]
+    project_id: Option<String>,
+}
+
+impl JsonBody for TestBody {
+    const MEMBERS: &'static [Member] = &[
+        Member { name: "pieceName", kind: Kind::Text, required: true },
+        Member { name: "type", kind: Kind::Text, required: true },
+        Member { name: "value", kind: Kind::Object, required: true },
+        Member { name: "pieceVersion", kind: Kind::Text, required: false },
+        Member { name: "externalId", kind: Kind::Text, required: false },
+        Member { name: "displayName", kind: Kind::Text, required: false },
+        Member { name: "metadata", kind: Kind::Object, required: false },
+        Member { name: "projectId", kind: Kind::Text, required: false },
+    ];
+    const EXAMPLE: &'static str = r#"{"pieceName": "NAME", "type": "SECRET_TEXT", "value": {"secret_text": "…"}}"#;
+}
+
+/// Tries credentials out before they are stored.
+///
+/// The piece checks them itself, in its sandbox. Of an OAuth 2.0 request with a `code`, only what can be checked without
+/// spending the code is.
+#[utoipa::path(
+    post,
+    path = "/api/app-connections/test",
+    operation_id = "testNewConnection",
+    tag = "connections",
+    request_body = TestBody,
+    responses(
+        (status = 200, description = "It works.", body = Found),
+        (status = 400, description = "It does not, or the request is not what this route takes.",
+            content((Found = "application/json"), (crate::api::problem::Members = "application/problem+json"))),
+        (status = 404, description = "This host does not have the piece."),
+        (status = 429, description = "Too many calls; `Retry-After` says when to come back."),
+    ),
+)]
+pub(in crate::api) async fn new(
+    Authorized(caller): Authorized,
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let body: TestBody = extract::json(request, app.max_body).await?;
+    let mut faults = Vec::new();
+    let piece = body.piece_name.parse::<PieceName>();
+    let piece = piece.map_err(|error| faults.push(Fault::new("/pieceName", error.to_string()))).ok();
+    let version = body.piece_version.as_deref().unwrap_or_default().parse::<VersionReq>();
+    let version = version.map_err(|error| faults.push(Fault::new("/pieceVersion", error.to_string()))).ok();
+    let value = input::value(&body.r#type, body.value).map_err(|mut found| faults.append(&mut found)).ok();
+    let (Some(piece), Some(version), Some(value), true) = (piece, version, value, faults.is_empty()) else {
+        return Err(Problem::invalid_members(faults));
+    };
+    let Some(auths) = input::auths(&app, piece.short()) else { return Err(piece_unknown(piece.short())) };
+    if matches!(value.kind(), ConnectionKind::OAuth2 | ConnectionKind::PlatformOAuth2)
+        && value.expose().get("access_token").and_then(Value::as_str).is_none_or(str::is_empty)
+    {
+        let Some(oauth2) = auths.iter().find_map(input::as_oauth2) else {
+            return Ok(failed("the piece takes no OAuth 2.0 connection".into()));
+        };
+        return Ok(match app.connections.rehearse(&owner(&caller), piece.short(), oauth2, &value).await {
+            Ok(()) => worked("all that can be checked without spending the code is right".into()),
+            Err(error) => failed(error.to_string()),
+        });
+    }
+    let value = match input::accept(value, Some(&auths)) {
+        Ok(value) => value,
+        Err(faults) => return Ok(failed(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))),
+    };
+    let value: Arc<dyn Connection> = Arc::new(Arc::new(value));
+    verdict(&app, &caller, &piece, &version, value).await
+}
+
+/// Tries a stored connection out: it decrypts, its token can be renewed, and the piece says that it works.
+#[utoipa::path(
+    post,
+    path = "/api/app-connections/{id}/test",
+    operation_id = "testConnection",
+    tag = "connections",
+    params(("id" = String, Path, description = "The row id.")),
+    responses(
+        (status = 200, description = "It works.", body = Found),
+        (status = 400, description = "It does not.", body = Found),
+        (status = 404, description = "The caller has no such connection."),
+        (status = 429, description = "Too many calls; `Retry-After` says when to come back."),
+    ),
+)]
+pub(in crate::api) async fn stored(
+    Authorized(caller): Authorized,
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let stored = app.connections.find_by_id(&owner(&caller), &id).await.map_err(refused)?;
+    if let Err(error) = stored.value().await {
+        return match error {
+            error @ (ConnectionError::Db(_) | ConnectionError::Randomness(_)) => Err(refused(error)),
+            error => Ok(failed(error.to_string())),
+        };
+    }
+    let piece = stored.row().piece_name.parse::<PieceName>();
+    let (Ok(piece), true) = (piece, input::auths(&app, &stored.row().piece_name).is_some()) else {
+        let message = "the value can be read; this host does not have the piece, which alone could say more";
+        return Ok(worked(message.into()));
+    };
+    verdict(&app, &caller, &piece, &VersionReq::default(), Arc::new(stored)).await
+}
+
+/// Asks the piece.
+async fn verdict(
+    app: &App,
+    caller: &Caller,
+    piece: &PieceName,
+    version: &VersionReq,
+    connection: Arc<dyn Connection>,
+) -> Result<Response, Problem> {
+    let run = app.runs.validate(caller, piece, version, connection).await;
+    let run = run.map_err(|refusal| failure::refused(&app.registry, refusal))?;
+    match run.report.result {
+        Ok(_) => Ok(worked("the piece says that the connection works".into())),
+        Err(Failure::Piece(error)) => Ok(failed(error.message)),
+        Err(failure @ Failure::Overloaded { .. }) => Err(failure::overloaded(&failure)),
+        Err(Failure::Host(cause)) => Err(Problem::internal(cause)),
+        Err(failure) => Ok(failed(format!("the piece could not check it: {failure}"))),
+    }
+}
+
+fn worked(message: String) -> Response {
+    Json(Found { status: Verdict::Success, message }).into_response()
+}
+
+fn failed(message: String) -> Response {
+    (StatusCode::BAD_REQUEST, Json(Found { status: Verdict::Error, message })).into_response()
+}

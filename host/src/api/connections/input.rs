@@ -1,0 +1,151 @@
+//! What a client sends as the value of a connection, held against what the piece takes.
+
+use leno_metadata::{
+    Auth, ConnectionKind, ConnectionValue, OAuth2, PieceName, Problem as Fault, Problems, Scheme, VersionReq,
+};
+use serde_json::{Map, Value};
+
+use crate::{api::App, connections::ConnectionError};
+
+/// The longest name of a connection, in characters.
+const MAX_NAME: usize = 255;
+
+/// What a name must be.
+pub(super) const NAME: &str = "must have 1 to 255 characters, none of them control characters";
+
+/// Whether a text can be the name of a connection.
+pub(super) fn is_name(text: &str) -> bool {
+    (1..=MAX_NAME).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+}
+
+/// The auth entries of a piece in its newest version; none when this host does not have it.
+pub(super) fn auths(app: &App, piece: &str) -> Option<Vec<Auth>> {
+    let name: PieceName = piece.parse().ok()?;
+    let version = app.registry.get(&name, &VersionReq::default()).ok()?;
+    Some(version.piece.metadata().auth.clone())
+}
+
+/// The OAuth 2.0 entry of a piece, if it has one.
+pub(super) fn oauth2(app: &App, piece: &str) -> Option<OAuth2> {
+    auths(app, piece)?.iter().find_map(as_oauth2).cloned()
+}
+
+/// The OAuth 2.0 part of an entry.
+pub(super) fn as_oauth2(auth: &Auth) -> Option<&OAuth2> {
+    match &auth.scheme {
+        Scheme::OAuth2(oauth2) => Some(oauth2),
+        _ => None,
+    }
+}
+
+/// Takes a value over. `kind` is the request's own `type`, which the value may leave out and must not contradict.
+///
+/// # Errors
+/// With JSON pointers into the request.
+pub(super) fn value(kind: &str, value: Value) -> Result<ConnectionValue, Vec<Fault>> {
+    let value = match value {
+        Value::Object(mut members) => {
+            members.entry("type").or_insert_with(|| kind.into());
+            Value::Object(members)
+        }
+        other => other,
+    };
+    let value = ConnectionValue::new(value).map_err(|fault| vec![below(fault)])?;
+    if value.kind().as_str() != kind {
+        return Err(vec![Fault::new(
+            "/value/type",
+            "is not the `type` of the request; send the same, or leave it out",
+        )]);
+    }
+    match value.kind() {
+        ConnectionKind::Unknown(_) => {
+            let message = "must be SECRET_TEXT, BASIC_AUTH, CUSTOM_AUTH, OAUTH2, PLATFORM_OAUTH2 or NO_AUTH";
+            Err(vec![Fault::new("/type", message)])
+        }
+        ConnectionKind::CloudOAuth2 => {
+            let message = "CLOUD_OAUTH2 needs Activepieces' own secret service, which only Activepieces' cloud has; \
+                           use OAUTH2 with a client of your own";
+            Err(vec![Fault::new("/type", message)])
+        }
+        _ => Ok(value),
+    }
+}
+
+/// Checks a value without tokens - anything but OAuth 2.0 - against the piece's entries. Without entries, for a piece that
+/// this host does not have, only what every value of the type must have.
+///
+/// # Errors
+/// With JSON pointers into the request.
+pub(super) fn accept(value: ConnectionValue, auths: Option<&[Auth]>) -> Result<ConnectionValue, Vec<Fault>> {
+    let kind = value.kind().clone();
+    if kind == ConnectionKind::NoAuth {
+        return Ok(value);
+    }
+    let Some(auths) = auths else {
+        value.complete().map_err(|problems| problems.into_iter().map(below).collect::<Vec<_>>())?;
+        return Ok(value);
+    };
+    let Some(auth) = auths.iter().find(|auth| Some(auth.kind()) == kind.auth_name()) else {
+        let takes: Vec<&str> = auths.iter().map(Auth::kind).collect();
+        let takes = if takes.is_empty() { "no connection".to_owned() } else { takes.join(" or ") };
+        return Err(vec![Fault::new("/type", format!("the piece takes {takes}, not {}", kind.as_str()))]);
+    };
+    auth.accept(value.expose()).map_err(|problems| problems.into_iter().map(below).collect())
+}
+
+/// The value is a part of the request, so its pointers begin there.
+pub(super) fn below(fault: Fault) -> Fault {
+    Fault::new(format!("/value{}", fault.path), fault.message)
+}
+
+/// The value with new credentials from a `config` member, everything else as before.
+///
+/// # Errors
+/// [`ConnectionError::Invalid`], with JSON pointers into the request.
+pub(super) fn reconfigure(
+    value: &ConnectionValue,
+    config: &Value,
+    auths: Option<&[Auth]>,
+) -> Result<ConnectionValue, ConnectionError> {
+    let invalid = |faults: Vec<Fault>| ConnectionError::Invalid(Problems::from(faults));
+    let Value::Object(config) = config else {
+        return Err(invalid(vec![Fault::new("/config", "must be an object")]));
+    };
+    let mut members = match value.expose() {
+        Value::Object(members) => members.clone(),
+        _ => Map::new(),
+    };
+    let mut take = |names: &[&str]| {
+        for name in names {
+            if let Some(new) = config.get(*name) {
+                members.insert((*name).to_owned(), new.clone());
+            }
+        }
+    };
+    match value.kind() {
+        ConnectionKind::SecretText => {
+            // Activepieces' forms call the one field as they like.
+            let filled = |value: &&Value| value.as_str().is_some_and(|text| !text.is_empty());
+            let secret = config.get("secret_text").filter(filled).or_else(|| config.values().find(filled));
+            if let Some(secret) = secret {
+                members.insert("secret_text".into(), secret.clone());
+            }
+        }
+        ConnectionKind::BasicAuth => take(&["username", "password"]),
+        ConnectionKind::OAuth2 => take(&["client_id", "client_secret", "redirect_url", "scope"]),
+        ConnectionKind::CustomAuth => {
+            members.insert("props".into(), Value::Object(config.clone()));
+        }
+        _ => {}
+    }
+    let changed = ConnectionValue::new(Value::Object(members)).map_err(|fault| invalid(vec![fault]))?;
+    let is_oauth2 = changed.kind().auth_name() == Some("OAUTH2");
+    let auths = auths.filter(|_| !is_oauth2);
+    accept(changed, auths).map_err(|faults| {
+        let config = |fault: Fault| {
+            let rest = fault.path.trim_start_matches("/value").trim_start_matches("/props");
+            Fault::new(format!("/config{rest}"), fault.message)
+        };
+        invalid(faults.into_iter().map(config).collect())
+    })
+}

@@ -1,0 +1,154 @@
+//! The caller's connections, page by page.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use leno_metadata::{PieceName, Problem as Fault};
+use serde::Serialize;
+
+use super::{owner, refused};
+use crate::{
+    api::{App, Problem, authorization::Authorized, extract::Query, schema},
+    connections::ConnectionView,
+    db::{ConnectionFilter, Position},
+};
+
+/// Connections of a page, if nothing else is asked for.
+const LIMIT: usize = 100;
+/// The most that may be asked for.
+const MAX_LIMIT: usize = 1_000;
+
+/// A page. `next` and `previous` go into `cursor`.
+#[derive(Serialize)]
+struct Page<'a> {
+    data: Vec<ConnectionView<'a>>,
+    next: Option<String>,
+    previous: Option<String>,
+}
+
+/// Lists the caller's connections, the newest first.
+#[utoipa::path(
+    get,
+    path = "/api/app-connections",
+    operation_id = "listConnections",
+    tag = "connections",
+    params(
+        ("pieceName" = Option<String>, Query, description = "Only those for this piece, in either form of its name."),
+        ("displayName" = Option<String>, Query, description = "Part of the display name, in any case."),
+        ("status" = Option<Vec<schema::ConnectionStatus>>, Query, description = "Any of these; repeated or separated by commas."),
+        ("scope" = Option<schema::ConnectionScope>, Query, description = "Only those of this scope."),
+        ("limit" = Option<u32>, Query, description = "At most so many; 100 without it.", minimum = 1, maximum = 1000),
+        ("cursor" = Option<String>, Query, description = "`next` or `previous` of another page."),
+        ("projectId" = Option<String>, Query, description = "Taken for compatibility; connections belong to users."),
+    ),
+    responses((status = 200, description = "A page.", body = schema::ConnectionPage)),
+)]
+pub(in crate::api) async fn list(
+    Authorized(caller): Authorized,
+    State(app): State<Arc<App>>,
+    query: Query,
+) -> Result<Response, Problem> {
+    let Wanted { filter, limit, from, backwards } = Wanted::parse(&query)?;
+    // One more than asked for tells whether there is a further page.
+    let count = i64::try_from(limit).unwrap_or(i64::MAX) + 1;
+    let mut rows =
+        app.connections.list(&owner(&caller), &filter, from.as_ref(), backwards, count).await.map_err(refused)?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    if backwards {
+        rows.reverse();
+    }
+    let cursor = |row: Option<&crate::db::ConnectionRow>, backwards| {
+        row.map(|row| write_cursor(&(row.created_at, row.id.clone()), backwards))
+    };
+    let (after, before) = if backwards { (true, more) } else { (more, from.is_some()) };
+    let page = Page {
+        next: after.then(|| cursor(rows.last(), false)).flatten(),
+        previous: before.then(|| cursor(rows.first(), true)).flatten(),
+        data: rows.iter().map(ConnectionView::from).collect(),
+    };
+    Ok(Json(page).into_response())
+}
+
+/// What a list is narrowed to.
+struct Wanted {
+    filter: ConnectionFilter,
+    limit: usize,
+    from: Option<Position>,
+    backwards: bool,
+}
+
+impl Wanted {
+    fn parse(query: &Query) -> Result<Self, Problem> {
+        let mut problems = Vec::new();
+        let mut wanted = Self { filter: ConnectionFilter::default(), limit: LIMIT, from: None, backwards: false };
+        match query.get("limit").map(str::parse) {
+            None => {}
+            Some(Ok(limit)) if (1..=MAX_LIMIT).contains(&limit) => wanted.limit = limit,
+            Some(_) => problems.push(Fault::new("limit", format!("must be a whole number from 1 to {MAX_LIMIT}"))),
+        }
+        match query.get("cursor").map(read_cursor) {
+            None => {}
+            Some(Some((from, backwards))) => (wanted.from, wanted.backwards) = (Some(from), backwards),
+            Some(None) => problems.push(Fault::new("cursor", "must be `next` or `previous` of a page of this host")),
+        }
+        for status in query.all("status").flat_map(|value| value.split(',')).map(str::trim) {
+            match status {
+                "" => {}
+                "ACTIVE" | "MISSING" | "ERROR" => wanted.filter.statuses.push(status.to_owned()),
+                _ => problems.push(Fault::new("status", "must be ACTIVE, MISSING or ERROR")),
+            }
+        }
+        wanted.filter.statuses.sort();
+        wanted.filter.statuses.dedup();
+        match query.get("scope") {
+            None | Some("") => {}
+            Some(scope @ ("PROJECT" | "PLATFORM")) => wanted.filter.scope = Some(scope.to_owned()),
+            Some(_) => problems.push(Fault::new("scope", "must be PROJECT or PLATFORM")),
+        }
+        wanted.filter.display_name = query.get("displayName").filter(|text| !text.is_empty()).map(str::to_owned);
+        wanted.filter.piece_names = query.get("pieceName").filter(|text| !text.is_empty()).map(|name| {
+            match name.parse::<PieceName>() {
+                Ok(name) => [name.short().to_owned(), name.package()],
+                // A name that is none may have been stored all the same.
+                Err(_) => [name.to_owned(), name.to_owned()],
+            }
+        });
+        if problems.is_empty() { Ok(wanted) } else { Err(Problem::invalid_query(problems)) }
+    }
+}
+
+/// Where a page begins, for clients to send back. It holds nothing that they have not seen.
+fn write_cursor((created_at, id): &Position, backwards: bool) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{}{created_at}:{id}", if backwards { '<' } else { '>' }))
+}
+
+fn read_cursor(text: &str) -> Option<(Position, bool)> {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+    let (backwards, rest) = match text.strip_prefix('<') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('>')?),
+    };
+    let (created_at, id) = rest.split_once(':')?;
+    Some(((created_at.parse().ok()?, id.to_owned()), backwards))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_as_it_was_written_and_nothing_else_is() {
+        for (position, backwards) in [((0, String::new()), true), ((1_795_311_849_000, "abc:d".into()), false)] {
+            assert_eq!(read_cursor(&write_cursor(&position, backwards)), Some((position, backwards)));
+        }
+        for text in ["", "!", "PDA", "next", &URL_SAFE_NO_PAD.encode("1:a"), &URL_SAFE_NO_PAD.encode(">x:a")] {
+            assert_eq!(read_cursor(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The connections of the caller.
+//!
+//! | File | Holds |
+//! | --- | --- |
+//! | `list` | `GET /api/app-connections` |
+//! | `upsert` | `POST /api/app-connections` |
+//! | `one` | `GET`, `POST`, `DELETE /api/app-connections/{id}`, and where it is used |
+//! | `check` | `POST /api/app-connections/test`, `POST /api/app-connections/{id}/test` |
+//! | `sign_in` | `POST /api/app-connections/oauth2/start`, `GET /api/app-connections/oauth2/callback` |
+//! | `decrypt` | `GET /api/internal/connections/{externalId}/decrypt` |
+//! | `input` | what a client sends as the value of a connection |
+
+pub(super) mod check;
+pub(super) mod decrypt;
+mod input;
+pub(super) mod list;
+pub(super) mod one;
+pub(super) mod sign_in;
+pub(super) mod upsert;
+
+use axum::{
+    Json,
+    response::{IntoResponse as _, Response},
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+
+use super::Problem;
+use crate::{
+    connections::{ConnectionError, ConnectionView, Edition, Owner, oauth2::TokenError},
+    db::ConnectionRow,
+    identity::Caller,
+};
+
+/// The caller as an owner of connections.
+pub(super) fn owner(caller: &Caller) -> Owner {
+    Owner { tenant: caller.tenant_id.clone(), user: caller.user_id.clone() }
+}
+
+/// A connection as an answer, with its edition as the entity tag.
+fn answer(status: StatusCode, row: &ConnectionRow) -> Response {
+    let mut response = (status, Json(ConnectionView::from(row))).into_response();
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", row.edition)) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
+
+/// The edition that `If-Match` names (RFC 9110, section 13.1.1); none when it is absent or `*`.
+fn if_match(headers: &HeaderMap) -> Result<Option<Edition>, Problem> {
+    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    let number = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).and_then(|text| text.parse().ok());
+    number.map(|number| Some(Edition(number))).ok_or_else(|| {
+        let detail =
+            "the If-Match header is none of this host's entity tags; send the ETag that came with the connection";
+        Problem::bad_request("invalid_header", detail)
+    })
+}
+
+/// Tells why something with a connection was not done.
+pub(super) fn refused(error: ConnectionError) -> Problem {
+    let said = error.to_string();
+    match error {
+        ConnectionError::NotFound => not_found(),
+        ConnectionError::Exists => Problem::new(
+            StatusCode::PRECONDITION_FAILED,
+            "connection_exists",
+            "The connection exists",
+            "there is a connection of this external id already, and `If-None-Match: *` forbids to replace it; choose another external id",
+        ),
+        ConnectionError::Changed => {
+            Problem::new(StatusCode::PRECONDITION_FAILED, "connection_changed", "The connection was changed", said)
+        }
+        ConnectionError::InUse(uses) => {
+            let steps: Vec<String> =
+                uses.iter().take(20).map(|used| format!("{} of workflow {}", used.node_id, used.workflow_id)).collect();
+            let detail = format!(
+                "{} step(s) use the connection: {}; change them, or send `force=true`",
+                uses.len(),
+                steps.join(", ")
+            );
+            Problem::new(StatusCode::CONFLICT, "connection_in_use", "The connection is in use", detail)
+        }
+        ConnectionError::Invalid(problems) => Problem::invalid_members(problems.into_iter().collect()),
+        ConnectionError::Broken { .. } => {
+            Problem::new(StatusCode::FAILED_DEPENDENCY, "connection_broken", "The connection does not work", said)
+        }
+        ConnectionError::OtherPiece { .. } => Problem::new(
+            StatusCode::FORBIDDEN,
+            "connection_of_other_piece",
+            "The connection is for another piece",
+            said,
+        ),
+        ConnectionError::NotYet { retry_after, .. } => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "connection_not_ready", "The connection is not ready", said)
+                .retry_after(retry_after)
+        }
+        ConnectionError::Provider(error) => provider(&error),
+        ConnectionError::NoPlatformApp(_) => {
+            Problem::new(StatusCode::BAD_REQUEST, "no_oauth_app", "No OAuth app is registered", said)
+        }
+        ConnectionError::Db(_) | ConnectionError::Randomness(_) => Problem::internal(said),
+    }
+}
+
+/// Tells what the provider said instead of giving a token.
+fn provider(error: &TokenError) -> Problem {
+    let said = error.to_string();
+    match error {
+        TokenError::InvalidGrant { .. } | TokenError::Refused { .. } => {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "oauth2_refused", "The provider refused", said)
+        }
+        _ => Problem::new(StatusCode::BAD_GATEWAY, "oauth2_unavailable", "The provider gave no token", said),
+    }
+}
+
+fn not_found() -> Problem {
+    let detail = "you have no such connection; GET /api/app-connections lists those you have";
+    Problem::new(StatusCode::NOT_FOUND, "connection_not_found", "Connection not found", detail)
+}

@@ -1,0 +1,193 @@
+//! One connection.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    response::{IntoResponse as _, Response},
+};
+use http::{HeaderMap, StatusCode};
+use leno_metadata::Problem as Fault;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::{answer, if_match, input, owner, refused};
+use crate::api::{
+    App, Problem,
+    authorization::Authorized,
+    extract::{self, JsonBody, Kind, Member, Path, Query},
+    schema,
+};
+
+/// A connection, without its value.
+#[utoipa::path(
+    get,
+    path = "/api/app-connections/{id}",
+    operation_id = "getConnection",
+    tag = "connections",
+    params(("id" = String, Path, description = "The row id.")),
+    responses(
+        (status = 200, description = "The connection.", body = schema::Connection,
+            headers(("ETag" = String, description = "For `If-Match`."))),
+        (status = 404, description = "The caller has no such connection."),
+    ),
+)]
+pub(in crate::api) async fn show(
+    Authorized(caller): Authorized,
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let row = app.connections.by_id(&owner(&caller), &id).await.map_err(refused)?;
+    Ok(answer(StatusCode::OK, &row))
+}
+
+/// What to change. What is absent stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = ConnectionChange, example = json!({"displayName": "Main CRM"}))]
+pub(in crate::api) struct ChangeBody {
+    /// The name for people.
+    display_name: Option<String>,
+    /// Replaces what was there.
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Value>,
+    /// New credentials, in the words of the connection's type: `secret_text`; `username` and `password`; the props of
+    /// CUSTOM_AUTH; `client_id`, `client_secret`, `redirect_url`, `scope` of OAUTH2.
+    #[schema(value_type = Option<Object>)]
+    config: Option<Value>,
+}
+
+impl JsonBody for ChangeBody {
+    const MEMBERS: &'static [Member] = &[
+        Member { name: "displayName", kind: Kind::Text, required: false },
+        Member { name: "metadata", kind: Kind::Object, required: false },
+        Member { name: "config", kind: Kind::Object, required: false },
+    ];
+    const EXAMPLE: &'static str = r#"{"displayName": "NAME"}"#;
+}
+
+/// Changes the name, the metadata, or the credentials.
+#[utoipa::path(
+    post,
+    path = "/api/app-connections/{id}",
+    operation_id = "changeConnection",
+    tag = "connections",
+    params(
+        ("id" = String, Path, description = "The row id."),
+        ("If-Match" = Option<String>, Header, description = "Only if the connection is still of this `ETag`."),
+    ),
+    request_body = ChangeBody,
+    responses(
+        (status = 200, description = "The connection, changed.", body = schema::Connection,
+            headers(("ETag" = String, description = "For `If-Match`."))),
+        (status = 404, description = "The caller has no such connection."),
+        (status = 412, description = "It was changed meanwhile."),
+        (status = 424, description = "Its value cannot be read, so it cannot be changed; store it again."),
+        (status = 503, description = "Its token is being renewed; `Retry-After` says when to come back."),
+    ),
+)]
+pub(in crate::api) async fn change(
+    Authorized(caller): Authorized,
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<Response, Problem> {
+    let owner = owner(&caller);
+    let body: ChangeBody = extract::json(request, app.max_body).await?;
+    let mut seen = if_match(&headers)?;
+    if body.display_name.as_ref().is_some_and(|name| !input::is_name(name)) {
+        return Err(Problem::invalid_members(vec![Fault::new("/displayName", input::NAME)]));
+    }
+    if body.metadata.as_ref().is_some_and(|metadata| !metadata.is_object()) {
+        return Err(Problem::invalid_members(vec![Fault::new("/metadata", "must be an object")]));
+    }
+    let mut row = app.connections.by_id(&owner, &id).await.map_err(refused)?;
+    if let Some(config) = body.config {
+        let auth = input::auths(&app, &row.piece_name);
+        let change = |value: &leno_metadata::ConnectionValue| input::reconfigure(value, &config, auth.as_deref());
+        row = app.connections.revalue(&owner, &id, seen, change).await.map_err(refused)?;
+        seen = None;
+    }
+    if body.display_name.is_some() || body.metadata.is_some() {
+        let metadata = body.metadata.map(Some);
+        row = app.connections.describe(&owner, &id, seen, body.display_name, metadata).await.map_err(refused)?;
+    }
+    Ok(answer(StatusCode::OK, &row))
+}
+
+/// It is done.
+#[derive(Serialize, ToSchema)]
+pub(in crate::api) struct Done {
+    success: bool,
+}
+
+/// Removes a connection, and revokes its tokens at the provider where the piece says how.
+#[utoipa::path(
+    delete,
+    path = "/api/app-connections/{id}",
+    operation_id = "deleteConnection",
+    tag = "connections",
+    params(
+        ("id" = String, Path, description = "The row id."),
+        ("force" = Option<bool>, Query, description = "Also when workflows use it."),
+    ),
+    responses(
+        (status = 200, description = "It is removed.", body = Done),
+        (status = 404, description = "The caller has no such connection."),
+        (status = 409, description = "Workflows use it; the answer names them."),
+    ),
+)]
+pub(in crate::api) async fn remove(
+    Authorized(caller): Authorized,
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    query: Query,
+) -> Result<Json<Done>, Problem> {
+    let force = match query.get("force") {
+        None | Some("" | "false" | "0") => false,
+        Some("true" | "1") => true,
+        Some(_) => return Err(Problem::invalid_query(vec![Fault::new("force", "must be true or false")])),
+    };
+    let (row, value) = app.connections.delete(&owner(&caller), &id, force).await.map_err(refused)?;
+    if let (Some(value), Some(auth)) = (value, input::oauth2(&app, &row.piece_name)) {
+        app.connections.revoke(row, value, &auth);
+    }
+    Ok(Json(Done { success: true }))
+}
+
+/// Where a connection is used.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Usage<'a> {
+    workflow_id: &'a str,
+    node_id: &'a str,
+    piece_name: &'a str,
+}
+
+/// Where a connection is used: the steps of workflows that refer to it.
+#[utoipa::path(
+    get,
+    path = "/api/app-connections/{id}/usages",
+    operation_id = "listConnectionUsages",
+    tag = "connections",
+    params(("id" = String, Path, description = "The row id.")),
+    responses(
+        (status = 200, description = "The steps.", body = Vec<schema::ConnectionUsage>),
+        (status = 404, description = "The caller has no such connection."),
+    ),
+)]
+pub(in crate::api) async fn usages(
+    Authorized(caller): Authorized,
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let uses = app.connections.uses(&owner(&caller), &id).await.map_err(refused)?;
+    let usages: Vec<Usage<'_>> = uses
+        .iter()
+        .map(|used| Usage { workflow_id: &used.workflow_id, node_id: &used.node_id, piece_name: &used.piece_name })
+        .collect();
+    Ok(Json(usages).into_response())
+}

@@ -1,0 +1,369 @@
+//! Signing in at a provider: the start, and the page that the provider sends the browser back to.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    response::{Html, IntoResponse as _, Response},
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use leno_metadata::{ConnectionKind, PieceName, Problem as Fault};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use super::{
+    input, owner, refused,
+    upsert::{piece_unknown, version},
+};
+use crate::{
+    api::{
+        App, Problem,
+        authorization::Authorized,
+        extract::{self, JsonBody, Kind, Member, Query},
+    },
+    connections::{self, Draft, ExternalId, Failed, Finished, SignIn, SignInClient},
+};
+
+/// Where the provider sends the browser back to.
+const CALLBACK: &str = "/api/app-connections/oauth2/callback";
+/// How long the browser keeps its cookie, in seconds: as long as a sign-in may take.
+const COOKIE_LIFE: u32 = 600;
+
+/// What to begin.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = SignInRequest, example = json!({
+    "pieceName": "crm", "clientId": "my-client", "clientSecret": "…",
+    "redirectUrl": "https://leno.example.com/api/app-connections/oauth2/callback",
+    "externalId": "crm-main", "displayName": "Main CRM"
+}))]
+pub(in crate::api) struct StartBody {
+    /// `slack` or `@activepieces/piece-slack`.
+    piece_name: String,
+    /// The client at the provider. Not for PLATFORM_OAUTH2, whose client the operator registered.
+    client_id: Option<String>,
+    /// Where the provider sends the browser: this host's callback, or a page of the client's own.
+    redirect_url: Option<String>,
+    /// The piece's version; without it the newest.
+    piece_version: Option<String>,
+    /// What the user filled in, by name.
+    #[schema(value_type = Option<Object>)]
+    props: Option<Map<String, Value>>,
+    /// `OAUTH2`, which is meant without it, or `PLATFORM_OAUTH2`.
+    r#type: Option<String>,
+    /// The client's secret, for the exchange on this host; a public client has none.
+    client_secret: Option<String>,
+    /// With it, this host makes the connection itself when the user has agreed.
+    external_id: Option<String>,
+    /// The name for people; the external id without it.
+    display_name: Option<String>,
+    /// Free, and shown to clients.
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Value>,
+    /// Taken for compatibility.
+    #[expect(dead_code, reason = "connections belong to users")]
+    project_id: Option<String>,
+}
+
+impl JsonBody for StartBody {
+    const MEMBERS: &'static [Member] = &[
+        Member { name: "pieceName", kind: Kind::Text, required: true },
+        Member { name: "clientId", kind: Kind::Text, required: false },
+        Member { name: "redirectUrl", kind: Kind::Text, required: false },
+        Member { name: "pieceVersion", kind: Kind::Text, required: false },
+        Member { name: "props", kind: Kind::Object, required: false },
+        Member { name: "type", kind: Kind::Text, required: false },
+        Member { name: "clientSecret", kind: Kind::Text, required: false },
+        Member { name: "externalId", kind: Kind::Text, required: false },
+        Member { name: "displayName", kind: Kind::Text, required: false },
+        Member { name: "metadata", kind: Kind::Object, required: false },
+        Member { name: "projectId", kind: Kind::Text, required: false },
+    ];
+    const EXAMPLE: &'static str = r#"{"pieceName": "NAME", "clientId": "ID", "redirectUrl": "URL"}"#;
+}
+
+/// A sign-in that was begun.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = SignInStarted)]
+pub(in crate::api) struct Started {
+    /// Where to send the browser.
+    authorization_url: String,
+    /// Comes back with the result.
+    state: String,
+    /// The PKCE verifier, when the client makes the connection itself; else empty.
+    code_verifier: String,
+    /// The PKCE challenge; empty when PKCE is off.
+    code_challenge: String,
+    client_id: String,
+    redirect_url: String,
+    /// The scopes that are asked for.
+    scope: String,
+}
+
+/// Begins to sign in at the provider of a piece.
+///
+/// The answer sets a cookie: only the browser that has it can finish. With `externalId` this host makes the connection
+/// when the user has agreed, and the page at the end tells the window that opened it so: `{connectionId, externalId, state}`
+/// or `{error, errorDescription, state}`. Without, it tells `{code, state}`, where `code` is a one-time ticket that stands for
+/// the real one in `POST /api/app-connections`.
+#[utoipa::path(
+    post,
+    path = "/api/app-connections/oauth2/start",
+    operation_id = "startSignIn",
+    tag = "connections",
+    request_body = StartBody,
+    responses(
+        (status = 200, description = "Send the browser to `authorizationUrl`.", body = Started,
+            headers(("Set-Cookie" = String, description = "Binds the sign-in to this browser."))),
+        (status = 404, description = "This host does not have the piece."),
+    ),
+)]
+pub(in crate::api) async fn start(
+    Authorized(caller): Authorized,
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<Response, Problem> {
+    let body: StartBody = extract::json(request, app.max_body).await?;
+    let callback = format!("{}{CALLBACK}", app.public_url);
+    let checked = body.check(&callback)?;
+    let Some(oauth2) = input::oauth2(&app, &checked.piece_name) else {
+        if input::auths(&app, &checked.piece_name).is_none() {
+            return Err(piece_unknown(&checked.piece_name));
+        }
+        let fault = Fault::new("/pieceName", "the piece takes no OAuth 2.0 connection");
+        return Err(Problem::invalid_members(vec![fault]));
+    };
+    if oauth2.auth_url.is_empty() {
+        let fault = Fault::new("/pieceName", "the piece signs in without a browser; POST /api/app-connections does it");
+        return Err(Problem::invalid_members(vec![fault]));
+    }
+    let browser = match cookie(&app, &headers) {
+        Some(browser) => browser,
+        None => connections::new_browser().map_err(|error| Problem::internal(error.to_string()))?,
+    };
+    let redirect_url = checked.redirect_url;
+    let begin = SignIn {
+        piece_version: checked.piece_version.unwrap_or_else(|| version(&app, &checked.piece_name)),
+        piece_name: checked.piece_name,
+        oauth2: &oauth2,
+        client: checked.client,
+        redirect_url: redirect_url.clone(),
+        props: checked.props,
+        draft: checked.draft,
+    };
+    let begun = app.connections.sign_in(&owner(&caller), &browser, begin).await.map_err(refused)?;
+    let started = Started {
+        authorization_url: begun.authorization_url,
+        state: begun.state,
+        code_verifier: begun.verifier.map(|verifier| verifier.expose_secret().to_owned()).unwrap_or_default(),
+        code_challenge: begun.challenge.unwrap_or_default(),
+        client_id: begun.client_id,
+        redirect_url,
+        scope: begun.scope,
+    };
+    let mut response = Json(started).into_response();
+    response.headers_mut().insert(header::SET_COOKIE, set_cookie(&app, &browser)?);
+    Ok(response)
+}
+
+struct Checked {
+    piece_name: String,
+    piece_version: Option<String>,
+    client: SignInClient,
+    redirect_url: String,
+    props: Map<String, Value>,
+    draft: Option<Draft>,
+}
+
+impl StartBody {
+    fn check(self, callback: &str) -> Result<Checked, Problem> {
+        let mut faults = Vec::new();
+        let mut refuse = |path: &str, message: String| faults.push(Fault::new(path, message));
+        if let Err(error) = self.piece_name.parse::<PieceName>() {
+            refuse("/pieceName", error.to_string());
+        }
+        let kind = ConnectionKind::from(self.r#type.as_deref().unwrap_or("OAUTH2"));
+        let client = match (&kind, self.client_id) {
+            (ConnectionKind::PlatformOAuth2, _) => SignInClient::Platform,
+            (ConnectionKind::OAuth2, Some(id)) if !id.is_empty() => {
+                SignInClient::Own { id, secret: self.client_secret.map(SecretString::from) }
+            }
+            (ConnectionKind::OAuth2, _) => {
+                refuse("/clientId", "is missing; send the id of your client at the provider".into());
+                SignInClient::Platform
+            }
+            _ => {
+                refuse("/type", "must be OAUTH2 or PLATFORM_OAUTH2".into());
+                SignInClient::Platform
+            }
+        };
+        let redirect_url = self.redirect_url.unwrap_or_else(|| callback.to_owned());
+        let absolute = url::Url::parse(&redirect_url)
+            .is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.fragment().is_none());
+        if !absolute {
+            refuse("/redirectUrl", "must be an absolute http or https URL without a fragment".into());
+        } else if self.external_id.is_some() && redirect_url != callback {
+            refuse("/redirectUrl", format!("must be {callback}, where this host finishes the sign-in"));
+        }
+        let external_id = self.external_id.map(|id| id.parse::<ExternalId>());
+        let external_id = external_id.transpose().unwrap_or_else(|error| {
+            refuse("/externalId", error.to_string());
+            None
+        });
+        if self.display_name.as_ref().is_some_and(|name| !input::is_name(name)) {
+            refuse("/displayName", input::NAME.into());
+        }
+        let draft = external_id.map(|external_id| Draft {
+            display_name: self.display_name.unwrap_or_else(|| external_id.to_string()),
+            external_id,
+            metadata: self.metadata,
+        });
+        if !faults.is_empty() {
+            return Err(Problem::invalid_members(faults));
+        }
+        Ok(Checked {
+            piece_name: self.piece_name,
+            piece_version: self.piece_version,
+            client,
+            redirect_url,
+            props: self.props.unwrap_or_default(),
+            draft,
+        })
+    }
+}
+
+/// The page that the provider sends the browser back to.
+///
+/// It tells the window that opened it how the sign-in ended - by `postMessage` to its own origin, by the BroadcastChannel and
+/// the `localStorage` item `oauth2_callback_result:STATE` - and closes itself. Nothing that it tells lets anybody in.
+#[utoipa::path(
+    get,
+    path = "/api/app-connections/oauth2/callback",
+    operation_id = "finishSignIn",
+    tag = "connections",
+    security(()),
+    params(
+        ("state" = Option<String>, Query, description = "As it was sent."),
+        ("code" = Option<String>, Query, description = "The provider's code."),
+        ("error" = Option<String>, Query, description = "Why there is no code."),
+        ("error_description" = Option<String>, Query, description = "The same for people."),
+    ),
+    responses((status = 200, description = "The page.", body = String, content_type = "text/html")),
+)]
+pub(in crate::api) async fn callback(State(app): State<Arc<App>>, headers: HeaderMap, query: Query) -> Response {
+    let state: String = query.get("state").unwrap_or_default().chars().take(200).collect();
+    let failed = |error: &str, description: &str| Failed {
+        error: error.chars().take(100).collect(),
+        description: description.chars().filter(|c| !c.is_control()).take(500).collect(),
+    };
+    if state.is_empty() {
+        let failed = failed("missing_state", "the provider sent no state back; begin again");
+        return page(&app, &told(&failed, &state));
+    }
+    // With both, the error counts (RFC 6749, section 4.1.2.1).
+    let answer = match (query.get("error"), query.get("code")) {
+        (Some(error), _) => Err(failed(error, query.get("error_description").unwrap_or_default())),
+        (None, Some(code)) if !code.is_empty() => Ok(SecretString::from(code)),
+        (None, _) => Err(failed("missing_code", "the provider sent no code")),
+    };
+    let piece = |name: &str| input::oauth2(&app, name);
+    let browser = cookie(&app, &headers);
+    let result = match app.connections.signed_in(&state, browser.as_ref(), answer, piece).await {
+        Ok(Finished::Connected(row)) => json!({"connectionId": row.id, "externalId": row.external_id, "state": state}),
+        Ok(Finished::Ticket(ticket)) => json!({"code": ticket.expose_secret(), "state": state}),
+        Err(failed) => told(&failed, &state),
+    };
+    page(&app, &result)
+}
+
+fn told(failed: &Failed, state: &str) -> Value {
+    json!({"error": failed.error, "errorDescription": failed.description, "state": state})
+}
+
+/// The page around a result.
+fn page(app: &App, result: &Value) -> Response {
+    let nonce = hex::encode(rand::random::<[u8; 16]>());
+    let said = match result.get("error").and_then(Value::as_str) {
+        None => "You are connected.",
+        Some(_) => "That did not work.",
+    };
+    let why = result.get("errorDescription").and_then(Value::as_str).unwrap_or_default();
+    let html = include_str!("callback.html")
+        .replace("{{nonce}}", &nonce)
+        .replace("{{said}}", said)
+        .replace("{{why}}", &escape_html(why))
+        .replace("{{origin}}", &script(&Value::from(app.public_url.origin())))
+        .replace("{{result}}", &script(result));
+    let mut response = Html(html).into_response();
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'none'"
+    );
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    *response.status_mut() = StatusCode::OK;
+    response.headers_mut().insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    response
+}
+
+/// JSON that may stand in a script: it cannot end the script, nor a line of it.
+fn script(value: &Value) -> String {
+    value
+        .to_string()
+        .replace('<', "\\u003c")
+        .replace('>', "\\u003e")
+        .replace('&', "\\u0026")
+        .replace('\u{2028}', "\\u2028")
+        .replace('\u{2029}', "\\u2029")
+}
+
+fn escape_html(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+}
+
+/// The name of the cookie. With https it is bound to this very host (RFC 6265bis, section 4.1.3.2); browsers do not take
+/// that over plain http, which is for development.
+fn cookie_name(app: &App) -> &'static str {
+    if app.public_url.is_https() { "__Host-leno-sign-in" } else { "leno-sign-in" }
+}
+
+fn cookie(app: &App, headers: &HeaderMap) -> Option<SecretString> {
+    let name = cookie_name(app);
+    let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let value = pairs
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(key, value)| (key == name).then_some(value))?;
+    // As this host makes them: 32 bytes in base64url.
+    let ours = value.len() == 43 && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    ours.then(|| SecretString::from(value))
+}
+
+fn set_cookie(app: &App, browser: &SecretString) -> Result<HeaderValue, Problem> {
+    let secure = if app.public_url.is_https() { "; Secure" } else { "" };
+    let text = format!(
+        "{}={}; Path=/; Max-Age={COOKIE_LIFE}; HttpOnly; SameSite=Lax{secure}",
+        cookie_name(app),
+        browser.expose_secret()
+    );
+    HeaderValue::from_str(&text).map_err(|error| Problem::internal(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_cannot_leave_its_script() {
+        let value = json!({"error": "</script><script>alert(1)</script>", "state": "\u{2028}\u{2029}&<!--"});
+        let text = script(&value);
+        assert!(!text.contains(['<', '>', '&', '\u{2028}', '\u{2029}']), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+    }
+}

@@ -1,0 +1,198 @@
+//! Storing a connection.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    response::Response,
+};
+use http::{HeaderMap, StatusCode, header};
+use leno_metadata::{ConnectionKind, ConnectionValue, PieceName, Problem as Fault, VersionReq};
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::{answer, if_match, input, owner, refused};
+use crate::{
+    api::{
+        App, Problem,
+        authorization::Authorized,
+        extract::{self, JsonBody, Kind, Member},
+        schema,
+    },
+    connections::{ExternalId, NewConnection, Owner, Replace},
+};
+
+/// The version of a piece that this host does not have.
+const UNKNOWN_VERSION: &str = "0.0.0";
+
+/// What to store.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = ConnectionRequest, example = json!({
+    "externalId": "crm-main", "displayName": "Main CRM", "pieceName": "crm", "type": "SECRET_TEXT",
+    "value": {"type": "SECRET_TEXT", "secret_text": "…"}
+}))]
+pub(in crate::api) struct UpsertBody {
+    /// The stable name that flows refer to. What the caller has under it is replaced.
+    external_id: String,
+    /// The name for people.
+    display_name: String,
+    /// `slack` or `@activepieces/piece-slack`.
+    piece_name: String,
+    /// `SECRET_TEXT`, `BASIC_AUTH`, `CUSTOM_AUTH`, `OAUTH2`, `PLATFORM_OAUTH2` or `NO_AUTH`.
+    r#type: String,
+    /// The credentials; for OAUTH2 the code to get them with, or tokens that are there already.
+    #[schema(value_type = Object)]
+    value: Value,
+    /// The piece's version; without it the newest that this host has.
+    piece_version: Option<String>,
+    /// Free, and shown to clients.
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Value>,
+    /// Taken for compatibility.
+    #[expect(dead_code, reason = "connections belong to users")]
+    project_id: Option<String>,
+}
+
+impl JsonBody for UpsertBody {
+    const MEMBERS: &'static [Member] = &[
+        Member { name: "externalId", kind: Kind::Text, required: true },
+        Member { name: "displayName", kind: Kind::Text, required: true },
+        Member { name: "pieceName", kind: Kind::Text, required: true },
+        Member { name: "type", kind: Kind::Text, required: true },
+        Member { name: "value", kind: Kind::Object, required: true },
+        Member { name: "pieceVersion", kind: Kind::Text, required: false },
+        Member { name: "metadata", kind: Kind::Object, required: false },
+        Member { name: "projectId", kind: Kind::Text, required: false },
+    ];
+    const EXAMPLE: &'static str = r#"{"externalId": "ID", "displayName": "NAME", "pieceName": "NAME", "type": "SECRET_TEXT", "value": {"secret_text": "…"}}"#;
+}
+
+/// Stores a connection: a new one, or in place of the caller's of the same external id.
+///
+/// OAUTH2 with a `code` fetches the tokens now; the code, its verifier and the client's secret are used once and only for that.
+#[utoipa::path(
+    post,
+    path = "/api/app-connections",
+    operation_id = "putConnection",
+    tag = "connections",
+    params(
+        ("If-None-Match" = Option<String>, Header, description = "`*`: only if there is none of this external id."),
+        ("If-Match" = Option<String>, Header, description = "Only if the one there is still of this `ETag`."),
+    ),
+    request_body = UpsertBody,
+    responses(
+        (status = 201, description = "It is stored.", body = schema::Connection,
+            headers(("ETag" = String, description = "For `If-Match`."))),
+        (status = 404, description = "This host does not have the piece, without which OAuth 2.0 is not possible."),
+        (status = 412, description = "It was changed meanwhile, or there is one already."),
+        (status = 422, description = "The provider refused the code or the client."),
+        (status = 502, description = "The provider is out of reach, or answered nonsense."),
+    ),
+)]
+pub(in crate::api) async fn upsert(
+    Authorized(caller): Authorized,
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<Response, Problem> {
+    let owner = owner(&caller);
+    let mut body: UpsertBody = extract::json(request, app.max_body).await?;
+    let replace = replace(&headers)?;
+    let piece_version = body.piece_version.clone().unwrap_or_else(|| version(&app, &body.piece_name));
+    let Checked { external_id, value } = body.check()?;
+    let value = complete(&app, &owner, &body.piece_name, value).await?;
+    let new = NewConnection {
+        external_id,
+        display_name: body.display_name,
+        piece_name: body.piece_name,
+        piece_version,
+        value,
+        metadata: body.metadata,
+        replace,
+    };
+    let (row, _) = app.connections.put(&owner, new).await.map_err(refused)?;
+    Ok(answer(StatusCode::CREATED, &row))
+}
+
+/// The value as it is to be stored: checked, with its tokens fetched.
+async fn complete(app: &App, owner: &Owner, piece: &str, value: ConnectionValue) -> Result<ConnectionValue, Problem> {
+    let auths = input::auths(app, piece);
+    if !matches!(value.kind(), ConnectionKind::OAuth2 | ConnectionKind::PlatformOAuth2) {
+        return input::accept(value, auths.as_deref()).map_err(Problem::invalid_members);
+    }
+    let oauth2 = auths.as_deref().map(|auths| auths.iter().find_map(input::as_oauth2));
+    match oauth2 {
+        Some(None) => {
+            let message = "the piece takes no OAuth 2.0 connection";
+            Err(Problem::invalid_members(vec![Fault::new("/type", message)]))
+        }
+        None if !has_token(&value) || *value.kind() == ConnectionKind::PlatformOAuth2 => Err(piece_unknown(piece)),
+        oauth2 => {
+            let claimed = app.connections.claim(owner, piece, oauth2.flatten(), value).await;
+            claimed.map_err(|error| match error {
+                crate::connections::ConnectionError::Invalid(problems) => {
+                    Problem::invalid_members(problems.into_iter().map(input::below).collect())
+                }
+                error => refused(error),
+            })
+        }
+    }
+}
+
+fn has_token(value: &ConnectionValue) -> bool {
+    value.expose().get("access_token").and_then(Value::as_str).is_some_and(|token| !token.is_empty())
+}
+
+/// Without the piece, nobody knows where its provider is.
+pub(super) fn piece_unknown(piece: &str) -> Problem {
+    let piece: String = piece.chars().filter(|c| !c.is_control()).take(100).collect();
+    let detail =
+        format!("this host does not have the piece `{piece}`, so it does not know its provider; install it first");
+    Problem::new(StatusCode::NOT_FOUND, "piece_not_found", "Piece metadata not found", detail)
+}
+
+/// The newest version of the piece that this host has.
+pub(super) fn version(app: &App, piece: &str) -> String {
+    let name = piece.parse::<PieceName>().ok();
+    let version = name.and_then(|name| app.registry.get(&name, &VersionReq::default()).ok());
+    version.map_or_else(|| UNKNOWN_VERSION.to_owned(), |version| version.version().to_string())
+}
+
+fn replace(headers: &HeaderMap) -> Result<Replace, Problem> {
+    match headers.get(header::IF_NONE_MATCH).map(|value| value.to_str().unwrap_or_default().trim()) {
+        None => Ok(if_match(headers)?.map_or(Replace::Any, Replace::Only)),
+        Some("*") => Ok(Replace::Never),
+        Some(_) => Err(Problem::bad_request("invalid_header", "the If-None-Match header can only be `*` here")),
+    }
+}
+
+struct Checked {
+    external_id: ExternalId,
+    value: ConnectionValue,
+}
+
+impl UpsertBody {
+    /// Checks what the types do not say, and takes the value over.
+    fn check(&mut self) -> Result<Checked, Problem> {
+        let mut faults = Vec::new();
+        let external_id = self.external_id.parse::<ExternalId>();
+        let external_id = external_id.map_err(|error| faults.push(Fault::new("/externalId", error.to_string()))).ok();
+        if !input::is_name(&self.display_name) {
+            faults.push(Fault::new("/displayName", input::NAME));
+        }
+        if let Err(error) = self.piece_name.parse::<PieceName>() {
+            faults.push(Fault::new("/pieceName", error.to_string()));
+        }
+        if self.piece_version.as_ref().is_some_and(|version| version.parse::<semver::Version>().is_err()) {
+            faults.push(Fault::new("/pieceVersion", "must be an exact version such as 1.2.0"));
+        }
+        let value = input::value(&self.r#type, self.value.take());
+        let value = value.map_err(|mut found| faults.append(&mut found)).ok();
+        match (external_id, value) {
+            (Some(external_id), Some(value)) if faults.is_empty() => Ok(Checked { external_id, value }),
+            _ => Err(Problem::invalid_members(faults)),
+        }
+    }
+}

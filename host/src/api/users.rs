@@ -1,0 +1,142 @@
+//! People without an account.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json,
+    extract::{Request, State},
+};
+use http::StatusCode;
+use leno_metadata::Problem as Fault;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{
+    App, Problem,
+    authorization::{Authorized, Internal},
+    connections::{owner, refused},
+    extract::{self, JsonBody, Kind, Member},
+};
+use crate::{connections::ConnectionError, db::TenantId, identity::Claims};
+
+/// How long the token of somebody without an account holds.
+const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// For whom.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = AnonymousUserRequest)]
+pub(super) struct AnonymousBody {
+    /// The tenant that the user belongs to.
+    #[schema(format = "uuid")]
+    tenant_id: String,
+}
+
+impl JsonBody for AnonymousBody {
+    const MEMBERS: &'static [Member] = &[Member { name: "tenantId", kind: Kind::Text, required: true }];
+    const EXAMPLE: &'static str = r#"{"tenantId": "UUID"}"#;
+}
+
+/// A user without an account.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AnonymousUser {
+    #[schema(format = "uuid")]
+    user_id: String,
+    /// An access token. Whoever has it can link what the user has to an account.
+    token: String,
+    /// How long the token holds, in seconds.
+    expires_in: u64,
+}
+
+/// Makes a user without an account, for the operator's own pages to let people try things out.
+#[utoipa::path(
+    post,
+    path = "/api/users/anonymous",
+    operation_id = "makeAnonymousUser",
+    tag = "users",
+    security(("internal" = [])),
+    request_body = AnonymousBody,
+    responses((status = 201, description = "The user, with an access token.", body = AnonymousUser)),
+)]
+pub(super) async fn anonymous(
+    _: Internal,
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<(StatusCode, Json<AnonymousUser>), Problem> {
+    let body: AnonymousBody = extract::json(request, app.max_body).await?;
+    let Ok(tenant_id) = body.tenant_id.parse::<Uuid>() else {
+        return Err(Problem::invalid_members(vec![Fault::new("/tenantId", "must be a UUID")]));
+    };
+    let user = app.connections.anonymous(TenantId::from(tenant_id.to_string())).await.map_err(refused)?;
+    let user_id = user.user.as_str().parse::<Uuid>().map_err(|error| Problem::internal(error.to_string()))?;
+    let token = app.identity.mint(&Claims { user_id, tenant_id, ..Claims::default() }, LIFETIME);
+    let user = AnonymousUser { user_id: user_id.to_string(), token, expires_in: LIFETIME.as_secs() };
+    Ok((StatusCode::CREATED, Json(user)))
+}
+
+/// Whose things to take over.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = LinkRequest)]
+pub(super) struct LinkBody {
+    /// The access token of the user without an account: the proof that the caller was that user.
+    anonymous_token: String,
+}
+
+impl JsonBody for LinkBody {
+    const MEMBERS: &'static [Member] = &[Member { name: "anonymousToken", kind: Kind::Text, required: true }];
+    const EXAMPLE: &'static str = r#"{"anonymousToken": "TOKEN"}"#;
+}
+
+/// What changed hands.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Linked)]
+pub(super) struct Linked {
+    connections: Vec<LinkedConnection>,
+}
+
+/// A connection that changed hands.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LinkedConnection {
+    /// Its external id now.
+    external_id: String,
+    /// What it was before; another where the caller had one of the same.
+    previous_external_id: String,
+}
+
+/// Hands everything of a user without an account to the caller: connections, and the workflows' references to them.
+///
+/// All of it or nothing. Where both have a connection of the same external id, the one that comes gets a number.
+#[utoipa::path(
+    post,
+    path = "/api/users/link",
+    operation_id = "linkUser",
+    tag = "users",
+    request_body = LinkBody,
+    responses(
+        (status = 200, description = "What changed hands.", body = Linked),
+        (status = 404, description = "The token is none of a user without an account in the caller's tenant, or was linked already."),
+    ),
+)]
+pub(super) async fn link(
+    Authorized(caller): Authorized,
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Json<Linked>, Problem> {
+    let body: LinkBody = extract::json(request, app.max_body).await?;
+    let nobody = || {
+        let detail = "the token is none of a user without an account in your tenant, or everything was linked already";
+        Problem::new(StatusCode::NOT_FOUND, "user_not_found", "User not found", detail)
+    };
+    let anonymous = app.identity.verify(&body.anonymous_token).map_err(|_| nobody())?;
+    let moved = app.connections.link(&owner(&anonymous), &owner(&caller)).await.map_err(|error| match error {
+        ConnectionError::NotFound => nobody(),
+        error => refused(error),
+    })?;
+    let one =
+        |moved: crate::connections::Moved| LinkedConnection { external_id: moved.to, previous_external_id: moved.from };
+    Ok(Json(Linked { connections: moved.into_iter().map(one).collect() }))
+}

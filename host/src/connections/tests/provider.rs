@@ -1,0 +1,117 @@
+//! A token endpoint that rotates refresh tokens: each works once, and a second use revokes the grant.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{Form, Json, Router, extract::State, response::IntoResponse as _, routing::post};
+use http::StatusCode;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+/// The endpoint. It ends with the test's runtime.
+pub(super) struct Provider {
+    pub(super) url: String,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// The refresh token that works.
+    good: Mutex<u64>,
+    /// Requests so far.
+    asked: watch::Sender<usize>,
+    /// Requests that may be answered.
+    answered: watch::Sender<usize>,
+    /// Whether answers wait to be let go.
+    holding: Mutex<bool>,
+    /// What to answer instead of tokens, one after the other.
+    instead: Mutex<VecDeque<(u16, Option<u64>, Value)>>,
+}
+
+impl Provider {
+    pub(super) async fn start() -> Self {
+        let shared = Arc::new(Shared::default());
+        *shared.good.lock().unwrap() = 1;
+        let router = Router::new().route("/token", post(token)).with_state(shared.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/token", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { url, shared }
+    }
+
+    /// Token requests so far.
+    pub(super) fn asked(&self) -> usize {
+        *self.shared.asked.borrow()
+    }
+
+    /// Waits for the `count`th request.
+    pub(super) async fn is_asked(&self, count: usize) {
+        let mut asked = self.shared.asked.subscribe();
+        let wait = asked.wait_for(|asked| *asked >= count);
+        tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the provider is not asked").unwrap();
+    }
+
+    /// Answers nothing until [`Provider::release`]. Tokens are rotated all the same.
+    pub(super) fn hold(&self) {
+        *self.shared.holding.lock().unwrap() = true;
+    }
+
+    pub(super) fn release(&self) {
+        *self.shared.holding.lock().unwrap() = false;
+        self.shared.answered.send_modify(|answered| *answered += 1_000_000);
+    }
+
+    /// Answers the next request so.
+    pub(super) fn instead(&self, status: u16, retry_after: Option<u64>, body: Value) {
+        self.shared.instead.lock().unwrap().push_back((status, retry_after, body));
+    }
+
+    /// Forgets the grant: every refresh token is refused.
+    pub(super) fn revoke(&self) {
+        *self.shared.good.lock().unwrap() = 0;
+    }
+}
+
+async fn token(
+    State(shared): State<Arc<Shared>>,
+    Form(form): Form<HashMap<String, String>>,
+) -> axum::response::Response {
+    let (number, answer) = {
+        let instead = shared.instead.lock().unwrap().pop_front();
+        let mut good = shared.good.lock().unwrap();
+        let answer = match instead {
+            Some((status, retry_after, body)) => (status, retry_after, body),
+            None if form["refresh_token"] == format!("rt-{good}") => {
+                *good += 1;
+                let tokens = json!({"access_token": format!("at-{good}"), "refresh_token": format!("rt-{good}"),
+                    "token_type": "Bearer", "expires_in": 3600});
+                (200, None, tokens)
+            }
+            None => {
+                *good = 0;
+                let error = json!({"error": "invalid_grant", "error_description": "refresh token already used"});
+                (400, None, error)
+            }
+        };
+        drop(good);
+        let mut number = 0;
+        shared.asked.send_modify(|asked| {
+            *asked += 1;
+            number = *asked;
+        });
+        (number, answer)
+    };
+    if *shared.holding.lock().unwrap() {
+        let mut answered = shared.answered.subscribe();
+        let _ = answered.wait_for(|answered| *answered >= number).await;
+    }
+    let (status, retry_after, body) = answer;
+    let mut response = (StatusCode::from_u16(status).unwrap(), Json(body)).into_response();
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert("retry-after", seconds.into());
+    }
+    response
+}

@@ -1,0 +1,104 @@
+//! Databases for tests: every claim is checked on SQLite, and on the PostgreSQL server of this machine.
+
+use std::{sync::Mutex, time::SystemTime};
+
+use leno_sandbox::Clock;
+use uuid::Uuid;
+
+use super::{Db, DbError};
+
+const SERVER: &str = "postgres://postgres@127.0.0.1:5432";
+
+/// A fresh database that goes away with the test.
+pub(crate) enum Fresh {
+    Sqlite(tempfile::TempDir),
+    Postgres(String),
+}
+
+impl Fresh {
+    pub(crate) fn sqlite() -> Self {
+        Self::Sqlite(tempfile::tempdir().unwrap())
+    }
+
+    /// None, visibly, when there is no server; a failure where one must be.
+    #[allow(clippy::print_stderr)]
+    pub(crate) async fn postgres(test: &str) -> Option<Self> {
+        let name = format!("leno_test_{}", Uuid::new_v4().simple());
+        match administer(&format!("CREATE DATABASE {name}")).await {
+            Ok(()) => Some(Self::Postgres(name)),
+            Err(error) => {
+                assert!(std::env::var_os("CI").is_none(), "no PostgreSQL at {SERVER}: {error}");
+                eprintln!("skipped: {test} on PostgreSQL: no server at {SERVER}: {error}");
+                None
+            }
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Self::Sqlite(directory) => format!("sqlite://{}/test.db", directory.path().display()),
+            Self::Postgres(name) => format!("{SERVER}/{name}"),
+        }
+    }
+
+    pub(crate) async fn open(&self) -> Db {
+        let db = Db::connect(&self.url()).await.unwrap();
+        db.migrate().await.unwrap();
+        db
+    }
+
+    pub(crate) async fn remove(self) {
+        if let Self::Postgres(name) = self {
+            administer(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
+        }
+    }
+}
+
+async fn administer(sql: &str) -> Result<(), DbError> {
+    let db = Db::connect(&format!("{SERVER}/postgres")).await?;
+    sqlx::query(sqlx::AssertSqlSafe(sql)).execute(db.pool()).await?;
+    db.close().await;
+    Ok(())
+}
+
+/// Makes two tests of each claim, one for each database.
+macro_rules! on_both {
+    ($($name:ident($db:ident) $body:block)*) => { $(
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+            use crate::db::{Db, fresh::Fresh};
+
+            async fn claim($db: Db) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_sqlite() {
+                let fresh = Fresh::sqlite();
+                claim(fresh.open().await).await;
+                fresh.remove().await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_postgres() {
+                if let Some(fresh) = Fresh::postgres(stringify!($name)).await {
+                    let db = fresh.open().await;
+                    // The database is dropped also when the claim is false.
+                    let outcome = tokio::spawn(claim(db.clone())).await;
+                    db.close().await;
+                    fresh.remove().await;
+                    outcome.unwrap();
+                }
+            }
+        }
+    )* };
+}
+pub(crate) use on_both;
+
+/// A clock that stands still until it is moved.
+pub(crate) struct MovingClock(pub(crate) Mutex<SystemTime>);
+
+impl Clock for MovingClock {
+    fn now(&self) -> SystemTime {
+        *self.0.lock().unwrap()
+    }
+}
