@@ -216,6 +216,7 @@ piece! {
             .hosts(&["{{connection.base_url}}"])
             .validate(check),
         Auth::oauth2("OAuth", "https://example.com/authorize", "https://example.com/token")
+            .revocation_url("https://example.com/revoke")
             .scope(&["a", "b"])
             .prompt("omit")
             .pkce(PkceMethod::S256)
@@ -364,6 +365,7 @@ fn the_pieces_own_members_reach_the_document() {
     assert_eq!(auth[2]["inject"]["headers"], json!({"X-Key": "{{connection.key}}"}));
     let query = json!({"sig": "{{base64 connection.base_url \":\" connection.key}}"});
     assert_eq!(auth[2]["inject"]["query"], query);
+    assert_eq!(auth[3]["revocationUrl"], "https://example.com/revoke");
     assert_eq!(auth[3]["extra"], json!({"access_type": "offline", "a": "b"}));
     assert_eq!(auth[3]["grantType"], "both_client_credentials_and_authorization_code");
 }

@@ -1,6 +1,13 @@
 //! Opening a database: where the two differ.
 
-use std::{fs, os::unix::fs::OpenOptionsExt as _, path::PathBuf, str::FromStr as _, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    str::FromStr as _,
+    sync::Arc,
+    time::Duration,
+};
 
 use sqlx::{
     AnyPool, ConnectOptions as _, Connection as _, Executor as _,
@@ -22,22 +29,37 @@ const SQLITE: u32 = 4;
 const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                        PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;";
 
-pub(super) async fn open(url: &str) -> Result<(AnyPool, Kind), DbError> {
+pub(super) async fn open(url: &str) -> Result<(AnyPool, Kind, Option<Arc<Path>>), DbError> {
     sqlx::any::install_default_drivers();
     match url.starts_with("sqlite:") {
-        true => Ok((sqlite(url).await?, Kind::Sqlite)),
-        false => Ok((postgres(url).await?, Kind::Postgres)),
+        true => sqlite(url).await.map(|(pool, file)| (pool, Kind::Sqlite, Some(file))),
+        false => Ok((postgres(url).await?, Kind::Postgres, None)),
     }
 }
 
-async fn sqlite(url: &str) -> Result<AnyPool, DbError> {
+/// Waits until no other process, nor another task of this one, brings the database in `file` up to date. The turn ends when
+/// the answer is dropped. The lock is on a file of its own: closing another handle of the database would end SQLite's locks.
+pub(super) async fn turn(file: Arc<Path>) -> Result<fs::File, DbError> {
+    let lock = move || {
+        let mut name = file.as_os_str().to_owned();
+        name.push(".lock");
+        let lock = fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(name)?;
+        rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)?;
+        Ok(lock)
+    };
+    let locked = tokio::task::spawn_blocking(lock).await;
+    let failed = |error: std::io::Error| DbError::Connect { reason: format!("it cannot be locked: {error}") };
+    locked.map_err(|error| failed(std::io::Error::other(error)))?.map_err(failed)
+}
+
+async fn sqlite(url: &str) -> Result<(AnyPool, Arc<Path>), DbError> {
     if url.contains(":memory:") || url.contains("mode=memory") {
         let reason = "a database in memory is lost with its connection; name a file".to_owned();
         return Err(DbError::Connect { reason });
     }
     let file = SqliteConnectOptions::from_str(url).map_err(|error| failed(&error))?.get_filename().to_owned();
     make(&file)?;
-    AnyPoolOptions::new()
+    let pool = AnyPoolOptions::new()
         .max_connections(SQLITE)
         .acquire_timeout(ACQUIRE)
         // An open file does not go away like a server does.
@@ -52,7 +74,8 @@ async fn sqlite(url: &str) -> Result<AnyPool, DbError> {
         })
         .connect_with(AnyConnectOptions::from_str(url).map_err(|error| failed(&error))?)
         .await
-        .map_err(|error| failed(&error))
+        .map_err(|error| failed(&error))?;
+    Ok((pool, file.into()))
 }
 
 /// Makes the file before SQLite would, for its owner alone; the files that SQLite puts beside it get the same mode.

@@ -18,7 +18,11 @@ mod store_entries;
 pub(crate) mod users;
 pub(crate) mod workflow_refs;
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use leno_sandbox::Clock;
 use sqlx::{Any, AnyPool, Row as _, Transaction};
@@ -58,6 +62,8 @@ pub enum DbError {
 pub struct Db {
     pool: AnyPool,
     kind: Kind,
+    /// The file of an embedded database.
+    file: Option<Arc<Path>>,
 }
 
 /// Which database it is.
@@ -75,7 +81,7 @@ impl Db {
     /// # Errors
     /// [`DbError::Connect`].
     pub async fn connect(url: &str) -> Result<Self, DbError> {
-        connect::open(url).await.map(|(pool, kind)| Self { pool, kind })
+        connect::open(url).await.map(|(pool, kind, file)| Self { pool, kind, file })
     }
 
     /// Makes the tables, or brings them up to date. Two hosts that start at once take turns.
@@ -83,6 +89,11 @@ impl Db {
     /// # Errors
     /// [`DbError::Migrate`]: the database refuses, or it was made by a newer version.
     pub async fn migrate(&self) -> Result<(), DbError> {
+        // The migrator takes a lock of its own on PostgreSQL only.
+        let _turn = match self.file.clone() {
+            Some(file) => Some(connect::turn(file).await?),
+            None => None,
+        };
         let migrator = match self.kind {
             Kind::Sqlite => sqlx::migrate!("../migrations/sqlite"),
             Kind::Postgres => sqlx::migrate!("../migrations/postgres"),

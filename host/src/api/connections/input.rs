@@ -126,10 +126,8 @@ pub(super) fn reconfigure(
         ConnectionKind::SecretText => {
             // Activepieces' forms call the one field as they like.
             let filled = |value: &&Value| value.as_str().is_some_and(|text| !text.is_empty());
-            let secret = config.get("secret_text").filter(filled).or_else(|| config.values().find(filled));
-            if let Some(secret) = secret {
-                members.insert("secret_text".into(), secret.clone());
-            }
+            let secret = config.get("secret_text").or_else(|| config.values().find(filled));
+            members.insert("secret_text".into(), secret.cloned().unwrap_or_default());
         }
         ConnectionKind::BasicAuth => take(&["username", "password"]),
         ConnectionKind::OAuth2 => take(&["client_id", "client_secret", "redirect_url", "scope"]),

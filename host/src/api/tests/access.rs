@@ -3,7 +3,8 @@
 use super::*;
 
 /// The routes that answer without a token.
-const OPEN: [&str; 4] = ["/healthz", "/readyz", "/metrics", "/api/openapi.json"];
+const OPEN: [&str; 5] =
+    ["/healthz", "/readyz", "/metrics", "/api/openapi.json", "/api/app-connections/oauth2/callback"];
 
 #[tokio::test]
 async fn every_route_but_the_named_ones_is_closed_and_the_document_says_so() {

@@ -289,7 +289,7 @@ async fn a_call_gets_its_connection_by_either_way_of_naming_it() {
     let host = Host::with_piece().await;
     host.stored("crm").await;
     let run = async |more: Value| {
-        let mut body = json!({"input": {"value": 1}});
+        let mut body = json!({"input": {"value": {"a": 1}}});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         host.call("POST", SECURE_ECHO, &host.token, Some(body)).await
     };
@@ -297,7 +297,7 @@ async fn a_call_gets_its_connection_by_either_way_of_naming_it() {
     for more in [
         json!({"connectionExternalId": "crm"}),
         json!({"auth": "{{connections['crm']}}"}),
-        json!({"input": {"value": 1, "auth": "{{connections[\"crm\"]}}"}}),
+        json!({"input": {"value": {"a": 1}, "auth": "{{connections[\"crm\"]}}"}}),
     ] {
         let answer = run(more.clone()).await;
         assert_eq!(answer.status, 200, "{more}: {}", answer.text);

@@ -141,8 +141,8 @@ fn bearer(kind: &str) -> bool {
     ["bearer", "bot", "user"].iter().any(|known| kind.eq_ignore_ascii_case(known))
 }
 
-/// A number of seconds, as a number or a text, rounded down; at most [`LONGEST`]. None when it is not more than 0: a token
-/// that is dead at its birth is of no use, so providers that send 0 mean that it does not expire (Mailchimp).
+/// A number of seconds, as a number or a text, rounded down; at most [`LONGEST`]. None when it is not more than 0: a
+/// token that is dead at its birth is of no use, so providers that send 0 mean that it does not expire (Mailchimp).
 pub(super) fn seconds(value: &Value) -> Option<i64> {
     let seconds = match value {
         Value::Number(number) => number.as_f64(),
@@ -240,8 +240,8 @@ fn retry_after(response: &Response, now: i64) -> Option<Duration> {
     u64::try_from(date.saturating_sub(now)).ok().map(Duration::from_millis)
 }
 
-/// A JSON value without doubt: of two members with one name, which of them two readers take is anybody's guess. Below the
-/// top it does not matter, and the last one wins.
+/// A JSON value without doubt: of two members with one name, which of them two readers take is anybody's guess. Below
+/// the top it does not matter, and the last one wins.
 struct Strict {
     depth: usize,
 }

@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use proptest::strategy::Strategy as _;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
@@ -136,7 +137,8 @@ fn a_byte_order_mark_a_form_and_a_nested_token_are_understood() {
     assert!(ask(200, "application/x-www-form-urlencoded", r#"{"access_token":"a=b"}"#).is_ok());
 
     let slack = json!({"ok": true, "team": {"id": "T"}, "authed_user":
-        {"id": "U", "access_token": "xoxp", "token_type": "user", "refresh_token": "r", "scope": "s", "expires_in": 9}});
+        {"id": "U", "access_token": "xoxp", "token_type": "user", "refresh_token": "r", "scope": "s",
+        "expires_in": 9}});
     let answer = json_answer(slack).unwrap();
     assert_eq!(answer.access_token.expose_secret(), "xoxp");
     assert_eq!(answer.refresh_token.unwrap().expose_secret(), "r");
@@ -225,5 +227,22 @@ fn retry_after_is_seconds_or_a_date() {
         let error = read(&response, &Sent::default(), 1_000_000).err();
         let retry_after = expected.map(Duration::from_secs);
         assert_eq!(error, Some(TokenError::Unavailable { status: 503, retry_after }), "{text}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_answer_makes_it_panic_or_tell_a_secret(
+        status in 200_u16..600,
+        body in proptest::prop_oneof![
+            proptest::collection::vec(proptest::num::u8::ANY, 0..200),
+            r#"\{("(access_token|error|expires_in|ok)":("the-client-secret"|\{\}|-?[0-9]{1,30}|null|\[1\]),?){0,3}\}"#
+                .prop_map(String::into_bytes),
+        ],
+        kind in "(application/json|text/plain|application/x-www-form-urlencoded)?",
+    ) {
+        if let Err(error) = ask(status, &kind, body) {
+            proptest::prop_assert!(!error.to_string().contains("the-client-secret"), "{}", error);
+        }
     }
 }

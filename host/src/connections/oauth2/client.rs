@@ -49,9 +49,9 @@ impl TokenClient {
 
     /// Exchanges the request form of an OAUTH2 or PLATFORM_OAUTH2 value for the value to store.
     ///
-    /// `schema` is the piece's; `app` the operator's application for the piece, for PLATFORM_OAUTH2 only; `private` what
-    /// the piece may reach beyond the internet. An OAUTH2 value that has an access token is given back as it came, without
-    /// its code and verifier, and nobody is asked.
+    /// `schema` is the piece's; `app` the operator's application for the piece, for PLATFORM_OAUTH2 only; `private`
+    /// what the piece may reach beyond the internet. An OAUTH2 value that has an access token is given back as it came,
+    /// without its code and verifier, and nobody is asked.
     ///
     /// # Errors
     ///

@@ -8,14 +8,14 @@ use leno_metadata::Problem;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// The provider no longer takes the code or the refresh token: OAuth error `invalid_grant` (RFC 6749, section 5.2), or
-    /// what a provider says in its place. Asking again cannot help; a person must connect again.
+    /// The provider no longer takes the code or the refresh token: OAuth error `invalid_grant` (RFC 6749, section 5.2),
+    /// or what a provider says in its place. Asking again cannot help; a person must connect again.
     #[error("the provider no longer accepts this authorization, connect again: {description}")]
     InvalidGrant {
         /// The provider's words.
         description: String,
     },
-    /// The provider, or something in front of it, refused the request. Nothing is lost; somebody must correct something.
+    /// The provider, or something in front of it, refused the request. Nothing is lost, and somebody must correct it.
     #[error("the provider refused to give a token: {description}")]
     Refused {
         /// The HTTP status. An OAuth error can come with 200, and a redirect counts as a refusal.

@@ -24,13 +24,13 @@ impl Sent {
         let lower = |text: &str| {
             let mut escape = 0;
             let letter = |c: char| {
-                escape = if c == '%' { 2_u8 } else { escape.saturating_sub(u8::from(escape > 0)) };
-                if escape > 0 || c == '%' { c.to_ascii_lowercase() } else { c }
+                escape = if c == '%' { 3_u8 } else { escape.saturating_sub(1) };
+                if escape > 0 { c.to_ascii_lowercase() } else { c }
             };
             Zeroizing::new(text.chars().map(letter).collect::<String>())
         };
         let json = Zeroizing::new(serde_json::Value::from(secret).to_string());
-        let json = json.trim_matches('"');
+        let json = json.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default();
         let lower_form = lower(&form);
         for text in [&**plain, &form, &percent, &lower_form, json] {
             if !text.is_empty() && !self.0.iter().any(|known| known.expose_secret() == text) {

@@ -59,8 +59,8 @@ pub(super) fn with_defaults(schema: &OAuth2, props: Option<&Value>) -> Map<Strin
 /// Whether `props` may choose where an operator's client secret goes.
 ///
 /// The application of PLATFORM_OAUTH2 is the operator's, the props are a user's. A prop in the token or revocation
-/// address could name a host of the user's own, which would then be sent the secret. So a prop there must be an option of
-/// a STATIC_DROPDOWN, or one plain label, `[A-Za-z0-9_-]{1,63}`; and a label in the name of the host must have a fixed
+/// address could name a host of the user's own, which would then be sent the secret. So a prop there must be an option
+/// of a STATIC_DROPDOWN, or one plain label, `[A-Za-z0-9_-]{1,63}`; and a label in the name of the host must have a fixed
 /// domain of at least two labels after it, since several labels make a whole name: `{a}.{b}` is `evil.com` to a user.
 ///
 /// # Errors
@@ -74,7 +74,7 @@ pub fn platform_rule(schema: &OAuth2, props: &Map<String, Value>) -> Result<(), 
             problems.push(problem(name, message));
         }
         if let Some(name) = free_host(template, &schema.props, props) {
-            let message = "stands in the name of the host that gets the operator's client secret, where the domain must \
+            let message = "is in the name of the host that gets the operator's client secret, where the domain must \
                            be fixed; ask the author of the piece for a dropdown, or use an OAuth app of your own";
             problems.push(problem(name, message));
         }
@@ -98,10 +98,8 @@ fn allowed(name: &str, declared: &Properties, props: &Map<String, Value>) -> Res
             if text(value).is_some_and(|label| plain(&label)) {
                 Ok(())
             } else {
-                Err(
-                    "may have 1 to 63 letters, digits, \"-\" and \"_\", because the operator's client secret goes to the \
-                     address it is a part of; correct it",
-                )
+                Err("may have 1 to 63 letters, digits, \"-\" and \"_\", because the operator's client secret goes to \
+                     the address it is a part of; correct it")
             }
         }
     }
@@ -232,6 +230,13 @@ mod tests {
             let found: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
             assert_eq!(found, paths, "{url} {value}");
             assert!(problems.iter().all(|problem| !problem.message.contains("evil")));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_template_without_props_is_what_it_was(template in "[{}a-zé]{0,20}") {
+            proptest::prop_assert_eq!(fill(&template, &Map::new()), template);
         }
     }
 }

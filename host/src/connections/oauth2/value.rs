@@ -25,8 +25,8 @@ pub struct Lifetime {
 
 /// How long the token of an OAuth 2.0 value is good for. A value of another type has no lifetime.
 ///
-/// A token is refreshed 15 minutes before it ends, or after half its life if that is shorter: with a fixed buffer, a token
-/// of ten minutes would be refreshed at every use.
+/// A token is refreshed 15 minutes before it ends, or after half its life if that is shorter: with a fixed buffer, a
+/// token of ten minutes would be refreshed at every use.
 #[must_use]
 pub fn lifetime(value: &ConnectionValue) -> Lifetime {
     let oauth2 = matches!(value.kind(), ConnectionKind::OAuth2 | ConnectionKind::PlatformOAuth2);
