@@ -29,7 +29,7 @@ fn places() -> Vec<PathBuf> {
 }
 
 /// The target directory that the running test was built in: it is `TARGET/PROFILE/deps/NAME`.
-fn target_dir() -> Option<PathBuf> {
+pub(crate) fn target_dir() -> Option<PathBuf> {
     Some(std::env::current_exe().ok()?.ancestors().nth(3)?.to_owned())
 }
 

@@ -3,6 +3,7 @@
 //! - [`Server`] is `leno serve` as a child process; [`Client`] calls its API as some [`Caller`].
 //! - [`guests`] finds the hostile guests written in Rust, [`craft`] makes components that no compiler would emit.
 //! - [`Upstream`] is the other end of the network, [`Trap`] a port that nobody may connect to.
+//! - [`peers`] are third parties: a real OAuth provider, a browser, Node.
 //! - [`Neighbour`] is the well-behaved piece that must not notice any of it.
 #![allow(
     clippy::expect_used,
@@ -18,6 +19,7 @@ pub mod guests;
 pub mod lines;
 pub mod metrics;
 pub mod neighbour;
+pub mod peers;
 pub mod process;
 pub mod server;
 pub mod stage;

@@ -168,7 +168,7 @@ async fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
 }
 
 /// Reads one request; `None` when the client has hung up between two.
-async fn receive(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<Received>> {
+pub(crate) async fn receive(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<Received>> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         if stream.read_until(b'\n', &mut head).await? == 0 {
