@@ -2,6 +2,7 @@
 
 mod bench;
 mod build;
+mod peers;
 mod serve;
 mod test;
 mod wasm_target;

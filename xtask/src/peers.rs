@@ -1,0 +1,92 @@
+//! The third parties that the tests run beside Leno.
+
+use std::{
+    env, fs,
+    net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+
+use crate::build::{self, root, run};
+
+/// A peer, and the tests that cannot run without it.
+struct Peer {
+    name: String,
+    is_there: bool,
+    needed_by: &'static str,
+}
+
+/// Where a Debian package puts the browser; `CHROMIUM` names another.
+const CHROMIUM: &str = "/usr/bin/chromium";
+
+/// What cannot be tested here, one line for each peer that is missing.
+pub(crate) fn missing() -> Vec<String> {
+    let listens = |name: &str, port: u16, needed_by| {
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let is_there = TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok();
+        Peer { name: format!("{name} at {address}"), is_there, needed_by }
+    };
+    let chromium = env::var_os("CHROMIUM").map_or_else(|| CHROMIUM.into(), PathBuf::from);
+    let schemathesis = schemathesis();
+    let peers = [
+        listens("PostgreSQL", 5432, "the database conformance suite, and two hosts on one database"),
+        listens("Redis", 6379, "the conformance suite of single-use codes"),
+        Peer { name: "Node 20 or newer".into(), is_there: has_node(), needed_by: "everything beside a real provider" },
+        Peer {
+            name: format!("Chromium at {}", chromium.display()),
+            is_there: chromium.is_file(),
+            needed_by: "signing in in a real browser",
+        },
+        Peer {
+            name: format!("schemathesis at {}", schemathesis.display()),
+            is_there: schemathesis.is_file(),
+            needed_by: "random requests against the OpenAPI document",
+        },
+    ];
+    let missing = peers.into_iter().filter(|peer| !peer.is_there);
+    missing.map(|peer| format!("{} (no {})", peer.needed_by, peer.name)).collect()
+}
+
+fn has_node() -> bool {
+    let version = Command::new("node").arg("--version").stderr(Stdio::null()).output();
+    let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let major = version.trim().trim_start_matches('v').split('.').next().and_then(|major| major.parse::<u32>().ok());
+    major.is_some_and(|major| major >= 20)
+}
+
+/// Where `.ci/run` installs it; `LENO_SCHEMATHESIS` names another.
+pub(crate) fn schemathesis() -> PathBuf {
+    let own = || build::target_dir().join("schemathesis/bin/schemathesis");
+    env::var_os("LENO_SCHEMATHESIS").map_or_else(own, PathBuf::from)
+}
+
+/// Installs the Node packages, at the versions of the lock file, and answers the folder with them. It is in the target
+/// directory: a second run needs no network. Without Node there is nothing to install.
+pub(crate) fn install() -> Result<Option<PathBuf>> {
+    if !has_node() {
+        return Ok(None);
+    }
+    let (from, to) = (root().join("tests/interop/peers"), build::target_dir().join("peers"));
+    fs::create_dir_all(&to)?;
+    for entry in fs::read_dir(&from)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    let locked = fs::read(to.join("package-lock.json"))?;
+    let stamp = to.join("node_modules/.leno");
+    if fs::read(&stamp).ok().as_ref() != Some(&locked) {
+        npm_ci(&to).context("installing the Node packages of tests/interop/peers")?;
+        fs::write(stamp, locked)?;
+    }
+    Ok(Some(to))
+}
+
+fn npm_ci(folder: &Path) -> Result<()> {
+    let flags = ["ci", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+    run(Command::new("npm").args(flags).current_dir(folder))
+}
