@@ -3,8 +3,17 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stderr,
     clippy::unwrap_used,
     reason = "a failure is a failed test"
 )]
 
+mod canaries;
+mod encryption;
+mod herd;
+mod power_cut;
+mod random_requests;
+mod scene;
+mod sign_in;
 mod third_parties;
+mod window;

@@ -103,6 +103,13 @@ impl Options {
         self.piece(name, bytes)
     }
 
+    /// The private addresses that a piece is granted so far.
+    #[must_use]
+    pub fn private(&self, piece: &str) -> Vec<String> {
+        let grants = self.grants.iter().filter(|(name, _)| name == piece);
+        grants.flat_map(|(_, grant)| grant.private.clone()).collect()
+    }
+
     fn toml(&self) -> anyhow::Result<String> {
         let grants = self.grants.iter().map(|(piece, grant)| Ok((piece.clone(), toml::Value::try_from(grant)?)));
         let grants: toml::Table = grants.collect::<anyhow::Result<_>>()?;
@@ -193,8 +200,17 @@ impl Server {
     ///
     /// # Errors
     /// When it does not start.
-    pub async fn crash(mut self) -> anyhow::Result<Self> {
+    pub async fn crash(self) -> anyhow::Result<Self> {
+        self.crash_then(async || {}).await
+    }
+
+    /// The same with something done while the process is dead.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn crash_then(mut self, meanwhile: impl AsyncFnOnce()) -> anyhow::Result<Self> {
         self.child.kill().await?;
+        meanwhile().await;
         Self::spawn(self.options, self.directory, self.secret, self.operator).await
     }
 

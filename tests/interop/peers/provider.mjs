@@ -119,7 +119,11 @@ provider.use(async (ctx, next) => {
   };
   const hangUp = () => { ctx.respond = false; ctx.req.socket.destroy(); };
 
-  if (fault?.kind === 'hold-before') await held();
+  if (fault?.kind === 'hold-before') {
+    await held();
+    // Nobody waits for the answer any more.
+    if (ctx.req.socket.destroyed) return hangUp();
+  }
   if (fault?.kind === 'fail') return answer();
   if (fault?.kind === 'drop') return hangUp();
   await next();

@@ -116,12 +116,14 @@ impl Browser {
         self.send(request, url).await
     }
 
-    /// The names of the cookies that would be sent to `url`.
+    /// The cookies, name and value, that would be sent to `url`.
     ///
     /// # Errors
     /// When it is no URL.
-    pub fn cookies(&self, url: &str) -> anyhow::Result<Vec<&str>> {
-        Ok(self.sent_to(&reqwest::Url::parse(url)?).map(|cookie| cookie.name.as_str()).collect())
+    pub fn cookies(&self, url: &str) -> anyhow::Result<Vec<(&str, &str)>> {
+        let url = reqwest::Url::parse(url)?;
+        let sent = self.sent_to(&url);
+        Ok(sent.map(|cookie| (cookie.name.as_str(), cookie.value.as_str())).collect())
     }
 
     async fn send(&mut self, request: reqwest::RequestBuilder, url: &str) -> anyhow::Result<Page> {
@@ -190,7 +192,9 @@ mod tests {
         browser.keep(&url("http://127.0.0.1:1/api/oauth2/start"), "a=1; HttpOnly; Secure; Path=/api");
         browser.keep(&url("http://127.0.0.1:1/api/oauth2/start"), "b=2");
         browser.keep(&url("http://127.0.0.1:1/x"), "c=3");
-        let sent = |browser: &Browser, text| browser.cookies(text).unwrap().join(",");
+        let sent = |browser: &Browser, text| {
+            browser.cookies(text).unwrap().into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(",")
+        };
         assert_eq!(sent(&browser, "http://127.0.0.1:2/api/oauth2/callback?x=1"), "a,b,c");
         assert_eq!(sent(&browser, "http://127.0.0.1:2/apis"), "c");
         assert_eq!(sent(&browser, "http://localhost:1/api"), "");

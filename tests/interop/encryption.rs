@@ -1,0 +1,37 @@
+//! Leno's rows and Activepieces' cipher, as Node knows it.
+
+use leno_tests::peers;
+use serde_json::{Value, json};
+use sqlx::{Connection as _, Row as _, SqliteConnection};
+
+use crate::scene::{KEY, PIECE, Scene};
+
+#[tokio::test]
+async fn node_decrypts_what_leno_wrote() {
+    let Some(scene) = Scene::start().await else { return };
+    let secret = "sk-päss ✓ \"quoted\"";
+    let body = json!({
+        "externalId": "token", "displayName": "Token", "pieceName": PIECE, "type": "SECRET_TEXT",
+        "value": {"type": "SECRET_TEXT", "secret_text": secret},
+    });
+    let made = scene.client.post("/api/app-connections", &body).await.unwrap();
+    assert_eq!(made.status, 201, "{}", made.text);
+    scene.sign_in("crm", 3600).await;
+
+    let file = scene.server.data().join("leno.db");
+    let mut database = SqliteConnection::connect(&format!("sqlite://{}?mode=ro", file.display())).await.unwrap();
+    let rows = sqlx::query("SELECT external_id, value FROM app_connection").fetch_all(&mut database).await.unwrap();
+    assert_eq!(rows.len(), 2);
+    for row in rows {
+        let sealed: Value = serde_json::from_str(row.get("value")).unwrap();
+        // An older reader knows these two only.
+        let sealed = json!({"iv": sealed["iv"], "data": sealed["data"]});
+        let ask = json!({"op": "open", "key": KEY, "sealed": sealed});
+        let opened = peers::node(&scene.folder, "crypto.mjs", &ask).await.unwrap();
+        let plain: Value = serde_json::from_str(opened["plain"].as_str().unwrap()).unwrap();
+        match row.get("external_id") {
+            "token" => assert_eq!(plain, body["value"]),
+            _ => assert!(plain["type"] == "OAUTH2" && plain["refresh_token"].is_string(), "{plain}"),
+        }
+    }
+}
