@@ -8,6 +8,7 @@ use crate::build::{self, cargo, root, run, target_dir};
 
 pub(crate) fn bench(quick: bool) -> Result<()> {
     let pieces = build::pieces()?;
+    let guests = build::test_guests()?;
     // In one build: chosen alone, each would have its dependencies built with other features.
     run(cargo().args(["build", "--locked", "--release", "--package", "leno", "--package", "leno-bench"]))?;
     let release = target_dir().join("release");
@@ -17,5 +18,5 @@ pub(crate) fn bench(quick: bool) -> Result<()> {
     } else {
         bench.arg("--record").arg(root().join("BENCHMARKS.md"));
     }
-    run(bench.env("LENO_TEST_PIECES", pieces).env("LENO_BIN", release.join("leno")))
+    run(bench.env("LENO_TEST_PIECES", pieces).env("LENO_GUESTS_DIR", guests).env("LENO_BIN", release.join("leno")))
 }

@@ -5,6 +5,7 @@
 
 use std::{
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -34,13 +35,28 @@ pub(crate) fn post(path: &str, token: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Sends `request` over and over for `time`. Any answer but 200 fails the measurement.
+/// A GET with one more header line.
+pub(crate) fn get(path: &str, header: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{header}\r\n\r\n").into_bytes()
+}
+
+/// Sends `request` over and over for `time`. Any answer but a good one fails the measurement.
 pub(crate) async fn run(address: SocketAddr, request: &[u8], time: Duration) -> Result<Measured> {
+    run_each(address, Arc::new(vec![request.to_vec()]), CONNECTIONS, time).await
+}
+
+/// Sends `requests` in turn, over and over, on so many connections, each beginning at a place of its own.
+pub(crate) async fn run_each(
+    address: SocketAddr,
+    requests: Arc<Vec<Vec<u8>>>,
+    connections: usize,
+    time: Duration,
+) -> Result<Measured> {
     let begun = Instant::now();
-    let tasks: Vec<_> = (0..CONNECTIONS)
-        .map(|_| {
-            let request = request.to_vec();
-            tokio::spawn(async move { connection(address, &request, begun + time).await })
+    let tasks: Vec<_> = (0..connections)
+        .map(|number| {
+            let (requests, first) = (requests.clone(), number * requests.len() / connections);
+            tokio::spawn(async move { connection(address, &requests, first, begun + time).await })
         })
         .collect();
     let mut times = Vec::new();
@@ -48,6 +64,29 @@ pub(crate) async fn run(address: SocketAddr, request: &[u8], time: Duration) -> 
         times.extend(task.await??);
     }
     Ok(Measured { rate: times.len() as f64 / begun.elapsed().as_secs_f64(), times })
+}
+
+/// Sends each of `requests` once.
+pub(crate) async fn each_once(address: SocketAddr, requests: &[Vec<u8>]) -> Result<()> {
+    let shares = requests.chunks(requests.len().div_ceil(CONNECTIONS).max(1));
+    let tasks: Vec<_> = shares
+        .map(|share| {
+            let share = share.to_vec();
+            tokio::spawn(async move {
+                let mut stream = TcpStream::connect(address).await?;
+                let mut buffer = Vec::new();
+                for request in share {
+                    stream.write_all(&request).await?;
+                    answer(&mut stream, &mut buffer).await?;
+                }
+                anyhow::Ok(())
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await??;
+    }
+    Ok(())
 }
 
 /// Sends `request` `count` times.
@@ -72,13 +111,16 @@ pub(crate) async fn calls(address: SocketAddr, request: &[u8], count: usize) -> 
     Ok(())
 }
 
-async fn connection(address: SocketAddr, request: &[u8], until: Instant) -> Result<Vec<Duration>> {
+async fn connection(address: SocketAddr, requests: &[Vec<u8>], first: usize, until: Instant) -> Result<Vec<Duration>> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let mut times = Vec::new();
     let mut buffer = Vec::with_capacity(8 << 10);
-    while Instant::now() < until {
+    for request in requests.iter().cycle().skip(first) {
         let begun = Instant::now();
+        if begun >= until {
+            break;
+        }
         stream.write_all(request).await?;
         answer(&mut stream, &mut buffer).await?;
         times.push(begun.elapsed());
@@ -92,7 +134,7 @@ async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<()> {
     loop {
         if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = std::str::from_utf8(buffer.get(..end).unwrap_or_default())?;
-            if !head.starts_with("HTTP/1.1 200") {
+            if !head.starts_with("HTTP/1.1 200") && !head.starts_with("HTTP/1.1 201") {
                 let rest = String::from_utf8_lossy(buffer.get(end..).unwrap_or_default()).into_owned();
                 bail!("the server answered {}{rest}", head.lines().next().unwrap_or_default());
             }

@@ -3,6 +3,7 @@
 
 mod bare;
 mod cache;
+mod connections;
 mod host;
 mod http;
 mod load;
@@ -42,6 +43,7 @@ fn main() -> Result<()> {
     runtime.block_on(async {
         let bare = bare::measure(&mut table, effort).await?;
         http::measure(&mut table, effort, bare).await?;
+        connections::measure(&mut table, effort).await?;
         cache::measure(&mut table).await?;
         steady::measure(&mut table, effort).await
     })?;

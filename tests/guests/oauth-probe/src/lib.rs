@@ -68,9 +68,16 @@ pub fn me() -> Result<Value> {
     Ok(json!({"status": status, "body": answer.text()?}))
 }
 
-/// Needs a connection and does nothing with it.
+/// Reads its connection and does nothing with it.
 #[action]
 pub fn noop() -> Result<Value> {
+    connection::settings::<Value>()?;
+    Ok(json!({}))
+}
+
+/// Does nothing, without a connection: what `noop` is measured beside.
+#[action(auth = false)]
+pub fn idle() -> Result<Value> {
     Ok(json!({}))
 }
 
@@ -98,7 +105,7 @@ piece! {
     display_name: "OAuth probe",
     auth: [provider(), Auth::secret_text("Token").hosts(&["127.0.0.1"]), account()],
     hosts: ["127.0.0.1", "{{connection.props.base}}", "{{connection.url}}"],
-    actions: [me, noop, settings],
+    actions: [me, noop, idle, settings],
 }
 
 #[cfg(feature = "privileged")]
@@ -107,5 +114,5 @@ piece! {
     display_name: "OAuth probe, privileged",
     auth: [provider(), Auth::secret_text("Token").hosts(&["127.0.0.1"]), account()],
     hosts: ["127.0.0.1", "{{connection.props.base}}", "{{connection.url}}"],
-    actions: [me, noop, settings, tell],
+    actions: [me, noop, idle, settings, tell],
 }
