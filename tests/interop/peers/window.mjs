@@ -1,7 +1,8 @@
-// A sign-in in a popup of Chromium: {url, way, opener, chromium} -> what the opening page and the popup saw.
+// A sign-in in a popup of Chromium: {url, state, way, opener, cookies, chromium} -> what the page that opened it saw.
 //
-// `url` is where to send the popup, `opener` a page of the host that opens it, `cookies` what the host set for this browser.
-// ways: 'opener' the popup keeps its opener; 'closed' the user closes the popup before they agreed.
+// `url` is where to send the popup, `opener` a page of the host that opens it, `cookies` what the host set for this browser,
+// `chromium` the program. `way` is 'opener', in which the popup goes on until it closes itself, or 'closed': the user closes
+// it before they have agreed.
 import { chromium } from 'playwright-core';
 import { text } from 'node:stream/consumers';
 
@@ -37,7 +38,6 @@ try {
     // It closes itself.
     if (!popup.isClosed()) await popup.waitForEvent('close', { timeout: 15000 });
   }
-  await page.waitForFunction(() => true);
   const seen = await page.evaluate((state) => ({
     ...window.seen, stored: localStorage.getItem(`oauth2_callback_result:${state}`), origin: location.origin,
   }), ask.state);
