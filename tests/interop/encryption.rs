@@ -35,3 +35,25 @@ async fn node_decrypts_what_leno_wrote() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_row_that_somebody_else_encrypted_is_not_used_even_with_the_right_key() {
+    let Some(scene) = Scene::start().await else { return };
+    scene.sign_in("crm", 3600).await;
+    let forged = json!({"type": "OAUTH2", "access_token": "forged", "token_url": "http://127.0.0.1:9/"}).to_string();
+    let ask = json!({"op": "seal", "key": KEY, "plain": forged});
+    let mut sealed = peers::node(&scene.folder, "crypto.mjs", &ask).await.unwrap();
+
+    let file = scene.server.data().join("leno.db");
+    let mut database = SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+    let old = sqlx::query("SELECT value FROM app_connection").fetch_one(&mut database).await.unwrap();
+    let old: Value = serde_json::from_str(old.get("value")).unwrap();
+    // Without a MAC, and with one that was made for something else.
+    for mac in [Value::Null, old["mac"].clone()] {
+        (sealed["kid"], sealed["mac"]) = (old["kid"].clone(), mac);
+        let changed = sqlx::query("UPDATE app_connection SET value = $1").bind(sealed.to_string());
+        changed.execute(&mut database).await.unwrap();
+        let (status, body) = scene.decrypt("crm").await;
+        assert!(!status.is_success() && !body.to_string().contains("forged"), "{status} {body}");
+    }
+}

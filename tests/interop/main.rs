@@ -8,6 +8,7 @@
     reason = "a failure is a failed test"
 )]
 
+mod answers;
 mod canaries;
 mod encryption;
 mod herd;

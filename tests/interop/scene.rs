@@ -110,23 +110,12 @@ impl Scene {
 
     /// The same with everything.
     pub(crate) async fn decrypt_all(&self, external_id: &str) -> (StatusCode, Value) {
-        let mut request = request(self.server.url(), &self.server, external_id).build().unwrap();
-        request.url_mut().query_pairs_mut().append_pair("privileged", "true");
-        let answer = reqwest::Client::builder().no_proxy().build().unwrap().execute(request).await.unwrap();
-        (answer.status(), answer.json().await.unwrap())
+        decrypt_all(&self.server, external_id).await
     }
 
-    /// Asks for the value until the host does not say "later" any more: a lease may have to run out.
+    /// Asks for the value until the host does not say "later" any more.
     pub(crate) async fn settle(&self, external_id: &str) -> (StatusCode, Value) {
-        let end = Instant::now() + Duration::from_secs(75);
-        loop {
-            let (status, body) = self.decrypt(external_id).await;
-            if status != StatusCode::SERVICE_UNAVAILABLE {
-                return (status, body);
-            }
-            assert!(Instant::now() < end, "{external_id} does not settle: {body}");
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
+        settle(&self.server, external_id).await
     }
 
     /// A second connection, not to be touched by what happens to the others: the answered check says so.
@@ -145,14 +134,16 @@ impl Scene {
 
 /// A host at `url` that lets the piece talk to the provider.
 pub(crate) fn options(url: &str, provider: &Provider) -> Options {
-    Options::new()
-        .guest(PIECE)
+    bare()
         .grant(PIECE, Grant::private([provider.address()]))
         // The provider knows the callback's port beforehand, and a host that is started again keeps it.
         .env("LENO_LISTEN", url.trim_start_matches("http://"))
         .env("LENO_PUBLIC_URL", url)
-        .env("INTERNAL_API_TOKEN", INTERNAL)
-        .env("INTEGRATION_ENCRYPTION_KEY", KEY)
+}
+
+/// A host with the piece, which may not reach anybody yet.
+pub(crate) fn bare() -> Options {
+    Options::new().guest(PIECE).env("INTERNAL_API_TOKEN", INTERNAL).env("INTEGRATION_ENCRYPTION_KEY", KEY)
 }
 
 /// The request to the host at `url` for a value of `server`'s operator, without what outlives a token.
@@ -162,4 +153,26 @@ pub(crate) fn request(url: &str, server: &Server, external_id: &str) -> reqwest:
     let url = format!("{url}/api/internal/connections/{external_id}/decrypt?tenantId={tenant}&ownerId={}", owner.id);
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     http.get(url).header("x-internal-token", INTERNAL)
+}
+
+/// The value with everything, as the operator's own tools get it.
+pub(crate) async fn decrypt_all(server: &Server, external_id: &str) -> (StatusCode, Value) {
+    let mut request = request(server.url(), server, external_id).build().unwrap();
+    request.url_mut().query_pairs_mut().append_pair("privileged", "true");
+    let answer = reqwest::Client::builder().no_proxy().build().unwrap().execute(request).await.unwrap();
+    (answer.status(), answer.json().await.unwrap())
+}
+
+/// Asks for the value until the host does not say "later" any more: a lease may have to run out, or a pause.
+pub(crate) async fn settle(server: &Server, external_id: &str) -> (StatusCode, Value) {
+    let end = Instant::now() + Duration::from_secs(75);
+    loop {
+        let answer = request(server.url(), server, external_id).send().await.unwrap();
+        let (status, body) = (answer.status(), answer.json().await.unwrap());
+        if status != StatusCode::SERVICE_UNAVAILABLE {
+            return (status, body);
+        }
+        assert!(Instant::now() < end, "{external_id} does not settle: {body}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
