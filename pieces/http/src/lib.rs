@@ -12,7 +12,7 @@ piece! {
     name: "http",
     display_name: "HTTP",
     categories: [Core, DeveloperTools],
-    auth: [auth::basic(), auth::token(), auth::api_key()],
+    auth: [auth::basic(), auth::token(), auth::api_key(), auth::oauth2()],
     hosts: ["*"],
     actions: [send_request],
 }
