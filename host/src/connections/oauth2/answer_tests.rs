@@ -1,3 +1,6 @@
+// A `json!` literal reads better without a reference.
+#![allow(clippy::needless_pass_by_value)]
+
 use bytes::Bytes;
 use proptest::strategy::Strategy as _;
 use secrecy::ExposeSecret as _;

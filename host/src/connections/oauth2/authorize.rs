@@ -109,6 +109,8 @@ impl Query {
 }
 
 #[cfg(test)]
+// A `json!` literal reads better without a reference.
+#[allow(clippy::needless_pass_by_value)]
 mod tests {
     use leno_metadata::PkceMethod;
     use serde_json::{Value, json};

@@ -1,5 +1,8 @@
 //! Against a provider of bytes on loopback: it answers with exactly what a test says, whole or in part.
 
+// A `json!` literal reads better without a reference.
+#![allow(clippy::needless_pass_by_value)]
+
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 

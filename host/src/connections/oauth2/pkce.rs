@@ -73,6 +73,8 @@ fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, NoRandomness> {
 }
 
 #[cfg(test)]
+// A `json!` literal reads better without a reference.
+#[allow(clippy::needless_pass_by_value)]
 mod tests {
     use serde_json::{Value, json};
 

@@ -163,6 +163,8 @@ fn parts(template: &str) -> impl Iterator<Item = Part<'_>> {
 }
 
 #[cfg(test)]
+// A `json!` literal reads better without a reference.
+#[allow(clippy::needless_pass_by_value)]
 mod tests {
     use serde_json::json;
 

@@ -144,6 +144,8 @@ fn method_name(method: AuthorizationMethod) -> &'static str {
 }
 
 #[cfg(test)]
+// A `json!` literal reads better without a reference.
+#[allow(clippy::needless_pass_by_value)]
 mod tests {
     use serde_json::json;
 
