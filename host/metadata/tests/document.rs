@@ -334,9 +334,15 @@ fn oauth2_addresses_use_declared_props_only() {
     };
     parse(&oauth2("tokenUrl", "https://{tenant}.test/{tenant}"));
     refused(&oauth2("tokenUrl", "https://{tennant}.test"), "/auth/tokenUrl", "{tennant} is not a member of props");
-    let Scheme::OAuth2(parsed) = &parse(&oauth2("revocationUrl", "https://{tenant}.test/revoke")).auth[0].scheme else { panic!() };
+    let Scheme::OAuth2(parsed) = &parse(&oauth2("revocationUrl", "https://{tenant}.test/revoke")).auth[0].scheme else {
+        panic!()
+    };
     assert_eq!(parsed.revocation_url.as_deref(), Some("https://{tenant}.test/revoke"));
-    refused(&oauth2("revocationUrl", "https://{tennant}.test"), "/auth/revocationUrl", "{tennant} is not a member of props");
+    refused(
+        &oauth2("revocationUrl", "https://{tennant}.test"),
+        "/auth/revocationUrl",
+        "{tennant} is not a member of props",
+    );
     refused(&oauth2("revocationUrl", ""), "/auth/revocationUrl", "");
     let missing = with(json!({"auth": {"type": "OAUTH2", "displayName": "O", "tokenUrl": "https://t.test"}}));
     refused(&missing, "/auth", "\"authUrl\" is missing");
