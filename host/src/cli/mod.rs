@@ -6,6 +6,8 @@ mod component;
 mod flags;
 mod grants;
 mod inspect;
+mod keyring;
+mod keys;
 mod lock;
 mod new;
 mod run;
@@ -50,6 +52,7 @@ enum Command {
     Grants(grants::Args),
     Lock(lock::Args),
     Token(token::Args),
+    Keys(keys::Args),
     Completions(completions::Args),
     #[command(hide = true)]
     Compile(compile::Args),
@@ -66,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Grants(args) => grants::grants(&args),
         Command::Lock(args) => lock::lock(&args),
         Command::Token(args) => token::token(&args),
+        Command::Keys(args) => keys::keys(&args),
         Command::Completions(args) => completions::completions(&args),
         Command::Compile(args) => compile::compile(&args),
     };

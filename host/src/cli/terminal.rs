@@ -90,6 +90,30 @@ impl Drop for Spinner {
     }
 }
 
+/// How far something has come, on stderr; gone when dropped. Only on a terminal.
+pub(super) struct Progress(ProgressBar);
+
+impl Progress {
+    pub(super) fn new(what: impl Into<String>, steps: u64) -> Self {
+        if !io::stderr().is_terminal() {
+            return Self(ProgressBar::hidden());
+        }
+        let style = ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} {eta}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        Self(ProgressBar::new(steps).with_style(style).with_message(what.into()))
+    }
+
+    pub(super) fn add(&self, steps: u64) {
+        self.0.inc(steps);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 /// `12.3 ms`, with a unit that fits.
 pub(super) fn duration(micros: u64) -> String {
     match micros {

@@ -2,6 +2,7 @@
 //!
 //! Reading changes nothing on disk; [`DataDir`] is where a host begins to keep what is its own.
 
+mod encryption;
 mod file;
 mod grants;
 mod limit;
@@ -54,6 +55,10 @@ pub struct Config {
     pub jwt_secret: Option<SecretString>,
     /// What the operator's own processes send as `X-Internal-Token`.
     pub internal_api_token: Option<SecretString>,
+    /// The key that connections are encrypted with, if one was set; in production it must be.
+    pub encryption_key: Option<SecretString>,
+    /// Keys of earlier times, which are still read with.
+    pub old_encryption_keys: Vec<SecretString>,
     /// How many calls run at once.
     pub engine: EngineSettings,
     /// The budget of a call, unless a grant says otherwise.
@@ -126,6 +131,8 @@ impl Config {
             database_url: database_url(&mut reader).unwrap_or_else(|| embedded(&data_dir)),
             jwt_secret: jwt_secret(&mut reader, production),
             internal_api_token: internal_token(&mut reader, production),
+            encryption_key: encryption::key(&mut reader, production),
+            old_encryption_keys: encryption::old_keys(&mut reader),
             engine: EngineSettings {
                 max_calls: size(reader.number(&setting::MAX_CALLS, 1..=MOST_CALLS).unwrap_or(128)),
                 max_calls_per_piece: size(reader.number(&setting::MAX_CALLS_PER_PIECE, 1..=MOST_CALLS).unwrap_or(64)),

@@ -51,6 +51,8 @@ pub struct DataDir(PathBuf);
 impl DataDir {
     /// The file of the secret that signs access tokens when `JWT_SECRET` is not set.
     pub const JWT_SECRET: &'static str = "jwt-secret";
+    /// The file of the key of connections when `INTEGRATION_ENCRYPTION_KEY` is not set.
+    pub const ENCRYPTION_KEY: &'static str = "encryption-key";
 
     /// Opens the directory, or makes it for its owner alone (mode 0700).
     ///

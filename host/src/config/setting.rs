@@ -5,8 +5,8 @@
 pub struct Setting {
     /// The environment variable.
     pub env: &'static str,
-    /// The long flag, without its hyphens. Only Leno's own settings have one: the others may hold secrets, and a command
-    /// line can be read by every user of a machine.
+    /// The long flag, without its hyphens. Only Leno's own settings have one, and of those no secret: a command line can be
+    /// read by every user of a machine.
     pub flag: Option<&'static str>,
     /// What stands for a value in the help.
     pub value: &'static str,
@@ -59,6 +59,12 @@ settings! {
         "The secret that Gauzy signs access tokens with";
     INTERNAL_API_TOKEN = "INTERNAL_API_TOKEN", None, "TEXT", "none", true,
         "What the operator's own processes send as X-Internal-Token";
+    ENCRYPTION_KEY = "INTEGRATION_ENCRYPTION_KEY", None, "KEY", "generated, kept in the data directory", true,
+        "The key that connections are encrypted with: 64 hexadecimal characters, or any 32 characters";
+    AP_ENCRYPTION_KEY = "AP_ENCRYPTION_KEY", None, "KEY", "none", true,
+        "Activepieces' name of INTEGRATION_ENCRYPTION_KEY, read when that is not set";
+    OLD_ENCRYPTION_KEYS = "LENO_OLD_ENCRYPTION_KEYS", None, "KEY,...", "none", true,
+        "Further keys that are read with but never written with, separated by commas; see `leno keys`";
     MAX_CALLS = "LENO_MAX_CALLS", Some("max-calls"), "N", "128", false,
         "Calls at once, over all pieces";
     MAX_CALLS_PER_PIECE = "LENO_MAX_CALLS_PER_PIECE", Some("max-calls-per-piece"), "N", "64", false,
@@ -86,9 +92,8 @@ mod tests {
     #[test]
     fn flags_and_keys_are_called_like_their_variable_and_secrets_have_no_flag() {
         for setting in ALL {
-            let own = setting.env.strip_prefix("LENO_");
-            assert_eq!(setting.flag.map(str::to_owned), own.map(|name| name.to_lowercase().replace('_', "-")));
-            assert!(!setting.secret || setting.flag.is_none(), "{}", setting.env);
+            let open = setting.env.strip_prefix("LENO_").filter(|_| !setting.secret);
+            assert_eq!(setting.flag.map(str::to_owned), open.map(|name| name.to_lowercase().replace('_', "-")));
         }
         assert_eq!(MAX_CALLS_PER_PIECE.key(), "max_calls_per_piece");
         assert_eq!(DATABASE_URL.key(), "database_url");

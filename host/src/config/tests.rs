@@ -112,9 +112,11 @@ fn no_problem_or_debug_output_quotes_a_secret() {
         ("JWT_SECRET", "hunter2"),
         ("INTERNAL_API_TOKEN", "hunter2"),
         ("DATABASE_URL", "sqlserver://sa:hunter2@db"),
+        ("INTEGRATION_ENCRYPTION_KEY", "hunter2"),
+        ("LENO_OLD_ENCRYPTION_KEYS", "hunter2,hunter2"),
     ];
     let problems = Setup::new("", &environment).problems();
-    assert_eq!(problems.len(), 3, "{problems:?}");
+    assert_eq!(problems.len(), 6, "{problems:?}");
     assert!(!problems.concat().contains("hunter2"), "{problems:?}");
     let config = Setup::new("", &[("JWT_SECRET", "hunter2"), ("DATABASE_URL", "postgres://a:hunter2@db/x")]).read();
     assert!(!format!("{config:?}").contains("hunter2"));
@@ -123,11 +125,38 @@ fn no_problem_or_debug_output_quotes_a_secret() {
 #[test]
 fn production_takes_no_weak_or_missing_secret() {
     let long = "x".repeat(32);
+    let key = ("AP_ENCRYPTION_KEY", long.as_str());
     for (secret, fine) in [("", false), ("secretKey", false), (&long[1..], false), (&long, true)] {
-        let setup = Setup::new("", &[("LENO_PRODUCTION", "true"), ("JWT_SECRET", secret)]);
+        let setup = Setup::new("", &[("LENO_PRODUCTION", "true"), ("JWT_SECRET", secret), key]);
         assert_eq!(Config::read(&setup.sources).is_ok(), fine, "{secret:?}");
         assert!(Config::read(&Setup::new("", &[("JWT_SECRET", secret)]).sources).is_ok(), "{secret:?}");
     }
+}
+
+#[test]
+fn a_wrong_encryption_key_is_told_by_its_variable_and_its_length() {
+    let (hex, text) = ("0f".repeat(32), "é".repeat(32));
+    for (variable, value, problem) in [
+        ("INTEGRATION_ENCRYPTION_KEY", hex[1..].to_owned(), "this one has 63"),
+        ("INTEGRATION_ENCRYPTION_KEY", format!("{}g", &hex[1..]), "this one has 64, not all of them hexadecimal"),
+        ("AP_ENCRYPTION_KEY", text.replacen('é', "", 1), "this one has 31"),
+        ("AP_ENCRYPTION_KEY", format!("{text}x"), "this one has 33"),
+        ("LENO_OLD_ENCRYPTION_KEYS", format!("{hex}, {}", &hex[..32 + 1]), "key 2: "),
+        ("LENO_OLD_ENCRYPTION_KEYS", format!("{hex},"), "key 2: "),
+    ] {
+        let problems = Setup::new("", &[(variable, &value)]).problems();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].starts_with(variable) && problems[0].contains(problem), "{problems:?}");
+        assert!(!problems[0].contains("0f0f") && !problems[0].contains('é'), "{problems:?}");
+    }
+    let both = [("INTEGRATION_ENCRYPTION_KEY", hex.as_str()), ("AP_ENCRYPTION_KEY", &text)];
+    assert_eq!(Setup::new("", &both).read().encryption_key.unwrap().expose_secret(), hex);
+    assert_eq!(Setup::new("", &both[1..]).read().encryption_key.unwrap().expose_secret(), text);
+    let old = format!(" {hex} ,{text}");
+    assert_eq!(Setup::new("", &[("LENO_OLD_ENCRYPTION_KEYS", &old)]).read().old_encryption_keys.len(), 2);
+    let long = "x".repeat(32);
+    let missing = Setup::new("", &[("LENO_PRODUCTION", "1"), ("JWT_SECRET", &long)]).problems();
+    assert!(missing.len() == 1 && missing[0].starts_with("INTEGRATION_ENCRYPTION_KEY is not set"), "{missing:?}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `external_id`, `owner`, `error` | the words of this room |
 //! | `keyring` | encryption |
+//! | `keys` | which keys are in use, the check at the start, rotation |
 //! | `service` | making, reading, changing, removing |
 //! | `oauth2` | the OAuth 2.0 client: addresses, requests, answers |
 //! | `refresh` | renewing access tokens |
@@ -17,6 +18,7 @@ mod claim;
 mod error;
 mod external_id;
 mod keyring;
+pub mod keys;
 pub mod oauth2;
 mod owner;
 mod people;

@@ -7,6 +7,7 @@ pub(crate) mod app_connections;
 pub(crate) mod audit_log;
 mod connect;
 pub(crate) mod connection_events;
+pub(crate) mod encryption_keys;
 #[cfg(test)]
 pub(crate) mod fresh;
 mod id;
@@ -14,6 +15,7 @@ pub(crate) mod oauth_apps;
 pub(crate) mod oauth_sessions;
 mod piece_store;
 mod piece_versions;
+pub(crate) mod sealed_rows;
 mod store_entries;
 pub(crate) mod users;
 pub(crate) mod workflow_refs;

@@ -10,7 +10,7 @@ use crate::support::Place;
 fn help_names_every_command_and_a_wrong_word_is_a_usage_error() {
     let place = Place::new();
     let help = place.run(&["--help"]).ok().stdout;
-    for command in ["serve", "new", "inspect", "run", "grants", "lock", "token", "completions"] {
+    for command in ["serve", "new", "inspect", "run", "grants", "lock", "token", "keys", "import", "completions"] {
         assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "{command}: {help}");
         assert!(place.run(&[command, "--help"]).ok().stdout.contains("Usage: leno"));
     }
@@ -100,7 +100,12 @@ fn a_development_token_is_not_to_be_had_in_production() {
     place.run(&["token", "--production"]).refused(2, &["JWT_SECRET is not set"]);
     place.run(&["token", "--ttl", "0"]).refused(2, &["--ttl"]);
     place.run(&["token", "--tenant", "acme"]).refused(2, &["--tenant"]);
-    let explicit = place.leno(&["token", "--production"]).env("JWT_SECRET", "x".repeat(32)).output().unwrap();
+    let explicit = place
+        .leno(&["token", "--production"])
+        .env("JWT_SECRET", "x".repeat(32))
+        .env("AP_ENCRYPTION_KEY", "x".repeat(32))
+        .output()
+        .unwrap();
     assert!(explicit.status.success());
 }
 

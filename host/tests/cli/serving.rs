@@ -42,7 +42,7 @@ fn what_is_wrong_is_told_at_once_and_nothing_is_started() {
     let done = crate::support::Done::from(done);
     done.refused(
         2,
-        &["6 settings are wrong", "leno.toml:1", "`max_calls`", "`hosts`", "--max-calls", "DATABASE_URL", "JWT_SECRET"],
+        &["7 settings are wrong", "leno.toml:1", "`max_calls`", "`hosts`", "--max-calls", "DATABASE_URL", "JWT_SECRET"],
     );
     assert!(!done.stderr.contains("hunter2"), "{done:?}");
     let left: Vec<_> = fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();

@@ -20,12 +20,13 @@ use tokio::{
 use super::{
     component,
     flags::{All, Flags},
+    keyring::keyring,
     terminal,
 };
 use crate::{
     api::{self, App, PublicUrl},
     config::{Config, DataDir, EngineSettings},
-    connections::{Connections, Key, Keyring},
+    connections::{Connections, keys},
     db::{self, Db, PieceStore, PieceVersions, StoreEntries},
     identity::{Caller, Identity},
     metrics::Metrics,
@@ -43,7 +44,11 @@ use crate::{
                   Secrets have no flags, as everybody on a machine can read its command lines:\n  \
                   DATABASE_URL        sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE\n  \
                   JWT_SECRET          the secret that Gauzy signs access tokens with\n  \
-                  INTERNAL_API_TOKEN  what the operator's own processes send as X-Internal-Token\n\n\
+                  INTERNAL_API_TOKEN  what the operator's own processes send as X-Internal-Token\n  \
+                  INTEGRATION_ENCRYPTION_KEY, else AP_ENCRYPTION_KEY\n  \
+                  \u{20}                   what connections are encrypted with: `openssl rand -hex 32`\n  \
+                  LENO_OLD_ENCRYPTION_KEYS\n  \
+                  \u{20}                   keys that are still read with, separated by commas; see `leno keys`\n\n\
                   What a piece may do beyond its manifest is granted in leno.toml; see `leno grants`:\n  \
                   [grants.http]\n  \
                   private = [\"10.1.2.3:8080\"]"
@@ -135,6 +140,10 @@ async fn open(config: &Config, address: SocketAddr) -> anyhow::Result<Opened> {
     let data = DataDir::open(&config.data_dir)?;
     let db = Db::connect(config.database_url.expose_secret()).await?;
     db.migrate().await?;
+    let keyring = Arc::new(keyring(config, &data)?);
+    for warning in keys::check(&db, &keyring, db::milliseconds(&SystemClock)).await? {
+        tracing::warn!("{warning}");
+    }
     let jwt_secret: SecretString = match &config.jwt_secret {
         Some(secret) => secret.clone(),
         None => data.secret(DataDir::JWT_SECRET)?,
@@ -157,7 +166,6 @@ async fn open(config: &Config, address: SocketAddr) -> anyhow::Result<Opened> {
     };
     let registry = Registry::open(options, engine.clone()).await?;
     let client = Arc::new(Client::new(ClientConfig::default())?);
-    let keyring = Arc::new(Keyring::new(Key::parse(&data.secret("encryption-key")?)?, Vec::new()));
     let grants = config.grants.clone();
     let private = move |piece: &PieceName| grants.for_piece(piece).private;
     let connections = Connections::new(db.clone(), keyring, Arc::new(SystemClock), client.clone(), Arc::new(private));
