@@ -5,6 +5,7 @@ mod completions;
 mod component;
 mod flags;
 mod grants;
+mod import;
 mod inspect;
 mod keyring;
 mod keys;
@@ -53,6 +54,7 @@ enum Command {
     Lock(lock::Args),
     Token(token::Args),
     Keys(keys::Args),
+    Import(import::Args),
     Completions(completions::Args),
     #[command(hide = true)]
     Compile(compile::Args),
@@ -70,6 +72,7 @@ pub fn main() -> ExitCode {
         Command::Lock(args) => lock::lock(&args),
         Command::Token(args) => token::token(&args),
         Command::Keys(args) => keys::keys(&args),
+        Command::Import(args) => import::import(&args),
         Command::Completions(args) => completions::completions(&args),
         Command::Compile(args) => compile::compile(&args),
     };

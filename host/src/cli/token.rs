@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The user and the tenant of development, the same every time, so that what they stored is found again.
-const DEVELOPMENT: Uuid = Uuid::from_u128(1);
+pub(super) const DEVELOPMENT: Uuid = Uuid::from_u128(1);
 /// A year.
 const LONGEST: u64 = 365 * 24 * 3600;
 

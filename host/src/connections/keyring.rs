@@ -97,7 +97,21 @@ impl Key {
     /// # Errors
     /// [`OpenError`].
     pub fn open_unauthenticated(&self, sealed: &str) -> Result<SecretString, OpenError> {
+        if let Some((iv, rest)) = sealed.split_once(':').filter(|(iv, _)| hex::decode(iv).is_ok()) {
+            return self.open_oldest(iv, rest);
+        }
         self.decrypt(&Sealed::parse(sealed)?)
+    }
+
+    /// `IV:TAG:DATA` in hexadecimal: AES-256-GCM, what the workflow builder wrote first.
+    fn open_oldest(&self, iv: &str, rest: &str) -> Result<SecretString, OpenError> {
+        const MALFORMED: OpenError = OpenError::Malformed("it is not IV:TAG:DATA in hexadecimal");
+        let (tag, data) = rest.split_once(':').ok_or(MALFORMED)?;
+        let mut tag_bytes = [0; 16];
+        hex::decode_to_slice(tag, &mut tag_bytes).map_err(|_| MALFORMED)?;
+        let (iv, data) = (hex::decode(iv).map_err(|_| MALFORMED)?, hex::decode(data).map_err(|_| MALFORMED)?);
+        let plain = super::gcm::open(&self.cipher, &iv, &tag_bytes, &data).ok_or(OpenError::WrongKey)?;
+        text(plain)
     }
 
     fn decrypt(&self, sealed: &Sealed) -> Result<SecretString, OpenError> {
@@ -108,13 +122,7 @@ impl Key {
         let plain = cbc::Decryptor::<Aes256>::new((&*self.cipher).into(), (&iv).into())
             .decrypt_padded_vec::<Pkcs7>(&data)
             .map_err(|_| OpenError::WrongKey)?;
-        match String::from_utf8(plain) {
-            Ok(text) => Ok(text.into()),
-            Err(error) => {
-                error.into_bytes().zeroize();
-                Err(OpenError::WrongKey)
-            }
-        }
+        text(plain)
     }
 
     fn mac(&self, sealed: &Sealed, place: Place<'_>) -> HmacSha256 {
@@ -131,6 +139,16 @@ impl Key {
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Key({})", self.id)
+    }
+}
+
+fn text(plain: Vec<u8>) -> Result<SecretString, OpenError> {
+    match String::from_utf8(plain) {
+        Ok(text) => Ok(text.into()),
+        Err(error) => {
+            error.into_bytes().zeroize();
+            Err(OpenError::WrongKey)
+        }
     }
 }
 

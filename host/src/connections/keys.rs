@@ -357,3 +357,6 @@ pub async fn retire(db: &Db, keyring: &Keyring, kid: &str, now: i64) -> Result<R
 fn entry(at: i64, event: &'static str, subject: &str, detail: serde_json::Value) -> AuditEntry {
     AuditEntry { at, tenant: TenantId::from(""), actor: "host".into(), event, subject: subject.into(), detail }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,11 +12,14 @@
 //! | `claim` | tokens for a connection that is being made, and registered OAuth clients |
 //! | `resolve` | connections on their way into calls |
 //! | `references` | which workflows use which connections |
+//! | `import`, `gcm` | connections of other systems |
 //! | `people` | people without an account |
 
 mod claim;
 mod error;
 mod external_id;
+mod gcm;
+pub mod import;
 mod keyring;
 pub mod keys;
 pub mod oauth2;

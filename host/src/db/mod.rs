@@ -8,6 +8,7 @@ pub(crate) mod audit_log;
 mod connect;
 pub(crate) mod connection_events;
 pub(crate) mod encryption_keys;
+pub(crate) mod foreign;
 #[cfg(test)]
 pub(crate) mod fresh;
 mod id;
