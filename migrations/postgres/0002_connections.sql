@@ -135,41 +135,46 @@ CREATE TABLE connection_events (
     created_at    BIGINT NOT NULL
 );
 
-CREATE INDEX connection_events_owner ON connection_events (tenant_id, owner_id, created_at, id);
+CREATE INDEX connection_events_owner ON connection_events (tenant_id, owner_id, id);
 CREATE INDEX connection_events_created_at ON connection_events (created_at);
 
--- Where owners want events sent. `secret` is {iv, data, kid, mac}; `events` is a JSON list of types, empty for all.
+-- Where owners want events sent. `secret` is {iv, data, kid, mac}; `events` is a JSON list of types, empty for all. One
+-- whose receiver said that it is gone is disabled.
 CREATE TABLE webhook_endpoints (
-    id         TEXT   PRIMARY KEY,
-    tenant_id  TEXT   NOT NULL,
-    owner_id   TEXT   NOT NULL,
-    url        TEXT   NOT NULL,
-    secret     TEXT   NOT NULL,
-    key_id     TEXT   NOT NULL,
-    events     TEXT   NOT NULL,
-    created_at BIGINT NOT NULL,
+    id          TEXT   PRIMARY KEY,
+    tenant_id   TEXT   NOT NULL,
+    owner_id    TEXT   NOT NULL,
+    url         TEXT   NOT NULL,
+    secret      TEXT   NOT NULL,
+    key_id      TEXT   NOT NULL,
+    events      TEXT   NOT NULL,
+    disabled_at BIGINT,
+    created_at  BIGINT NOT NULL,
     FOREIGN KEY (tenant_id, owner_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
 );
 
 CREATE INDEX webhook_endpoints_owner ON webhook_endpoints (tenant_id, owner_id);
 CREATE INDEX webhook_endpoints_key_id ON webhook_endpoints (key_id);
 
--- One event on its way to one endpoint. DEAD: given up.
+-- One event on its way to one endpoint. DEAD: given up. A host that sends it has claimed it until `claimed_until`.
 CREATE TABLE webhook_deliveries (
-    id          TEXT   PRIMARY KEY,
-    endpoint_id TEXT   NOT NULL REFERENCES webhook_endpoints (id) ON DELETE CASCADE,
-    event_id    TEXT   NOT NULL,
-    payload     TEXT   NOT NULL,
-    status      TEXT   NOT NULL CHECK (status IN ('PENDING', 'DELIVERED', 'DEAD')),
-    attempts    BIGINT NOT NULL DEFAULT 0,
-    next_at     BIGINT NOT NULL,
-    last_error  TEXT,
-    created_at  BIGINT NOT NULL,
-    updated_at  BIGINT NOT NULL
+    id            TEXT   PRIMARY KEY,
+    endpoint_id   TEXT   NOT NULL REFERENCES webhook_endpoints (id) ON DELETE CASCADE,
+    event_id      TEXT   NOT NULL,
+    type          TEXT   NOT NULL,
+    payload       TEXT   NOT NULL,
+    status        TEXT   NOT NULL CHECK (status IN ('PENDING', 'DELIVERED', 'DEAD')),
+    attempts      BIGINT NOT NULL DEFAULT 0,
+    next_at       BIGINT NOT NULL,
+    claimed_until BIGINT NOT NULL DEFAULT 0,
+    last_error    TEXT,
+    created_at    BIGINT NOT NULL,
+    updated_at    BIGINT NOT NULL
 );
 
 CREATE UNIQUE INDEX webhook_deliveries_event ON webhook_deliveries (endpoint_id, event_id);
-CREATE INDEX webhook_deliveries_due ON webhook_deliveries (status, next_at);
+CREATE INDEX webhook_deliveries_order ON webhook_deliveries (endpoint_id, status, event_id);
+CREATE INDEX webhook_deliveries_status ON webhook_deliveries (status, updated_at);
 
 -- Who did what to which secret. Rows are only ever added.
 CREATE TABLE audit_log (

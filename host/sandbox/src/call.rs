@@ -16,7 +16,7 @@ use crate::{
     load::Program,
     logs::Logs,
     meter::{CpuMeter, Metered},
-    state::{CallState, MemoryAccount, Reach},
+    state::{CallState, MemoryAccount, Reach, Unusable},
     stderr::Stderr,
     value::{self, Mask},
 };
@@ -348,6 +348,9 @@ fn settle(answer: Entered, limits: &Limits, mask: &Mask) -> Result<Output, Failu
 
 /// Finds out why a call ended without an answer.
 fn classify(error: &wasmtime::Error, state: &CallState, limits: &Limits, cpu: Duration) -> Failure {
+    if let Some(Unusable(error)) = error.downcast_ref() {
+        return Failure::Piece(error.clone());
+    }
     let trap = error.downcast_ref::<Trap>();
     if trap == Some(&Trap::Interrupt) || cpu >= limits.cpu {
         return Failure::CpuLimit { limit: limits.cpu };

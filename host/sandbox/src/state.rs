@@ -87,6 +87,12 @@ impl WasiView for CallState {
     }
 }
 
+/// Ends a call that wants to know its connection, which cannot be had: the functions in question have no error to answer, and
+/// an empty answer would send the piece looking for its fault elsewhere.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.message)]
+pub(crate) struct Unusable(pub(crate) PieceError);
+
 /// Memory and tables of all of the component's instances together. `wasmtime::StoreLimits` looks at each memory alone,
 /// so a component with many of them would multiply its limit.
 #[derive(Debug)]

@@ -9,6 +9,8 @@
 //! | `workflows` | `/api/workflows/{id}/connections` |
 //! | `users` | `/api/users` |
 //! | `oauth_apps` | `/api/admin/oauth-apps` |
+//! | `connection_events` | `GET /api/app-connections/events` |
+//! | `webhooks` | `/api/app-connections/webhooks` |
 //! | `admin` | `/api/admin/pieces` |
 //! | `operations` | `/healthz`, `/readyz`, `/metrics` |
 //! | `openapi` | `/api/openapi.json`, `/docs` |
@@ -20,6 +22,7 @@
 
 mod admin;
 mod authorization;
+mod connection_events;
 mod connections;
 mod edge;
 mod extract;
@@ -37,6 +40,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 mod users;
+mod webhooks;
 mod workflows;
 
 use std::sync::Arc;
@@ -50,7 +54,7 @@ pub use problem::Problem;
 pub use public_url::PublicUrl;
 
 use crate::{
-    connections::Connections,
+    connections::{Connections, Events, Webhooks},
     db::Db,
     identity::Identity,
     metrics::Metrics,
@@ -78,6 +82,10 @@ pub struct App {
     pub engine: Engine,
     /// How the outside world reaches this host.
     pub public_url: PublicUrl,
+    /// What happens to connections.
+    pub events: Events,
+    /// Where their owners want to be told.
+    pub webhooks: Webhooks,
     /// Whether raw connection values are refused.
     pub production: bool,
     /// The largest request body in bytes; uploads of components have a limit of their own.
@@ -122,6 +130,11 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(users::link))
         .routes(routes!(oauth_apps::list))
         .routes(routes!(oauth_apps::put, oauth_apps::remove))
+        .routes(routes!(connection_events::stream))
+        .routes(routes!(webhooks::list, webhooks::register))
+        .routes(routes!(webhooks::remove))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::retry))
         .routes(routes!(admin::list, admin::upload))
         .routes(routes!(admin::remove))
         .routes(routes!(operations::healthz))

@@ -43,6 +43,7 @@ const PAGE: HeaderValue = HeaderValue::from_static(
         (name = "runs", description = "Running actions."),
         (name = "connections", description = "Credentials of the caller: encrypted, renewed, never shown."),
         (name = "users", description = "People without an account."),
+        (name = "events", description = "What happens to connections: as a stream, and sent to webhooks."),
         (name = "admin", description = "The pieces directory, for the operator."),
         (name = "operations", description = "Health and metrics."),
     ),

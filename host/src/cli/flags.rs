@@ -34,6 +34,7 @@ impl Takes for All {
         &setting::CALL_CPU_MS,
         &setting::CALL_MEMORY_MB,
         &setting::MAX_BODY_BYTES,
+        &setting::WEBHOOK_PRIVATE,
         &setting::LOG,
         &setting::LOG_FORMAT,
     ];

@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use leno_egress::PrivateGrant;
 use leno_sandbox::Limits;
 use secrecy::{ExposeSecret as _, SecretString};
 use tracing_subscriber::EnvFilter;
@@ -67,6 +68,8 @@ pub struct Config {
     pub max_body: usize,
     /// What each piece may do.
     pub grants: Grants,
+    /// Addresses that are not public to which webhooks may be sent.
+    pub webhook_private: Vec<PrivateGrant>,
     /// What is logged and how.
     pub log: LogSettings,
     /// What is strange, but no reason not to start.
@@ -140,6 +143,11 @@ impl Config {
             },
             max_body: size(reader.number(&setting::MAX_BODY_BYTES, 1_024..=1 << 30).unwrap_or(10 << 20)),
             grants: Grants::new(limits.clone(), rules),
+            webhook_private: reader
+                .read(&setting::WEBHOOK_PRIVATE, "addresses or networks such as 127.0.0.1:8080,10.0.0.0/8", |text| {
+                    text.split(',').map(|grant| grant.parse().ok()).collect()
+                })
+                .unwrap_or_default(),
             limits,
             log: LogSettings {
                 filter: log_filter(&mut reader),

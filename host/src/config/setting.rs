@@ -79,6 +79,8 @@ settings! {
         "Memory of one call";
     MAX_BODY_BYTES = "LENO_MAX_BODY_BYTES", Some("max-body-bytes"), "BYTES", "10485760", false,
         "The largest request body, but for uploads of components";
+    WEBHOOK_PRIVATE = "LENO_WEBHOOK_PRIVATE", Some("webhook-private"), "NET,...", "none", false,
+        "Addresses that are not public to which webhooks may be sent, such as 127.0.0.1:8080 or 10.0.0.0/8";
     LOG = "LENO_LOG", Some("log"), "FILTER", "info", false,
         "What is logged: off, error, warn, info, debug, trace, or per module as in `info,leno::api=debug`";
     LOG_FORMAT = "LENO_LOG_FORMAT", Some("log-format"), "FORMAT", "text", false,

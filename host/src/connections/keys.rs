@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{InvalidKey, Key, Keyring, NoRandomness, OpenError, Place};
+use super::{InvalidKey, Key, Keyring, NoRandomness, Place};
 use crate::db::{
     AuditEntry, Db, DbError, TenantId, audit_log, encryption_keys,
     sealed_rows::{SealedRow, SealedTable, TABLES},

@@ -10,6 +10,7 @@
 //! | `refresh` | renewing access tokens |
 //! | `sign_in` | signing in at a provider, from the authorization URL to the callback |
 //! | `claim` | tokens for a connection that is being made, and registered OAuth clients |
+//! | `events`, `webhooks` | telling owners what happens to their connections |
 //! | `resolve` | connections on their way into calls |
 //! | `references` | which workflows use which connections |
 //! | `import`, `gcm` | connections of other systems |
@@ -17,6 +18,7 @@
 
 mod claim;
 mod error;
+mod events;
 mod external_id;
 mod gcm;
 pub mod import;
@@ -33,10 +35,13 @@ mod sign_in;
 #[cfg(test)]
 mod tests;
 mod view;
+mod webhooks;
 
+pub(crate) use self::events::iso;
 pub use self::{
     claim::PrivateFor,
     error::ConnectionError,
+    events::{EventKind, Events, ListenError},
     external_id::{ExternalId, InvalidExternalId},
     keyring::{InvalidKey, Key, KeyId, Keyring, NoRandomness, OpenError, Place},
     owner::Owner,
@@ -46,4 +51,6 @@ pub use self::{
     service::{Connections, Edition, NewConnection, Replace},
     sign_in::{Begun, Draft, Failed, Finished, SignIn, SignInClient, new_browser},
     view::ConnectionView,
+    webhooks::{MAX_ENDPOINTS, MAX_URL, WebhookError, Webhooks},
 };
+pub use crate::db::webhooks::Retried;

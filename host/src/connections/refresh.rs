@@ -27,9 +27,9 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::{
-    ConnectionError, Connections,
+    ConnectionError, Connections, EventKind,
     oauth2::TokenError,
-    service::{Happened, Inner, broken},
+    service::{Inner, broken},
 };
 use crate::db::{ConnectionRow, app_connections};
 
@@ -301,8 +301,10 @@ impl Inner {
         let saved = app_connections::refreshed(&mut tx, &row.id, row.rev, &sealed, self.now()).await?;
         if saved {
             let now = app_connections::reread(&mut tx, &row.id).await?;
-            self.note(&mut tx, now.as_ref().unwrap_or(row), "host", Happened::Refreshed, json!({})).await?;
+            let event =
+                self.note(&mut tx, now.as_ref().unwrap_or(row), "host", EventKind::Refreshed, json!({})).await?;
             tx.commit().await?;
+            self.events.published(&event);
         }
         Ok(saved)
     }
@@ -318,8 +320,9 @@ impl Inner {
         if app_connections::broken(&mut tx, &row.id, row.rev, holder, reason, self.now()).await? {
             let now = app_connections::reread(&mut tx, &row.id).await?;
             let detail = json!({"reason": reason});
-            self.note(&mut tx, now.as_ref().unwrap_or(row), "host", Happened::Errored, detail).await?;
+            let event = self.note(&mut tx, now.as_ref().unwrap_or(row), "host", EventKind::Errored, detail).await?;
             tx.commit().await?;
+            self.events.published(&event);
             tracing::warn!(connection = row.id, piece = row.piece_name, reason, "a connection does not work any more");
         }
         Ok(())

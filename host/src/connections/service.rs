@@ -11,14 +11,14 @@ use sqlx::AnyConnection;
 use uuid::Uuid;
 
 use super::{
-    ConnectionError, ExternalId, Keyring, OpenError, Owner, Place,
+    ConnectionError, EventKind, Events, ExternalId, Keyring, OpenError, Owner, Place,
     claim::{PrivateFor, Providers},
     oauth2::{Lifetime, lifetime},
     refresh::Refreshes,
 };
 use crate::db::{
     self, AppConnections, AuditEntry, ConnectionEvent, ConnectionFilter, ConnectionRow, Db, Position, SealedValue,
-    WorkflowRef, app_connections, audit_log, connection_events, users, workflow_refs,
+    WorkflowRef, app_connections, audit_log, users, workflow_refs,
 };
 
 /// The table of connections, as it stands in the MAC of their values.
@@ -37,6 +37,7 @@ pub(super) struct Inner {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) providers: Providers,
     pub(super) refreshes: Refreshes,
+    pub(super) events: Events,
 }
 
 /// What an owner stores.
@@ -72,31 +73,9 @@ pub enum Replace {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Edition(pub i64);
 
-/// What happened to a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Happened {
-    Created,
-    Updated,
-    Refreshed,
-    Errored,
-    Deleted,
-}
-
-impl Happened {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Created => "connection.created",
-            Self::Updated => "connection.updated",
-            Self::Refreshed => "connection.refreshed",
-            Self::Errored => "connection.errored",
-            Self::Deleted => "connection.deleted",
-        }
-    }
-}
-
 impl Connections {
     /// The connections in `db`, under the keys of `keyring`. Requests to providers go out through `transport`, to public
-    /// addresses and what `private` says that the piece may reach.
+    /// addresses and what `private` says that the piece may reach. What happens to a connection is told by `events`.
     #[must_use]
     pub fn new(
         db: Db,
@@ -104,11 +83,12 @@ impl Connections {
         clock: Arc<dyn Clock>,
         transport: Arc<dyn Transport>,
         private: PrivateFor,
+        events: Events,
     ) -> Self {
         let rows = AppConnections::new(db.clone());
         let providers = Providers::new(transport, clock.clone(), private);
         let refreshes = Refreshes::default();
-        Self(Arc::new(Inner { db, rows, keyring, clock, providers, refreshes }))
+        Self(Arc::new(Inner { db, rows, keyring, clock, providers, refreshes, events }))
     }
 
     /// Stores a connection: a new one, or in place of the owner's of this external id. Answers it, and whether it is new.
@@ -144,9 +124,10 @@ impl Connections {
                 continue;
             }
             let row = app_connections::reread(&mut tx, &row.id).await?.unwrap_or(row);
-            let happened = if created { Happened::Created } else { Happened::Updated };
-            inner.note(&mut tx, &row, &owner.actor(), happened, json!({"type": row.kind})).await?;
+            let kind = if created { EventKind::Created } else { EventKind::Updated };
+            let event = inner.note(&mut tx, &row, &owner.actor(), kind, json!({"type": row.kind})).await?;
             tx.commit().await?;
+            inner.events.published(&event);
             return Ok((row, created));
         }
         Err(ConnectionError::Changed)
@@ -204,8 +185,10 @@ impl Connections {
             let mut tx = inner.db.begin().await?;
             if app_connections::describe(&mut tx, &row).await? {
                 row.edition += 1;
-                inner.note(&mut tx, &row, &owner.actor(), Happened::Updated, json!({"value": false})).await?;
+                let event =
+                    inner.note(&mut tx, &row, &owner.actor(), EventKind::Updated, json!({"value": false})).await?;
                 tx.commit().await?;
+                inner.events.published(&event);
                 return Ok(row);
             }
         }
@@ -243,8 +226,10 @@ impl Connections {
             let mut tx = inner.db.begin().await?;
             if app_connections::replace(&mut tx, &row, &sealed).await? {
                 let row = app_connections::reread(&mut tx, id).await?.unwrap_or(row);
-                inner.note(&mut tx, &row, &owner.actor(), Happened::Updated, json!({"value": true})).await?;
+                let event =
+                    inner.note(&mut tx, &row, &owner.actor(), EventKind::Updated, json!({"value": true})).await?;
                 tx.commit().await?;
+                inner.events.published(&event);
                 return Ok(row);
             }
         }
@@ -273,8 +258,9 @@ impl Connections {
         }
         app_connections::delete(&mut tx, &owner.tenant, &owner.user, id).await?;
         let detail = json!({"forced": force, "uses": uses.len()});
-        inner.note(&mut tx, &row, &owner.actor(), Happened::Deleted, detail).await?;
+        let event = inner.note(&mut tx, &row, &owner.actor(), EventKind::Deleted, detail).await?;
         tx.commit().await?;
+        inner.events.published(&event);
         let value = inner.open(&row, &sealed).ok();
         Ok((row, value))
     }
@@ -400,37 +386,26 @@ impl Inner {
             .map_err(|_| OpenError::Malformed("what was encrypted is no connection value"))
     }
 
-    /// Writes down what happened, in the transaction in which it happens.
+    /// Writes down what happened, in the transaction in which it happens. [`Events::published`] is for after the commit.
     pub(super) async fn note(
         &self,
         tx: &mut AnyConnection,
         row: &ConnectionRow,
         actor: &str,
-        happened: Happened,
+        kind: EventKind,
         detail: Value,
-    ) -> Result<(), ConnectionError> {
+    ) -> Result<ConnectionEvent, ConnectionError> {
         let now = self.now();
         let entry = AuditEntry {
             at: now,
             tenant: row.tenant_id.clone(),
             actor: actor.to_owned(),
-            event: happened.as_str(),
+            event: kind.as_str(),
             subject: row.id.clone(),
             detail,
         };
         audit_log::append(tx, &entry).await?;
-        let id = Uuid::now_v7().to_string();
-        let payload = json!({"id": id, "type": happened.as_str()}).to_string();
-        let event = ConnectionEvent {
-            id,
-            tenant: row.tenant_id.clone(),
-            owner: row.owner_id.clone(),
-            kind: happened.as_str().to_owned(),
-            payload,
-            created_at: now,
-        };
-        connection_events::append(tx, &event).await?;
-        Ok(())
+        Ok(self.events.append(tx, kind, row, now).await?)
     }
 }
 

@@ -1,9 +1,9 @@
 //! A connection as its owner sees it: everything but the value.
 
-use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::iso;
 use crate::db::ConnectionRow;
 
 /// The connection object of the API and of events. There is no way from it to the value.
@@ -62,15 +62,9 @@ impl<'a> From<&'a ConnectionRow> for ConnectionView<'a> {
             scope: &row.scope,
             metadata: row.metadata.as_deref().and_then(raw),
             piece_version: &row.piece_version,
-            expires_at: row.expires_at.map(time),
-            created_at: time(row.created_at),
-            updated_at: time(row.updated_at),
+            expires_at: row.expires_at.map(iso),
+            created_at: iso(row.created_at),
+            updated_at: iso(row.updated_at),
         }
     }
-}
-
-/// ISO 8601 in UTC with milliseconds, as JavaScript's `toISOString`.
-fn time(milliseconds: i64) -> String {
-    let time = Timestamp::from_millisecond(milliseconds).unwrap_or_default();
-    format!("{time:.3}")
 }

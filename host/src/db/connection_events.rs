@@ -1,9 +1,8 @@
-//! What happened to connections, for their owners, and on its way to their webhooks: tables `connection_events`,
-//! `webhook_endpoints`, `webhook_deliveries`.
+//! What happened to connections, for their owners: table `connection_events`.
 
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, Row as _, any::AnyRow};
 
-use super::{DbError, TenantId, UserId};
+use super::{Db, DbError, Kind, TenantId, UserId, webhooks};
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,10 +21,15 @@ pub struct ConnectionEvent {
     pub created_at: i64,
 }
 
-/// Adds an event, and a delivery for each of the owner's endpoints, in the transaction of what it tells about.
-pub(crate) async fn append(tx: &mut AnyConnection, event: &ConnectionEvent) -> Result<(), DbError> {
-    const SQL: &str = "INSERT INTO connection_events (id, tenant_id, owner_id, type, payload, created_at) \
-        VALUES ($1, $2, $3, $4, $5, $6)";
+macro_rules! columns {
+    () => {
+        "id, tenant_id, owner_id, type, payload, created_at"
+    };
+}
+
+/// Adds an event, and a delivery for each of the owner's endpoints that wants it, in the transaction of what it tells about.
+pub(crate) async fn append(tx: &mut AnyConnection, kind: Kind, event: &ConnectionEvent) -> Result<(), DbError> {
+    const SQL: &str = concat!("INSERT INTO connection_events (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6)");
     sqlx::query(SQL)
         .bind(&event.id)
         .bind(event.tenant.as_str())
@@ -33,7 +37,49 @@ pub(crate) async fn append(tx: &mut AnyConnection, event: &ConnectionEvent) -> R
         .bind(&event.kind)
         .bind(&event.payload)
         .bind(event.created_at)
-        .execute(tx)
+        .execute(&mut *tx)
         .await?;
-    Ok(())
+    webhooks::enqueue(tx, kind, event).await
+}
+
+/// Up to `limit` events of everybody with ids beyond `after`, in their order.
+pub(crate) async fn since(db: &Db, after: &str, limit: i64) -> Result<Vec<ConnectionEvent>, DbError> {
+    const SQL: &str = concat!("SELECT ", columns!(), " FROM connection_events WHERE id > $1 ORDER BY id LIMIT $2");
+    let rows = sqlx::query(SQL).bind(after).bind(limit).fetch_all(db.pool()).await?;
+    Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+}
+
+/// Up to `limit` events of one owner with ids beyond `after`, in their order.
+pub(crate) async fn of_owner_since(
+    db: &Db,
+    tenant: &TenantId,
+    owner: &UserId,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<ConnectionEvent>, DbError> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM connection_events WHERE tenant_id = $1 AND owner_id = $2 AND id > $3 ORDER BY id LIMIT $4"
+    );
+    let query = sqlx::query(SQL).bind(tenant.as_str()).bind(owner.as_str()).bind(after).bind(limit);
+    let rows = query.fetch_all(db.pool()).await?;
+    Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+}
+
+/// Removes the events from before `before`; answers how many.
+pub(crate) async fn delete_before(db: &Db, before: i64) -> Result<u64, DbError> {
+    let sql = "DELETE FROM connection_events WHERE created_at < $1";
+    Ok(sqlx::query(sql).bind(before).execute(db.pool()).await?.rows_affected())
+}
+
+fn read(row: &AnyRow) -> Result<ConnectionEvent, sqlx::Error> {
+    Ok(ConnectionEvent {
+        id: row.try_get("id")?,
+        tenant: row.try_get::<String, _>("tenant_id")?.into(),
+        owner: row.try_get::<String, _>("owner_id")?.into(),
+        kind: row.try_get("type")?,
+        payload: row.try_get("payload")?,
+        created_at: row.try_get("created_at")?,
+    })
 }

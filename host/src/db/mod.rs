@@ -19,6 +19,7 @@ mod piece_versions;
 pub(crate) mod sealed_rows;
 mod store_entries;
 pub(crate) mod users;
+pub(crate) mod webhooks;
 pub(crate) mod workflow_refs;
 
 use std::{
@@ -40,6 +41,7 @@ pub use self::{
     piece_store::PieceStore,
     piece_versions::{PieceVersion, PieceVersions},
     store_entries::{EntryKey, StoreEntries},
+    webhooks::{DeliveryRow, EndpointRow},
     workflow_refs::WorkflowRef,
 };
 

@@ -1,6 +1,11 @@
 use std::sync::Arc;
 
-use crate::{PieceError, bindings::connection::Host, credential::Resolved, state::CallState};
+use crate::{
+    PieceError,
+    bindings::connection::Host,
+    credential::Resolved,
+    state::{CallState, Unusable},
+};
 
 impl CallState {
     /// The call's connection; its secrets are masked from here on.
@@ -20,14 +25,13 @@ impl Host for CallState {
         let kind =
             self.connection().await.map(|resolved| resolved.map(|resolved| resolved.value.kind().as_str().to_owned()));
         self.end(begun, "connection.kind", "", &kind);
-        // No error can be told here; whoever uses the connection learns of it.
-        Ok(kind.unwrap_or_default())
+        Ok(kind.map_err(Unusable)?)
     }
 
     async fn settings(&mut self) -> wasmtime::Result<String> {
         let begun = self.begin();
         let settings = self.connection().await.map(|resolved| resolved.map(|resolved| resolved.settings.clone()));
         self.end(begun, "connection.settings", "", &settings);
-        Ok(settings.ok().flatten().unwrap_or_else(|| serde_json::json!({})).to_string())
+        Ok(settings.map_err(Unusable)?.unwrap_or_else(|| serde_json::json!({})).to_string())
     }
 }

@@ -7,10 +7,12 @@ mod access;
 mod connections;
 mod directory;
 mod document;
+mod events;
 mod metadata;
 mod piece;
 mod requests;
 mod running;
+mod webhooks;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -25,7 +27,7 @@ use uuid::Uuid;
 use self::piece::{CRASH, ECHO, REFUSE, SECURE_ECHO};
 use super::{App, PublicUrl, openapi, router};
 use crate::{
-    connections::{Connections, Key, Keyring},
+    connections::{Connections, Events, Key, Keyring, Webhooks},
     db::Db,
     identity::{Claims, Identity, Permission},
     metrics::Metrics,
@@ -49,6 +51,8 @@ struct Host {
     operator: String,
     identity: Identity,
     db: Db,
+    events: Events,
+    claims: Claims,
     directory: PathBuf,
     _temporary: tempfile::TempDir,
 }
@@ -94,14 +98,6 @@ fn built(name: &str) -> Option<Vec<u8>> {
     bytes
 }
 
-/// Connections under a key of their own; providers on this machine may be reached.
-fn connections(db: &Db, transport: Arc<leno_egress::Client>) -> Connections {
-    let key = Key::parse(&"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f".into()).unwrap();
-    let private = |_: &PieceName| vec!["127.0.0.0/8".parse().unwrap()];
-    let keyring = Arc::new(Keyring::new(key, Vec::new()));
-    Connections::new(db.clone(), keyring, Arc::new(SystemClock), transport, Arc::new(private))
-}
-
 async fn app(setup: Setup) -> (App, tempfile::TempDir) {
     let temporary = tempfile::tempdir().unwrap();
     let directory = temporary.path().join("pieces");
@@ -128,24 +124,42 @@ async fn app(setup: Setup) -> (App, tempfile::TempDir) {
         Runs::new(registry.clone(), transport.clone(), Arc::new(|_, _| Arc::new(NoStore)), db.clone(), metrics.clone());
     let identity = Identity::new(&"a-secret-that-is-long-enough-for-hs256".into(), Some(&INTERNAL.into()));
     let production = setup.production;
-    let connections = connections(&db, transport.clone());
     let public_url = PublicUrl::new(None, ([127, 0, 0, 1], 4747).into());
-    (
-        App { connections, public_url, registry, runs, identity, db, metrics, engine, production, max_body: MAX_BODY },
-        temporary,
-    )
+    let keyring = Arc::new(Keyring::new(Key::parse(&"ab".repeat(32).into()).unwrap(), Vec::new()));
+    let clock = Arc::new(SystemClock);
+    let events = Events::new(db.clone(), clock.clone());
+    // Providers on this machine may be reached.
+    let private = Arc::new(|_: &PieceName| vec!["127.0.0.0/8".parse().unwrap()]);
+    let (key, out) = (keyring.clone(), transport.clone());
+    let connections = Connections::new(db.clone(), key, clock.clone(), out, private, events.clone());
+    let webhooks = Webhooks::new(db.clone(), keyring, clock, transport, Vec::new(), &events);
+    let app = App {
+        registry,
+        runs,
+        connections,
+        identity,
+        db,
+        metrics,
+        engine,
+        public_url,
+        events,
+        webhooks,
+        production,
+        max_body: MAX_BODY,
+    };
+    (app, temporary)
 }
 
 impl Host {
     async fn new(setup: Setup) -> Self {
         let (app, temporary) = app(setup).await;
-        let (identity, db) = (app.identity.clone(), app.db.clone());
+        let (identity, db, events) = (app.identity.clone(), app.db.clone(), app.events.clone());
         let claims = Claims { user_id: Uuid::new_v4(), tenant_id: Uuid::new_v4(), ..Claims::default() };
         let token = identity.mint(&claims, Duration::from_secs(600));
         let permissions = vec![Permission::Admin.as_str().to_owned()];
-        let operator = identity.mint(&Claims { permissions, ..claims }, Duration::from_secs(600));
+        let operator = identity.mint(&Claims { permissions, ..claims.clone() }, Duration::from_secs(600));
         let directory = temporary.path().join("pieces");
-        Self { router: router(app), token, operator, identity, db, directory, _temporary: temporary }
+        Self { router: router(app), token, operator, identity, db, events, claims, directory, _temporary: temporary }
     }
 
     async fn empty() -> Self {

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     api::{self, App, PublicUrl},
     config::{Config, DataDir, EngineSettings},
-    connections::{Connections, keys},
+    connections::{Connections, Events, Webhooks, keys},
     db::{self, Db, PieceStore, PieceVersions, StoreEntries},
     identity::{Caller, Identity},
     metrics::Metrics,
@@ -103,11 +103,19 @@ async fn host(config: Config) -> anyhow::Result<()> {
     let stored = app.connections.clone();
     tracing::info!(%address, pieces, database = ?db.kind(), production = config.production, "ready");
     let sweeper = tokio::spawn(sweep(StoreEntries::new(db.clone()), stored.clone()));
+    let (events, webhooks) = (app.events.clone(), app.webhooks.clone());
+    let deliverer = tokio::spawn({
+        let webhooks = webhooks.clone();
+        async move { webhooks.run().await }
+    });
 
     let draining = listening::serve(listener, api::router(app), stop.next()).await;
     tracing::info!("stopping: no new connections, requests under way may end");
+    // They would never end by themselves.
+    events.stop();
+    webhooks.stop();
     tokio::select! {
-        () = drain(draining, &registry, &stored) => {}
+        () = async { let _ = tokio::join!(drain(draining, &registry, &stored), deliverer); } => {}
         () = stop.next() => tracing::warn!("told again: not waiting any longer"),
     }
     sweeper.abort();
@@ -168,7 +176,12 @@ async fn open(config: &Config, address: SocketAddr) -> anyhow::Result<Opened> {
     let client = Arc::new(Client::new(ClientConfig::default())?);
     let grants = config.grants.clone();
     let private = move |piece: &PieceName| grants.for_piece(piece).private;
-    let connections = Connections::new(db.clone(), keyring, Arc::new(SystemClock), client.clone(), Arc::new(private));
+    let clock = Arc::new(SystemClock);
+    let events = Events::new(db.clone(), clock.clone());
+    let (key, out) = (keyring.clone(), client.clone());
+    let connections = Connections::new(db.clone(), key, clock.clone(), out, Arc::new(private), events.clone());
+    let private = config.webhook_private.clone();
+    let webhooks = Webhooks::new(db.clone(), keyring, clock, client.clone(), private, &events);
     let stores = db.clone();
     let store_for = move |caller: &Caller, piece: &PieceName| {
         let tenant = caller.tenant_id.clone();
@@ -184,6 +197,8 @@ async fn open(config: &Config, address: SocketAddr) -> anyhow::Result<Opened> {
         db: db.clone(),
         metrics,
         engine,
+        events,
+        webhooks,
         production: config.production,
         max_body: config.max_body,
     };

@@ -35,7 +35,8 @@ impl Host {
         let keyring = Arc::new(Keyring::new(key, Vec::new()));
         let client = leno_egress::Client::new(leno_egress::ClientConfig::default()).unwrap();
         let private = Arc::new(|_: &_| vec!["127.0.0.0/8".parse().unwrap()]);
-        let connections = Connections::new(db.clone(), keyring, clock.clone(), Arc::new(client), private);
+        let events = Events::new(db.clone(), clock.clone());
+        let connections = Connections::new(db.clone(), keyring, clock.clone(), Arc::new(client), private, events);
         Self { connections, clock, rows: AppConnections::new(db.clone()) }
     }
 
