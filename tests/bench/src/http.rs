@@ -13,6 +13,7 @@ use leno_tests::{Options, Server};
 use crate::{
     Effort, bare, load,
     pieces::{INPUT, text},
+    serve,
     table::{Budget, Table},
 };
 
@@ -85,5 +86,17 @@ pub(crate) async fn measure(table: &mut Table, effort: Effort, bare: f64) -> Res
         Some(leno.rate / possible),
         Budget::AtLeast(0.7),
     );
+    drop(server);
+    let what = "the same beside `wasmtime serve`, a fresh instance for each request";
+    match serve::measure(effort).await? {
+        Some(serve) => table.row(
+            what,
+            format!("{:.0}/s", leno.rate),
+            format!("{serve:.0}/s `wasmtime serve`, a hello component"),
+            Some(leno.rate / serve),
+            Budget::AtLeast(1.5),
+        ),
+        None => table.row(what, "not measured: no wasmtime on PATH", "-", None, Budget::None),
+    }
     Ok(())
 }

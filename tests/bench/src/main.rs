@@ -8,6 +8,7 @@ mod host;
 mod http;
 mod load;
 mod pieces;
+mod serve;
 mod steady;
 mod table;
 
