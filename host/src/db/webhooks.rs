@@ -49,7 +49,7 @@ pub struct DeliveryRow {
 
 /// A delivery that this host may send now. Who has it, has the only one until it expires.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claimed {
+pub(crate) struct Claimed {
     /// Row id.
     pub id: String,
     /// The endpoint.
@@ -72,7 +72,7 @@ pub struct Claimed {
 
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome<'a> {
+pub(crate) enum Outcome<'a> {
     /// The receiver took it.
     Delivered,
     /// It is sent again at that time.
