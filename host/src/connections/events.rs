@@ -430,4 +430,4 @@ fn beyond(ms: i64) -> String {
 
 #[cfg(test)]
 #[path = "events_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -54,3 +54,6 @@ pub use self::{
     webhooks::{MAX_ENDPOINTS, MAX_URL, WebhookError, Webhooks},
 };
 pub use crate::db::webhooks::Retried;
+
+#[cfg(test)]
+pub(crate) use self::events::tests::{happen, sample};

@@ -1,6 +1,9 @@
 //! Databases for tests: every claim is checked on SQLite, and on the PostgreSQL server of this machine.
 
-use std::{sync::Mutex, time::SystemTime};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
 
 use leno_sandbox::Clock;
 use uuid::Uuid;
@@ -96,6 +99,16 @@ pub(crate) use on_both;
 
 /// A clock that stands still until it is moved.
 pub(crate) struct MovingClock(pub(crate) Mutex<SystemTime>);
+
+impl MovingClock {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(SystemTime::now())))
+    }
+
+    pub(crate) fn advance(&self, by: Duration) {
+        *self.0.lock().unwrap() += by;
+    }
+}
 
 impl Clock for MovingClock {
     fn now(&self) -> SystemTime {

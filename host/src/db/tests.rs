@@ -23,6 +23,43 @@ fn name(text: &str) -> PieceName {
     text.parse().unwrap()
 }
 
+/// An endpoint of user `u` of tenant `t`.
+async fn endpoint(db: &Db, id: &str, events: &str) -> bool {
+    let (tenant, owner) = ("t".into(), "u".into());
+    let row = EndpointRow {
+        id: id.into(),
+        url: "https://example.com/".into(),
+        events: events.into(),
+        disabled_at: None,
+        created_at: 1,
+    };
+    let mut tx = db.begin().await.unwrap();
+    users::hold(&mut tx, &tenant, &owner, false, 1).await.unwrap();
+    let added = webhooks::insert(&mut tx, &tenant, &owner, &row, ("sealed", "key"), 3).await.unwrap();
+    tx.commit().await.unwrap();
+    added
+}
+
+/// An event of user `owner` of tenant `t`.
+async fn event(db: &Db, id: &str, owner: &str, kind: &str, at: i64) -> ConnectionEvent {
+    let event = ConnectionEvent {
+        id: id.into(),
+        tenant: "t".into(),
+        owner: owner.into(),
+        kind: kind.into(),
+        payload: "{}".into(),
+        created_at: at,
+    };
+    let mut tx = db.begin().await.unwrap();
+    connection_events::append(&mut tx, db.kind(), &event).await.unwrap();
+    tx.commit().await.unwrap();
+    event
+}
+
+async fn deliveries(db: &Db, endpoint: &str, status: Option<&str>) -> Vec<DeliveryRow> {
+    webhooks::deliveries(db, &"t".into(), &"u".into(), endpoint, status, 100).await.unwrap().unwrap()
+}
+
 on_both! {
     what_is_put_is_got_byte_for_byte_and_put_again_replaces_it(db) {
         let entries = StoreEntries::new(db);
@@ -168,6 +205,93 @@ on_both! {
             first_seen_at: 1, last_loaded_at: 3,
         });
         assert_eq!(seen[1].digest, two.to_string());
+    }
+
+    an_event_goes_to_the_endpoints_of_its_owner_that_want_it(db) {
+        assert!(endpoint(&db, "all", "[]").await);
+        assert!(endpoint(&db, "some", r#"["connection.errored"]"#).await);
+        assert!(endpoint(&db, "gone", "[]").await);
+        assert!(!endpoint(&db, "one too many", "[]").await);
+        webhooks::disable(&db, "gone", "gone", 5).await.unwrap();
+        let first = event(&db, "1", "u", "connection.created", 10).await;
+        let second = event(&db, "2", "u", "connection.errored", 20).await;
+        let other = event(&db, "3", "v", "connection.errored", 30).await;
+        let ids = |rows: Vec<DeliveryRow>| rows.into_iter().map(|row| row.event_id).collect::<Vec<_>>();
+        assert_eq!(ids(deliveries(&db, "all", None).await), ["2", "1"]);
+        assert_eq!(ids(deliveries(&db, "some", None).await), ["2"]);
+        assert!(deliveries(&db, "gone", None).await.is_empty());
+        assert_eq!(webhooks::deliveries(&db, &"t".into(), &"v".into(), "all", None, 9).await.unwrap(), None);
+        assert_eq!(connection_events::since(&db, "1", 9).await.unwrap(), [second.clone(), other]);
+        let own = connection_events::of_owner_since(&db, &"t".into(), &"u".into(), "", 9).await.unwrap();
+        assert_eq!(own, [first, second]);
+        assert!(!webhooks::remove(&db, &"t".into(), &"v".into(), "all").await.unwrap());
+        assert!(webhooks::remove(&db, &"t".into(), &"u".into(), "all").await.unwrap());
+        assert!(endpoint(&db, "another", "[]").await);
+    }
+
+    of_many_hosts_one_claims_a_delivery_and_only_the_oldest_of_an_endpoint(db) {
+        endpoint(&db, "a", "[]").await;
+        endpoint(&db, "b", "[]").await;
+        for id in ["1", "2", "3"] {
+            event(&db, id, "u", "connection.created", 10).await;
+        }
+        let claim = |now| {
+            let db = db.clone();
+            tokio::spawn(async move { webhooks::claim(&db, now, now + 100, 50).await.unwrap() })
+        };
+        let mut got = Vec::new();
+        for rival in (0..8).map(|_| claim(20)).collect::<Vec<_>>() {
+            got.extend(rival.await.unwrap());
+        }
+        got.sort_by(|a, b| a.endpoint.cmp(&b.endpoint));
+        let seen: Vec<_> = got.iter().map(|one| (one.endpoint.as_str(), one.event_id.as_str(), one.attempt)).collect();
+        assert_eq!(seen, [("a", "1", 1), ("b", "1", 1)]);
+
+        // The one is done, the next of that endpoint is due; the other waits for its time.
+        assert!(webhooks::settle(&db, &got[0], webhooks::Outcome::Delivered, 30).await.unwrap());
+        let again = webhooks::Outcome::Again { at: 500, error: "no" };
+        assert!(webhooks::settle(&db, &got[1], again, 30).await.unwrap());
+        assert!(!webhooks::settle(&db, &got[1], again, 30).await.unwrap());
+        let next = claim(40).await.unwrap();
+        assert_eq!(next.len(), 1);
+        assert_eq!((next[0].endpoint.as_str(), next[0].event_id.as_str()), ("a", "2"));
+        assert!(claim(139).await.unwrap().is_empty());
+        // A claim that expired is anybody's.
+        let expired = claim(140).await.unwrap();
+        assert_eq!((expired[0].event_id.as_str(), expired[0].attempt), ("2", 2));
+        assert!(!webhooks::settle(&db, &next[0], webhooks::Outcome::Delivered, 141).await.unwrap());
+        assert_eq!(claim(500).await.unwrap().len(), 2);
+    }
+
+    what_is_old_goes_and_what_waits_too_long_is_given_up(db) {
+        endpoint(&db, "a", "[]").await;
+        for (id, at) in [("1", 10), ("2", 20), ("3", 30)] {
+            event(&db, id, "u", "connection.created", at).await;
+        }
+        let claimed = webhooks::claim(&db, 40, 50, 1).await.unwrap();
+        webhooks::settle(&db, &claimed[0], webhooks::Outcome::Delivered, 40).await.unwrap();
+        assert_eq!(webhooks::expire(&db, 25, "too long", 60).await.unwrap(), 1);
+        let dead = deliveries(&db, "a", Some("DEAD")).await;
+        assert_eq!((dead[0].event_id.as_str(), dead[0].last_error.as_deref()), ("2", Some("too long")));
+        assert_eq!(webhooks::clean(&db, 40, 60).await.unwrap(), 0);
+        assert_eq!(webhooks::clean(&db, 41, 60).await.unwrap(), 1);
+        assert_eq!(webhooks::clean(&db, 41, 61).await.unwrap(), 1);
+        assert_eq!(deliveries(&db, "a", None).await.len(), 1);
+        assert_eq!(connection_events::delete_before(&db, 30).await.unwrap(), 2);
+        assert_eq!(connection_events::since(&db, "", 9).await.unwrap().len(), 1);
+    }
+
+    an_endpoint_may_be_removed_while_events_are_written(db) {
+        for round in 0..10 {
+            let name = format!("e{round}");
+            assert!(endpoint(&db, &name, "[]").await);
+            let writer = {
+                let db = db.clone();
+                tokio::spawn(async move { event(&db, &format!("{round}"), "u", "connection.created", 1).await })
+            };
+            assert!(webhooks::remove(&db, &"t".into(), &"u".into(), &name).await.unwrap());
+            writer.await.unwrap();
+        }
     }
 
     migrating_twice_or_from_two_hosts_at_once_does_no_harm(db) {
