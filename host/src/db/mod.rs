@@ -132,10 +132,17 @@ impl Db {
     /// # Errors
     /// [`DbError::Query`].
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, DbError> {
-        Ok(match self.kind {
-            Kind::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await?,
-            Kind::Postgres => self.pool.begin().await?,
-        })
+        let (pool, kind) = (self.pool.clone(), self.kind);
+        // A task of its own, which ends also when whoever waits goes away. Abandoned half-way, the driver would put a
+        // connection back into the pool that is in a transaction nobody knows of: its locks stay, and what the next user
+        // writes there is never committed.
+        let begun = tokio::spawn(async move {
+            match kind {
+                Kind::Sqlite => pool.begin_with("BEGIN IMMEDIATE").await,
+                Kind::Postgres => pool.begin().await,
+            }
+        });
+        begun.await.map_err(|_| sqlx::Error::WorkerCrashed)?.map_err(DbError::from)
     }
 
     /// The time that all hosts of this database agree on, in milliseconds since 1970: the server's, or `clock`'s when the

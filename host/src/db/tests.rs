@@ -352,3 +352,25 @@ async fn a_database_that_is_not_there_is_told_without_its_password() {
         assert!(error.contains("cannot be opened") && !error.contains("hunter2"), "{error}");
     }
 }
+
+on_both! {
+    a_transaction_that_is_abandoned_while_it_begins_holds_nothing_back(db) {
+        let entries = StoreEntries::new(db.clone());
+        for round in 0..200_u64 {
+            let begin = async {
+                let tx = db.begin().await.unwrap();
+                tokio::task::yield_now().await;
+                drop(tx);
+            };
+            let _ = tokio::time::timeout(Duration::from_micros(round * 7 % 400), begin).await;
+            // Every connection of the pool is one that others write with.
+            let value = round.to_string();
+            entries.put(KEY, value.as_bytes(), None).await.unwrap();
+        }
+        // What was written is there for a host that comes later.
+        assert_eq!(entries.get(KEY, 0).await.unwrap().unwrap(), b"199");
+        let mut tx = tokio::time::timeout(Duration::from_secs(5), db.begin()).await.unwrap().unwrap();
+        sqlx::query("DELETE FROM store_entries").execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+}
