@@ -18,7 +18,8 @@ async fn handles_that_are_never_dropped_end_the_call_and_leave_nothing_behind() 
         assert_failed(&scene.client.run(&Run::new(HOSTILE, "leak")).await?, "guest_trap", 500);
     }
     let after = scene.server.figures()?;
-    assert!(after.files <= before.files + 2, "{before:?} {after:?}");
+    // Less than one for each call; the database may have opened another connection, of three files, meanwhile.
+    assert!(after.files < before.files + 10, "{before:?} {after:?}");
     assert!(after.resident <= before.resident + (32 << 20), "{before:?} {after:?}");
     scene.end().await
 }

@@ -10,6 +10,7 @@
 
 mod answers;
 mod canaries;
+mod contract;
 mod encryption;
 mod herd;
 mod power_cut;

@@ -155,7 +155,8 @@ async fn a_connection_is_required_checked_and_can_be_broken() {
     assert_eq!(piece.validate(&host).await.error().kind, ErrorKind::Unauthorized);
 
     host.broken_connection(PieceError::new(ErrorKind::Unauthorized, "connection-expired", "connect again"));
-    assert_eq!(piece.validate(&host).await.error().kind, ErrorKind::InvalidInput);
+    let run = piece.validate(&host).await;
+    assert_eq!((run.error().kind, run.error().code.as_str()), (ErrorKind::Unauthorized, "connection-expired"));
 
     host.connection(json!({"type": "SECRET_TEXT", "secret_text": "canary"}));
     assert!(piece.action("recall").run(&host).await.result().is_err());
