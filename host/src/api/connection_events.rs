@@ -51,7 +51,7 @@ pub(super) async fn stream(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let after = last_event_id(&headers)?;
-    let events = app.events.listen(&caller.tenant_id, &caller.user_id, after).await.map_err(refused)?;
+    let events = app.events.listen(&caller.tenant_id, &caller.user_id, after).await.map_err(|error| refused(&error))?;
     let hello = stream::iter([Event::default().retry(COME_BACK).comment("events")]);
     let events = events.map(|event| Event::default().id(&event.id).event(&event.kind).data(&event.payload));
     let events = hello.chain(events).map(Ok::<_, Infallible>).take_until(tokio::time::sleep(LIFE));
@@ -71,8 +71,8 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<Uuid>, Problem> {
     })
 }
 
-fn refused(error: ListenError) -> Problem {
-    let (status, code, title) = match &error {
+fn refused(error: &ListenError) -> Problem {
+    let (status, code, title) = match error {
         ListenError::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many_streams", "Too many streams"),
         ListenError::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping", "Shutting down"),
         ListenError::Db(error) => return Problem::internal(error.to_string()),

@@ -385,7 +385,7 @@ fn explain(denied: Denied) -> String {
 fn new_secret() -> Result<SecretString, NoRandomness> {
     let mut bytes = Zeroizing::new([0; 32]);
     rand::rngs::OsRng.try_fill_bytes(&mut *bytes).map_err(|_| NoRandomness)?;
-    let text = Zeroizing::new(BASE64.encode(&*bytes));
+    let text = Zeroizing::new(BASE64.encode(*bytes));
     Ok(format!("{PREFIX}{}", *text).into())
 }
 

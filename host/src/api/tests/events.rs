@@ -43,13 +43,15 @@ impl Reader {
         }
     }
 
+    /// The next event. A stream that is only alive is a failure.
     async fn event(&mut self) -> Vec<String> {
-        loop {
+        for _ in 0..2 {
             let block = self.block().await.unwrap();
             if block.iter().any(|line| line.starts_with("id:")) {
                 return block;
             }
         }
+        panic!("no event came");
     }
 }
 

@@ -115,7 +115,7 @@ async fn host(config: Config) -> anyhow::Result<()> {
     events.stop();
     webhooks.stop();
     tokio::select! {
-        () = async { let _ = tokio::join!(drain(draining, &registry, &stored), deliverer); } => {}
+        _ = async { tokio::join!(drain(draining, &registry, &stored), deliverer) } => {}
         () = stop.next() => tracing::warn!("told again: not waiting any longer"),
     }
     sweeper.abort();
