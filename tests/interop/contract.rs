@@ -54,7 +54,7 @@ async fn a_client_that_makes_the_connection_itself_gets_a_ticket_that_works_once
     // Whoever tries burns the ticket; the owner begins again.
     let (told, code) = ticket(&scene).await;
     let made = scene.client.post("/api/app-connections", &connection("crm", &told["code"])).await.unwrap();
-    assert_eq!((made.status.as_u16(), &made.body["status"]), (201, &"ACTIVE".into()), "{}", made.text);
+    assert_eq!((made.status, &made.body["status"]), (201, &"ACTIVE".into()), "{}", made.text);
     let again = scene.client.post("/api/app-connections", &connection("again", &told["code"])).await.unwrap();
     assert_eq!(again.status, 400, "{}", again.text);
     assert_eq!(scene.run("me", "crm").await.output()["status"], 200);
@@ -82,32 +82,34 @@ async fn a_test_does_not_spend_the_code() {
     body["value"]["props"] = json!({"base": scene.provider.issuer()});
     body["value"]["code_verifier"] = started["codeVerifier"].clone();
     let tried = scene.client.post("/api/app-connections/test", &body).await.unwrap();
-    assert_eq!((tried.status.as_u16(), &tried.body["status"]), (200, &"success".into()), "{}", tried.text);
+    assert_eq!((tried.status, &tried.body["status"]), (200, &"success".into()), "{}", tried.text);
     assert_eq!(scene.provider.state().await.unwrap().arrived, 0);
     let made = scene.client.post("/api/app-connections", &body).await.unwrap();
     assert_eq!(made.status, 201, "{}", made.text);
 
     body["value"]["redirect_url"] = "".into();
     let refused = scene.client.post("/api/app-connections/test", &body).await.unwrap();
-    assert_eq!((refused.status.as_u16(), &refused.body["status"]), (400, &"error".into()), "{}", refused.text);
+    assert_eq!((refused.status, &refused.body["status"]), (400, &"error".into()), "{}", refused.text);
     let stored = format!("/api/app-connections/{}/test", made.body["id"].as_str().unwrap());
     let tried = scene.client.post(&stored, &json!({})).await.unwrap();
-    assert_eq!((tried.status.as_u16(), &tried.body["status"]), (200, &"success".into()), "{}", tried.text);
+    assert_eq!((tried.status, &tried.body["status"]), (200, &"success".into()), "{}", tried.text);
 }
 
 #[tokio::test]
 async fn the_piece_itself_says_whether_credentials_work() {
-    let Some(scene) = Scene::with(|options| options.grant(PIECE, Grant::private(["127.0.0.0/8"]))).await else { return };
+    let Some(scene) = Scene::with(|options| options.grant(PIECE, Grant::private(["127.0.0.0/8"]))).await else {
+        return;
+    };
     let service = Scripted::start().await.unwrap();
     let base = service.url();
     let base = base.trim_end_matches('/').to_owned();
     let body = json!({"pieceName": PIECE, "type": "CUSTOM_AUTH", "value": {"props": {"url": base, "key": "k-123"}}});
     service.answer(401, "text/plain", "no");
     let refused = scene.client.post("/api/app-connections/test", &body).await.unwrap();
-    assert_eq!((refused.status.as_u16(), &refused.body["status"]), (400, &"error".into()), "{}", refused.text);
+    assert_eq!((refused.status, &refused.body["status"]), (400, &"error".into()), "{}", refused.text);
     service.answer(200, "text/plain", "yes");
     let fine = scene.client.post("/api/app-connections/test", &body).await.unwrap();
-    assert_eq!((fine.status.as_u16(), &fine.body["status"]), (200, &"success".into()), "{}", fine.text);
+    assert_eq!((fine.status, &fine.body["status"]), (200, &"success".into()), "{}", fine.text);
     let seen = service.received();
     assert_eq!(seen.len(), 2);
     assert!(seen.iter().all(|request| request.header("x-key") == Some("k-123")), "{seen:?}");
@@ -145,7 +147,7 @@ async fn users_sign_in_with_the_operators_client_and_never_hold_its_secret() {
     });
     let begin = "/api/app-connections/oauth2/start";
     let missing = scene.client.post(begin, &start).await.unwrap();
-    assert_eq!((missing.status.as_u16(), missing.code()), (400, "no_oauth_app"), "{}", missing.text);
+    assert_eq!((missing.status, missing.code()), (400, "no_oauth_app"), "{}", missing.text);
     let path = format!("/api/admin/oauth-apps/{PIECE}?tenantId={tenant}");
     let app = json!({"clientId": "leno", "clientSecret": CLIENT_SECRET});
     let registered = scene.client.send(Method::PUT, &path, Some(&app)).await.unwrap();

@@ -13,7 +13,7 @@ use leno_metadata::{ConnectionValue, OAuth2, Problem, Problems};
 use rand::TryRngCore as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -146,23 +146,32 @@ impl Connections {
         };
         let authorization_url = oauth2::authorization_url(begin.oauth2, &request).map_err(Problems::from)?;
         let scope = oauth2::requested_scope(begin.oauth2, Some(&props));
-        let mut value = json!({
-            "type": kind, "client_id": client_id, "redirect_url": begin.redirect_url, "scope": scope, "props": props,
-        });
-        if let Some(secret) = &secret {
-            value["client_secret"] = secret.expose_secret().into();
-        }
-        if let Some(pkce) = &pkce {
-            value["code_verifier"] = pkce.verifier.expose_secret().into();
+        let mut value = Map::from_iter([
+            ("type".to_owned(), kind.into()),
+            ("client_id".to_owned(), client_id.as_str().into()),
+            ("redirect_url".to_owned(), begin.redirect_url.into()),
+            ("scope".to_owned(), scope.as_str().into()),
+            ("props".to_owned(), props),
+        ]);
+        let verifier = pkce.as_ref().map(|pkce| &pkce.verifier);
+        for (name, secret) in [("client_secret", secret.as_ref()), ("code_verifier", verifier)] {
+            if let Some(secret) = secret {
+                value.insert(name.to_owned(), secret.expose_secret().into());
+            }
         }
         let exchanged_here = begin.draft.is_some();
-        let pending =
-            Pending { piece_name: begin.piece_name, piece_version: begin.piece_version, value, draft: begin.draft };
+        let pending = Pending {
+            piece_name: begin.piece_name,
+            piece_version: begin.piece_version,
+            value: Value::Object(value),
+            draft: begin.draft,
+        };
         self.keep(owner, &state, Some(browser), &pending).await?;
         let (verifier, challenge) = pkce.map(|pkce| (pkce.verifier, pkce.challenge)).unzip();
         let verifier = verifier.filter(|_| !exchanged_here);
         Ok(Begun { authorization_url: authorization_url.into(), state, verifier, challenge, client_id, scope })
     }
+
     /// Ends a sign-in with what the provider sent to the callback, which must come from the browser that began it. `piece`
     /// answers how a piece signs in.
     ///

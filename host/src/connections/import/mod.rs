@@ -146,7 +146,7 @@ impl<'a> Import<'a> {
             self.rows += 1;
             match self.open(row) {
                 Ok(row) if self.seen.insert((row.owner.clone(), row.record.external_id.to_string())) => {
-                    opened.push(row)
+                    opened.push(row);
                 }
                 Ok(row) => self.note(&row, Outcome::Skipped("another row has the same owner and external id")),
                 Err(reason) => self.report.failed.push(Failed { id: record::name(row, self.rows), reason }),
