@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use leno_tests::peers::{Browser, CLIENT_SECRET, Scripted};
-use leno_tests::{Caller, Grant};
+use leno_tests::peers::{Browser, CLIENT_SECRET};
+use leno_tests::{Caller, Grant, Upstream, craft};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -100,18 +100,15 @@ async fn the_piece_itself_says_whether_credentials_work() {
     let Some(scene) = Scene::with(|options| options.grant(PIECE, Grant::private(["127.0.0.0/8"]))).await else {
         return;
     };
-    let service = Scripted::start().await.unwrap();
-    let base = service.url();
-    let base = base.trim_end_matches('/').to_owned();
-    let body = json!({"pieceName": PIECE, "type": "CUSTOM_AUTH", "value": {"props": {"url": base, "key": "k-123"}}});
-    service.answer(401, "text/plain", "no");
-    let refused = scene.client.post("/api/app-connections/test", &body).await.unwrap();
+    let service = Upstream::start().await.unwrap();
+    let body = |url: String| json!({"pieceName": PIECE, "type": "CUSTOM_AUTH", "value": {"props": {"url": url, "key": "k-123"}}});
+    // The piece asks `URL/check`; to this service the rest of that is a query.
+    let refused = scene.client.post("/api/app-connections/test", &body(service.url("/status/401?"))).await.unwrap();
     assert_eq!((refused.status, &refused.body["status"]), (400, &"error".into()), "{}", refused.text);
-    service.answer(200, "text/plain", "yes");
-    let fine = scene.client.post("/api/app-connections/test", &body).await.unwrap();
+    let fine = scene.client.post("/api/app-connections/test", &body(service.url("/echo"))).await.unwrap();
     assert_eq!((fine.status, &fine.body["status"]), (200, &"success".into()), "{}", fine.text);
     let seen = service.received();
-    assert_eq!(seen.len(), 2);
+    assert_eq!(seen.len(), 2, "{seen:?}");
     assert!(seen.iter().all(|request| request.header("x-key") == Some("k-123")), "{seen:?}");
     assert!(!refused.text.contains("k-123") && !fine.text.contains("k-123"));
 }
@@ -155,13 +152,18 @@ async fn users_sign_in_with_the_operators_client_and_never_hold_its_secret() {
     assert!(!registered.text.contains(CLIENT_SECRET));
 
     // This piece lets a prop name the host of the token URL: the operator's secret could be sent anywhere.
-    let mut browser = Browser::new();
-    let url = format!("{}{begin}", scene.server.url());
-    let started = browser.fetch(Method::POST, &url, scene.client.token(), &start).await.unwrap();
-    let started: Value = serde_json::from_str(&started.text).unwrap();
-    let page = browser.open(started["authorizationUrl"].as_str().unwrap()).await.unwrap();
-    let told = result(&page.text);
-    assert!(told["errorDescription"].as_str().unwrap().contains("operator's client secret"), "{told}");
+    let refused = scene.client.post(begin, &start).await.unwrap();
+    assert_eq!(refused.status, 400, "{}", refused.text);
+    assert!(
+        refused.text.contains("operator's client secret") && refused.text.contains("/props/base"),
+        "{}",
+        refused.text
+    );
+    let mut exchange = connection("crm", &"a-code".into());
+    exchange["type"] = "PLATFORM_OAUTH2".into();
+    exchange["value"]["props"] = json!({"base": scene.provider.issuer()});
+    let refused = scene.client.post("/api/app-connections", &exchange).await.unwrap();
+    assert_eq!(refused.status, 400, "{}", refused.text);
     assert_eq!(scene.provider.state().await.unwrap().arrived, 0, "the secret was sent");
 
     // And a user cannot bring tokens that would be renewed with it.
@@ -181,22 +183,29 @@ async fn users_sign_in_with_the_operators_client_and_never_hold_its_secret() {
 
 #[tokio::test]
 async fn a_connection_by_the_operators_client_is_renewed_without_its_owner_ever_holding_the_secret() {
-    const PLATFORM: &str = "oauth-probe-platform";
+    const FIXED: &str = "fixed";
     let grant = Grant::private(["127.0.0.0/8"]);
-    let Some(scene) = Scene::with(|options| options.guest(PLATFORM).grant(PLATFORM, grant)).await else { return };
-    scene.client.active("oauth-probe-platform.wasm").await.unwrap();
+    let Some(scene) = Scene::with(|options| options.grant(FIXED, grant)).await else { return };
+    let base = scene.provider.issuer();
+    let piece = json!({
+        "name": FIXED, "version": "1.0.0", "displayName": "A piece of one provider", "actions": {}, "triggers": {},
+        "egress": {"hosts": [base]},
+        "auth": {
+            "type": "OAUTH2", "displayName": "Provider", "authUrl": format!("{base}/auth"),
+            "tokenUrl": format!("{base}/token"), "scope": ["openid", "offline_access"], "authorizationMethod": "HEADER",
+        },
+    });
+    scene.server.deliver("fixed.wasm", &craft::Core::new(&piece.to_string()).component()).unwrap();
+    scene.client.active("fixed.wasm").await.unwrap();
     let tenant = scene.server.operator().tenant_id.unwrap();
     let app = json!({"clientId": "leno", "clientSecret": CLIENT_SECRET});
-    let path = format!("/api/admin/oauth-apps/{PLATFORM}?tenantId={tenant}");
+    let path = format!("/api/admin/oauth-apps/{FIXED}?tenantId={tenant}");
     assert_eq!(scene.client.send(Method::PUT, &path, Some(&app)).await.unwrap().status, 200);
 
     scene.provider.ttl(1).await.unwrap();
     let mut browser = Browser::new();
     let url = format!("{}/api/app-connections/oauth2/start", scene.server.url());
-    let start = json!({
-        "pieceName": PLATFORM, "type": "PLATFORM_OAUTH2", "externalId": "crm",
-        "props": {"port": scene.provider.address().port().to_string()},
-    });
+    let start = json!({"pieceName": FIXED, "type": "PLATFORM_OAUTH2", "externalId": "crm"});
     let started = browser.fetch(Method::POST, &url, scene.client.token(), &start).await.unwrap();
     let started: Value = serde_json::from_str(&started.text).unwrap();
     assert_eq!(started["clientId"], "leno", "{started}");

@@ -33,7 +33,6 @@ pub(crate) fn missing() -> Vec<String> {
     let schemathesis = schemathesis();
     let peers = [
         listens("PostgreSQL", 5432, "the database conformance suite, and two hosts on one database"),
-        listens("Redis", 6379, "the conformance suite of single-use codes"),
         Peer { name: "Node 20 or newer".into(), is_there: has_node(), needed_by: "everything beside a real provider" },
         Peer {
             name: format!("Chromium at {}", chromium.display()),

@@ -131,6 +131,8 @@ impl Connections {
             SignInClient::Own { id, secret } => ("OAUTH2", id, secret),
             SignInClient::Platform => {
                 let app = self.0.platform_app(&owner.tenant, &begin.piece_name).await?;
+                // Told now, and not when the user is back from the provider.
+                oauth2::platform_rule(begin.oauth2, &begin.props).map_err(Problems::from)?;
                 ("PLATFORM_OAUTH2", app.client_id, None)
             }
         };

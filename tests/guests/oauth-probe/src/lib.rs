@@ -1,7 +1,6 @@
 //! A piece whose connections are to a provider on loopback: the connection itself says where that is.
 //!
-//! One program makes three pieces: `oauth-probe-privileged` also looks at the values of its connections, and users of
-//! `oauth-probe-platform` sign in with the operator's client, so that they may only name the provider's port.
+//! One program makes two pieces; `oauth-probe-privileged` also looks at the values of its connections.
 
 use leno_sdk::auth::{AuthorizationMethod, GrantType, PkceMethod};
 use leno_sdk::prelude::*;
@@ -32,24 +31,6 @@ fn provider() -> Auth {
         .authorization_method(AuthorizationMethod::Header)
         .grant_type(GrantType::Both)
         .hosts(&["{{connection.props.base}}"])
-}
-
-/// Where a provider of this machine listens.
-#[cfg(feature = "platform")]
-#[derive(Props)]
-#[expect(dead_code, reason = "the host reads it")]
-struct Port {
-    /// The port
-    port: String,
-}
-
-#[cfg(feature = "platform")]
-fn platform() -> Auth {
-    Auth::oauth2("Provider", "http://127.0.0.1:{port}/auth", "http://127.0.0.1:{port}/token")
-        .props::<Port>()
-        .scope(&["openid", "offline_access", "read"])
-        .authorization_method(AuthorizationMethod::Header)
-        .hosts(&["127.0.0.1"])
 }
 
 fn account() -> Auth {
@@ -118,16 +99,7 @@ pub fn tell() -> Result<Value> {
     Ok(json!({"members": members, "value": value.expose()}))
 }
 
-#[cfg(feature = "platform")]
-piece! {
-    name: "oauth-probe-platform",
-    display_name: "OAuth probe, for a registered client",
-    auth: [platform()],
-    hosts: ["127.0.0.1"],
-    actions: [noop, settings],
-}
-
-#[cfg(not(any(feature = "privileged", feature = "platform")))]
+#[cfg(not(feature = "privileged"))]
 piece! {
     name: "oauth-probe",
     display_name: "OAuth probe",
