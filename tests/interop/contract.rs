@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leno_tests::peers::{Browser, CLIENT_SECRET};
+use leno_tests::peers::{Browser, CLIENT_SECRET, Fault};
 use leno_tests::{Caller, Grant, Upstream, craft};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -62,6 +62,26 @@ async fn a_client_that_makes_the_connection_itself_gets_a_ticket_that_works_once
     for spent in [code.as_str(), told["code"].as_str().unwrap(), "code_verifier"] {
         assert!(!value.to_string().contains(spent), "{value}");
     }
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_while_the_code_is_exchanged_finds_its_connection() {
+    let Some(scene) = Scene::start().await else { return };
+    let (told, _) = ticket(&scene).await;
+    scene.provider.fault(Fault::HoldAfter).await.unwrap();
+    let client = scene.server.client();
+    let asked =
+        tokio::spawn(async move { client.post("/api/app-connections", &connection("crm", &told["code"])).await });
+    scene.provider.until(SOON, |state| state.held == 1).await.unwrap();
+    asked.abort();
+    assert!(asked.await.unwrap_err().is_cancelled());
+    scene.provider.release().await.unwrap();
+    let end = std::time::Instant::now() + SOON;
+    while scene.connection("crm").await["status"] != "ACTIVE" {
+        assert!(std::time::Instant::now() < end, "the code was spent for nothing");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(scene.run("me", "crm").await.output()["status"], 200);
 }
 
 #[tokio::test]

@@ -69,6 +69,19 @@ pub enum Replace {
     Never,
 }
 
+impl Replace {
+    fn allows(self, present: Option<&ConnectionRow>) -> Result<(), ConnectionError> {
+        match (present, self) {
+            (Some(_), Self::Never) => Err(ConnectionError::Exists),
+            (Some(present), Self::Only(Edition(edition))) if present.edition != edition => {
+                Err(ConnectionError::Changed)
+            }
+            (None, Self::Only(_)) => Err(ConnectionError::NotFound),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// The state of a connection that somebody has seen. What a refresh changes does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Edition(pub i64);
@@ -105,14 +118,10 @@ impl Connections {
             let present =
                 app_connections::by_external_id(&mut tx, &owner.tenant, &owner.user, new.external_id.as_str()).await?;
             let created = present.is_none();
-            let row = match (present, new.replace) {
-                (Some(_), Replace::Never) => return Err(ConnectionError::Exists),
-                (Some(present), Replace::Only(Edition(edition))) if present.edition != edition => {
-                    return Err(ConnectionError::Changed);
-                }
-                (None, Replace::Only(_)) => return Err(ConnectionError::NotFound),
-                (Some(present), _) => new.over(present, now),
-                (None, _) => new.fresh(owner, now),
+            new.replace.allows(present.as_ref())?;
+            let row = match present {
+                Some(present) => new.over(present, now),
+                None => new.fresh(owner, now),
             };
             let sealed = inner.seal(&row, &new.value)?;
             let written = match created {
@@ -131,6 +140,28 @@ impl Connections {
             return Ok((row, created));
         }
         Err(ConnectionError::Changed)
+    }
+
+    /// Whether [`Connections::put`] would store something under this external id now: to know before a code is spent.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn may_put(
+        &self,
+        owner: &Owner,
+        external_id: &ExternalId,
+        replace: Replace,
+    ) -> Result<(), ConnectionError> {
+        let mut connection = self.0.db.pool().acquire().await?;
+        let id = external_id.as_str();
+        let present = app_connections::by_external_id(&mut connection, &owner.tenant, &owner.user, id).await?;
+        replace.allows(present.as_ref())
+    }
+
+    /// Runs `task` to its end, whatever becomes of who asked for it, and the host does not stop before: for what cannot be
+    /// done again, such as spending a code. None when the task panicked.
+    pub async fn to_the_end<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> Option<T> {
+        self.0.refreshes.spawn(task).await.ok()
     }
 
     /// The owner's connection of a row id.

@@ -211,7 +211,7 @@ impl Connections {
         };
         // A task of its own: a window that is closed now must not cost the code, which works only once.
         let connections = self.clone();
-        let made = self.0.refreshes.spawn(async move {
+        let made = self.to_the_end(async move {
             let value = ConnectionValue::new(std::mem::take(&mut pending.value)).map_err(Problems::from)?;
             let value = connections.claim(&owner, &pending.piece_name, Some(&oauth2), value).await?;
             let new = NewConnection {
@@ -226,9 +226,9 @@ impl Connections {
             connections.put(&owner, new).await
         });
         match made.await {
-            Ok(Ok((row, _))) => Ok(Finished::Connected(Box::new(row))),
-            Ok(Err(error)) => Err(Failed::of(error)),
-            Err(_) => Err(Failed { error: "server_error".into(), description: "this host failed".into() }),
+            Some(Ok((row, _))) => Ok(Finished::Connected(Box::new(row))),
+            Some(Err(error)) => Err(Failed::of(error)),
+            None => Err(Failed { error: "server_error".into(), description: "this host failed".into() }),
         }
     }
 

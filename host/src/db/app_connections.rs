@@ -278,35 +278,6 @@ impl AppConnections {
         query.execute(self.0.pool()).await?;
         Ok(())
     }
-
-    /// Replaces the ciphertext of `rev` by the same under another key. Not a change: `rev` stays.
-    ///
-    /// # Errors
-    /// [`DbError::Query`].
-    pub async fn rewrap(&self, id: &str, rev: i64, old: &str, new: &str, key_id: &str) -> Result<bool, DbError> {
-        const SQL: &str = "UPDATE app_connection SET value = $1, key_id = $2 WHERE id = $3 AND rev = $4 AND value = $5";
-        let query = sqlx::query(SQL).bind(new).bind(key_id).bind(id).bind(rev).bind(old);
-        Ok(query.execute(self.0.pool()).await?.rows_affected() == 1)
-    }
-
-    /// Up to `limit` connections whose value is not under `key_id`, by id, beyond `after`.
-    ///
-    /// # Errors
-    /// [`DbError::Query`].
-    pub async fn under_other_keys(
-        &self,
-        key_id: &str,
-        after: &str,
-        limit: i64,
-    ) -> Result<Vec<(ConnectionRow, String)>, DbError> {
-        const SQL: &str = concat!(
-            "SELECT ",
-            facts!(),
-            ", value FROM app_connection WHERE key_id <> $1 AND id > $2 ORDER BY id LIMIT $3"
-        );
-        let rows = sqlx::query(SQL).bind(key_id).bind(after).bind(limit).fetch_all(self.0.pool()).await?;
-        Ok(rows.iter().map(with_value).collect::<Result<_, _>>()?)
-    }
 }
 
 /// The owner's connection with this external id, in a transaction.

@@ -102,17 +102,23 @@ pub(in crate::api) async fn upsert(
     let replace = replace(&headers)?;
     let piece_version = body.piece_version.clone().unwrap_or_else(|| version(&app, &body.piece_name));
     let Checked { external_id, value } = body.check()?;
-    let value = complete(&app, &owner, &body.piece_name, value).await?;
-    let new = NewConnection {
-        external_id,
-        display_name: body.display_name,
-        piece_name: body.piece_name,
-        piece_version,
-        value,
-        metadata: body.metadata,
-        replace,
-    };
-    let (row, _) = app.connections.put(&owner, new).await.map_err(refused)?;
+    app.connections.may_put(&owner, &external_id, replace).await.map_err(refused)?;
+    let connections = app.connections.clone();
+    // A client that goes away now must not cost the code, which works only once.
+    let stored = connections.to_the_end(async move {
+        let value = complete(&app, &owner, &body.piece_name, value).await?;
+        let new = NewConnection {
+            external_id,
+            display_name: body.display_name,
+            piece_name: body.piece_name,
+            piece_version,
+            value,
+            metadata: body.metadata,
+            replace,
+        };
+        app.connections.put(&owner, new).await.map_err(refused)
+    });
+    let (row, _) = stored.await.unwrap_or_else(|| Err(Problem::internal("storing a connection panicked")))?;
     Ok(answer(StatusCode::CREATED, &row))
 }
 
