@@ -365,7 +365,8 @@ on_both! {
             let _ = tokio::time::timeout(Duration::from_micros(round * 7 % 400), begin).await;
             // Every connection of the pool is one that others write with.
             let value = round.to_string();
-            entries.put(KEY, value.as_bytes(), None).await.unwrap();
+            let put = entries.put(KEY, value.as_bytes(), None);
+            tokio::time::timeout(Duration::from_secs(10), put).await.expect("a lock was left behind").unwrap();
         }
         // What was written is there for a host that comes later.
         assert_eq!(entries.get(KEY, 0).await.unwrap().unwrap(), b"199");
