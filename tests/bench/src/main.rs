@@ -3,6 +3,7 @@
 
 mod bare;
 mod cache;
+mod cipher;
 mod connections;
 mod host;
 mod http;
@@ -44,6 +45,7 @@ fn main() -> Result<()> {
     runtime.block_on(async {
         let bare = bare::measure(&mut table, effort).await?;
         http::measure(&mut table, effort, bare).await?;
+        cipher::measure(&mut table, effort)?;
         connections::measure(&mut table, effort).await?;
         cache::measure(&mut table).await?;
         steady::measure(&mut table, effort).await

@@ -42,8 +42,9 @@ fn start(program: &Path) -> Result<(Serving, SocketAddr)> {
     let guest = tempfile::NamedTempFile::with_suffix(".wasm")?;
     std::fs::write(guest.path(), leno_tests::guests::guest("hello-http"))?;
     let child = Command::new(program)
-        // One request to an instance: the default for such components, and the same isolation as a piece's.
-        .args(["serve", "--addr", "127.0.0.1:0", "--max-instance-reuse-count", "1"])
+        // One request to an instance: the default for such components, and the same isolation as a piece's. The guest's
+        // standard library wants an environment.
+        .args(["serve", "-S", "cli", "--addr", "127.0.0.1:0", "--max-instance-reuse-count", "1"])
         .arg(guest.path())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
