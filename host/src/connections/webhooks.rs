@@ -26,7 +26,7 @@ use zeroize::Zeroizing;
 
 use super::{EventKind, Events, Keyring, NoRandomness, Place};
 use crate::db::{
-    self, Db, DbError, DeliveryRow, EndpointRow, TenantId, UserId, users,
+    self, AuditEntry, Db, DbError, DeliveryRow, EndpointRow, TenantId, UserId, audit_log, users,
     webhooks::{self, Claimed, Outcome, Retried},
 };
 
@@ -80,6 +80,12 @@ pub enum WebhookError {
     /// The database failed.
     #[error(transparent)]
     Db(#[from] DbError),
+}
+
+/// A line of the audit log: events leave this host by webhooks.
+fn entry(at: i64, tenant: &TenantId, owner: &UserId, event: &'static str, id: &str) -> AuditEntry {
+    let (tenant, actor) = (tenant.clone(), format!("user:{owner}"));
+    AuditEntry { at, tenant, actor, event, subject: id.to_owned(), detail: serde_json::json!({}) }
 }
 
 /// The webhooks. Cheap to clone.
@@ -151,6 +157,7 @@ impl Webhooks {
         if !webhooks::insert(&mut tx, tenant, owner, &endpoint, sealed, MAX_ENDPOINTS).await? {
             return Err(WebhookError::TooMany);
         }
+        audit_log::append(&mut tx, &entry(now, tenant, owner, "webhook.registered", &endpoint.id)).await?;
         tx.commit().await.map_err(DbError::from)?;
         Ok((endpoint, secret))
     }
@@ -168,7 +175,12 @@ impl Webhooks {
     /// # Errors
     /// [`DbError::Query`].
     pub async fn remove(&self, tenant: &TenantId, owner: &UserId, id: &str) -> Result<bool, DbError> {
-        webhooks::remove(&self.0.db, tenant, owner, id).await
+        let removed = webhooks::remove(&self.0.db, tenant, owner, id).await?;
+        if removed {
+            let now = db::milliseconds(&*self.0.clock);
+            audit_log::record(&self.0.db, &entry(now, tenant, owner, "webhook.removed", id)).await?;
+        }
+        Ok(removed)
     }
 
     /// Deliveries of an endpoint, the newest event first; none when the owner has no such endpoint.

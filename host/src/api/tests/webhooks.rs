@@ -28,6 +28,9 @@ async fn a_webhook_shows_its_secret_once_and_is_there_until_it_is_removed() {
     assert_eq!(host.as_user(&host.token, "DELETE", &own).await.status, 204);
     host.as_user(&host.token, "DELETE", &own).await.refused(404, "webhook_not_found");
     assert_eq!(host.get(PATH).await.body["data"], json!([]));
+    let audited = crate::db::audit_events(&host.db, made.body["id"].as_str().unwrap()).await.unwrap();
+    let events: Vec<&str> = audited.iter().map(|(_, event)| event.as_str()).collect();
+    assert_eq!(events, ["webhook.registered", "webhook.removed"]);
 }
 
 #[tokio::test]
