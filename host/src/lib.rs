@@ -1,7 +1,7 @@
 //! Leno: hosts automation pieces as WebAssembly components.
 //!
 //! One module per room; a room uses only those below it:
-//! [`cli`] → [`api`] → [`pieces`] → [`db`], [`identity`], [`metrics`] → [`config`].
+//! [`cli`] → [`api`] → [`pieces`], [`connections`] → [`db`], [`identity`], [`metrics`] → [`config`].
 
 pub mod api;
 pub mod cli;

@@ -256,8 +256,11 @@ impl Inner {
                     }
                     None => format!("invalid_grant: {description}"),
                 };
-                self.set_broken(row, Some(holder), &reason).await?;
-                Ok(Landing::Broken(reason))
+                match self.set_broken(row, Some(holder), &reason).await? {
+                    true => Ok(Landing::Broken(reason)),
+                    // It was refused what is not stored any more.
+                    false => self.as_it_is(&row.id).await,
+                }
             }
             Err(error) => {
                 let retry_at = self.now() + pause(row.refresh_failures, &error);
@@ -277,15 +280,7 @@ impl Inner {
             match self.try_save(row, &fresh).await {
                 Ok(true) => return Ok(Landing::Good(Arc::new(fresh))),
                 // The owner connected again, or removed it, meanwhile: theirs counts.
-                Ok(false) => {
-                    return Ok(match self.rows.any_with_value(&row.id).await? {
-                        None => Landing::Gone,
-                        Some((row, sealed)) => match self.open(&row, &sealed) {
-                            Ok(value) => Landing::Good(Arc::new(value)),
-                            Err(error) => Landing::Broken(error.to_string()),
-                        },
-                    });
-                }
+                Ok(false) => return self.as_it_is(&row.id).await,
                 Err(error) => {
                     tracing::error!(connection = row.id, %error, "new tokens could not be saved yet; they are kept in memory");
                     tokio::time::sleep(pause).await;
@@ -309,15 +304,16 @@ impl Inner {
         Ok(saved)
     }
 
-    /// Puts a connection into `ERROR`, unless its value has changed since `row` was read.
+    /// Puts a connection into `ERROR`, unless its value has changed since `row` was read; answers whether it did.
     pub(super) async fn set_broken(
         &self,
         row: &ConnectionRow,
         holder: Option<&str>,
         reason: &str,
-    ) -> Result<(), ConnectionError> {
+    ) -> Result<bool, ConnectionError> {
         let mut tx = self.db.begin().await?;
-        if app_connections::broken(&mut tx, &row.id, row.rev, holder, reason, self.now()).await? {
+        let set = app_connections::broken(&mut tx, &row.id, row.rev, holder, reason, self.now()).await?;
+        if set {
             let now = app_connections::reread(&mut tx, &row.id).await?;
             let detail = json!({"reason": reason});
             let event = self.note(&mut tx, now.as_ref().unwrap_or(row), "host", EventKind::Errored, detail).await?;
@@ -325,7 +321,19 @@ impl Inner {
             self.events.published(&event);
             tracing::warn!(connection = row.id, piece = row.piece_name, reason, "a connection does not work any more");
         }
-        Ok(())
+        Ok(set)
+    }
+
+    /// What somebody else has made of a connection meanwhile.
+    async fn as_it_is(&self, id: &str) -> Result<Landing, ConnectionError> {
+        Ok(match self.rows.any_with_value(id).await? {
+            None => Landing::Gone,
+            Some((row, _)) if row.status != "ACTIVE" => Landing::Broken(row.status_reason.unwrap_or_default()),
+            Some((row, sealed)) => match self.open(&row, &sealed) {
+                Ok(value) => Landing::Good(Arc::new(value)),
+                Err(error) => Landing::Broken(error.to_string()),
+            },
+        })
     }
 }
 

@@ -24,6 +24,33 @@ async fn herd(hosts: &[&Host], owner: &Owner, id: &str, callers: usize) -> Vec<R
     tokens
 }
 
+/// The owner connects again while the old credentials are being renewed, or refused.
+async fn reconnected_meanwhile(host: &Host, refused: bool) {
+    let (provider, owner) = (Provider::start().await, owner());
+    host.store(&owner, "c", &provider).await;
+    host.advance(HOUR);
+    if refused {
+        provider.instead(400, None, json!({"error": "invalid_grant"}));
+    }
+    provider.hold();
+    let waiting = tokio::spawn({
+        let (connections, owner) = (host.connections.clone(), owner.clone());
+        async move {
+            let value = connections.find(&owner, &"c".parse().unwrap()).await.unwrap().value().await.unwrap();
+            value.expose()["access_token"].as_str().unwrap().to_owned()
+        }
+    });
+    provider.is_asked(1).await;
+    let mut fresh = host.tokens(&provider);
+    (fresh["access_token"], fresh["refresh_token"]) = ("at-new".into(), "rt-new".into());
+    host.store_value(&owner, "c", fresh).await;
+    provider.release();
+    assert_eq!(waiting.await.unwrap(), "at-new");
+    assert_eq!(host.token(&owner, "c").await.unwrap(), "at-new");
+    let row = host.connections.find(&owner, &"c".parse().unwrap()).await.unwrap().row().clone();
+    assert_eq!(row.status, "ACTIVE");
+}
+
 on_both! {
     a_herd_on_two_hosts_spends_a_refresh_token_once(db) {
         let (provider, owner) = (Provider::start().await, owner());
@@ -221,24 +248,11 @@ on_both! {
     }
 
     whoever_connects_again_meanwhile_keeps_the_new_credentials(db) {
-        let (provider, owner, host) = (Provider::start().await, owner(), Host::new(&db));
-        host.store(&owner, "c", &provider).await;
-        host.advance(HOUR);
-        provider.hold();
-        let waiting = tokio::spawn({
-            let (connections, owner) = (host.connections.clone(), owner.clone());
-            async move {
-                let value = connections.find(&owner, &"c".parse().unwrap()).await.unwrap().value().await.unwrap();
-                value.expose()["access_token"].as_str().unwrap().to_owned()
-            }
-        });
-        provider.is_asked(1).await;
-        let mut fresh = host.tokens(&provider);
-        (fresh["access_token"], fresh["refresh_token"]) = ("at-new".into(), "rt-new".into());
-        host.store_value(&owner, "c", fresh).await;
-        provider.release();
-        assert_eq!(waiting.await.unwrap(), "at-new");
-        assert_eq!(host.token(&owner, "c").await.unwrap(), "at-new");
+        reconnected_meanwhile(&Host::new(&db), false).await;
+    }
+
+    a_refusal_of_what_was_replaced_meanwhile_breaks_nothing(db) {
+        reconnected_meanwhile(&Host::new(&db), true).await;
     }
 
     a_host_that_was_paused_does_not_overwrite_a_newer_token(db) {
