@@ -38,6 +38,18 @@ impl Query {
         self.all(name).last()
     }
 
+    /// The value of `name` as a truth value; false when it is absent or empty.
+    ///
+    /// # Errors
+    /// It is neither `true` nor `false`, nor `1` nor `0`.
+    pub(super) fn flag(&self, name: &'static str) -> Result<bool, Fault> {
+        match self.get(name) {
+            None | Some("" | "false" | "0") => Ok(false),
+            Some("true" | "1") => Ok(true),
+            Some(_) => Err(Fault::new(name, "must be true or false")),
+        }
+    }
+
     /// Every value of `name`.
     pub(super) fn all(&self, name: &'static str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())

@@ -121,8 +121,7 @@ impl Connections {
 
     /// Begins a flight, or joins the one under way.
     fn begin(&self, id: &str) -> watch::Receiver<Option<Landing>> {
-        let inner = self.0.clone();
-        let mut flights = inner.refreshes.flights();
+        let mut flights = self.0.refreshes.flights();
         if let Some(flight) = flights.get(id) {
             return flight.clone();
         }

@@ -11,7 +11,7 @@ use sqlx::AnyConnection;
 use uuid::Uuid;
 
 use super::{
-    ConnectionError, EventKind, Events, ExternalId, Keyring, OpenError, Owner, Place,
+    ConnectionError, EventKind, Events, ExternalId, Keyring, NoRandomness, OpenError, Owner, Place,
     claim::{PrivateFor, Providers},
     oauth2::{Lifetime, lifetime},
     refresh::Refreshes,
@@ -22,7 +22,7 @@ use crate::db::{
 };
 
 /// The table of connections, as it stands in the MAC of their values.
-pub(super) const TABLE: &str = "app_connection";
+const TABLE: &str = "app_connection";
 /// How often a change is tried again that somebody else's change came before.
 const TRIES: usize = 5;
 
@@ -400,14 +400,7 @@ impl Inner {
     }
 
     pub(super) fn seal(&self, row: &ConnectionRow, value: &ConnectionValue) -> Result<SealedValue, ConnectionError> {
-        let text: SecretString = value.to_json();
-        let Lifetime { expires_at, refresh_at } = lifetime(value);
-        Ok(SealedValue {
-            value: self.keyring.seal(&text, place(row))?,
-            key_id: self.keyring.active().as_str().to_owned(),
-            expires_at,
-            refresh_at,
-        })
+        Ok(sealed(&self.keyring, row, &value.to_json(), value)?)
     }
 
     pub(super) fn open(&self, row: &ConnectionRow, sealed: &str) -> Result<ConnectionValue, OpenError> {
@@ -438,6 +431,18 @@ impl Inner {
         audit_log::append(tx, &entry).await?;
         Ok(self.events.append(tx, kind, row, now).await?)
     }
+}
+
+/// What is stored of `value`, whose text is `text`.
+pub(super) fn sealed(
+    keyring: &Keyring,
+    row: &ConnectionRow,
+    text: &SecretString,
+    value: &ConnectionValue,
+) -> Result<SealedValue, NoRandomness> {
+    let Lifetime { expires_at, refresh_at } = lifetime(value);
+    let key_id = keyring.active().as_str().to_owned();
+    Ok(SealedValue { value: keyring.seal(text, place(row))?, key_id, expires_at, refresh_at })
 }
 
 /// Where a connection's value lies.

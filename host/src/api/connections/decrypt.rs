@@ -73,14 +73,10 @@ pub(in crate::api) async fn decrypt(
         value
     };
     let (tenant, user) = (required("tenantId"), required("ownerId"));
-    let privileged = match query.get("privileged") {
-        None | Some("" | "false" | "0") => false,
-        Some("true" | "1") => true,
-        Some(_) => {
-            faults.push(Fault::new("privileged", "must be true or false"));
-            false
-        }
-    };
+    let privileged = query.flag("privileged").unwrap_or_else(|fault| {
+        faults.push(fault);
+        false
+    });
     let (Some(tenant), Some(user), true) = (tenant, user, faults.is_empty()) else {
         return Err(Problem::invalid_query(faults));
     };

@@ -146,11 +146,7 @@ pub(in crate::api) async fn remove(
     Path(id): Path<String>,
     query: Query,
 ) -> Result<Json<Done>, Problem> {
-    let force = match query.get("force") {
-        None | Some("" | "false" | "0") => false,
-        Some("true" | "1") => true,
-        Some(_) => return Err(Problem::invalid_query(vec![Fault::new("force", "must be true or false")])),
-    };
+    let force = query.flag("force").map_err(|fault| Problem::invalid_query(vec![fault]))?;
     let (row, value) = app.connections.delete(&owner(&caller), &id, force).await.map_err(refused)?;
     if let (Some(value), Some(auth)) = (value, input::oauth2(&app, &row.piece_name)) {
         app.connections.revoke(row, value, &auth);

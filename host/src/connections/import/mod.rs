@@ -14,15 +14,10 @@ use sqlx::AnyConnection;
 
 use self::record::Record;
 use super::{
-    Key, Keyring, NoRandomness, Place,
-    oauth2::{Lifetime, lifetime},
-    service::row_id,
+    Key, Keyring, NoRandomness,
+    service::{row_id, sealed},
 };
-use crate::db::{
-    AuditEntry, ConnectionRow, Db, DbError, SealedValue, TenantId, UserId, app_connections, audit_log, users,
-};
-
-const TABLE: &str = "app_connection";
+use crate::db::{AuditEntry, ConnectionRow, Db, DbError, TenantId, UserId, app_connections, audit_log, users};
 
 /// Whose the connections will be.
 #[derive(Debug, Clone)]
@@ -225,7 +220,7 @@ impl<'a> Import<'a> {
             Some(present) => (row.over(present), true),
             None => (row.fresh(tenant, now), false),
         };
-        let sealed = self.seal(&fresh, row)?;
+        let sealed = sealed(self.keyring, &fresh, &row.plain, &row.value)?;
         let done = match replaced {
             true => app_connections::replace(tx, &fresh, &sealed).await?,
             false => app_connections::insert(tx, &fresh, &sealed).await?,
@@ -243,13 +238,6 @@ impl<'a> Import<'a> {
         };
         audit_log::append(tx, &entry).await?;
         Ok(if replaced { Outcome::Replaced } else { Outcome::Imported })
-    }
-
-    fn seal(&self, row: &ConnectionRow, opened: &Opened) -> Result<SealedValue, NoRandomness> {
-        let place = Place { table: TABLE, tenant: row.tenant_id.as_str(), row: &row.id };
-        let Lifetime { expires_at, refresh_at } = lifetime(&opened.value);
-        let key_id = self.keyring.active().as_str().to_owned();
-        Ok(SealedValue { value: self.keyring.seal(&opened.plain, place)?, key_id, expires_at, refresh_at })
     }
 }
 

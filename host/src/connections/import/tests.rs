@@ -72,7 +72,7 @@ async fn count(db: &Db) -> i64 {
 async fn stored(db: &Db, owner: &str, external_id: &str) -> (ConnectionRow, Value) {
     let all = crate::db::AppConnections::new(db.clone());
     let (row, sealed) = all.with_value(&"t".into(), &owner.into(), external_id).await.unwrap().unwrap();
-    let place = Place { table: TABLE, tenant: "t", row: &row.id };
+    let place = crate::connections::Place { table: "app_connection", tenant: "t", row: &row.id };
     let plain = Keyring::parse(&NEW.into(), &[]).unwrap().open(&sealed, place).unwrap();
     (row, serde_json::from_str(plain.expose_secret()).unwrap())
 }
