@@ -10,9 +10,12 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::wasm_target::{self, TARGET};
 
-/// The repository.
+/// The repository: that of the `cargo xtask` that was called. A target directory may be shared by several clones, and then
+/// this program may have been built in another of them.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned()
+    let called = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let here = called.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).to_owned());
+    here.parent().unwrap_or(Path::new(".")).to_owned()
 }
 
 /// Where the host is built.
