@@ -10,9 +10,10 @@ use std::{
 };
 
 use leno::pieces::{FileState, FileStatus, Lock, Pin, Registry, RegistryOptions, RemoveError, UploadError};
+use leno_base::Digest;
 use leno_egress::PrivateGrant;
 use leno_metadata::{PieceName, VersionReq};
-use leno_sandbox::{CallOptions, Capabilities, Context, Digest, Engine, EngineConfig, Entry, Failure, Grant, NoStore};
+use leno_sandbox::{CallOptions, Capabilities, Context, Engine, EngineConfig, Entry, Failure, Grant, NoStore};
 use leno_tests::{Upstream, craft};
 use proptest::prelude::*;
 use serde_json::Value;

@@ -29,6 +29,7 @@ mod auth;
 mod check;
 mod coerce;
 mod connection;
+mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod host;
@@ -39,12 +40,14 @@ mod problem;
 mod property;
 mod schema;
 mod secrets;
+mod source;
 mod template;
 mod version;
 
 pub use auth::{Auth, AuthorizationMethod, GrantType, Label, OAuth2, PkceMethod, Prompt, Scheme};
 pub use coerce::{Coerced, FileContent, MAX_EXPANSION, PendingFile, coerce, coerce_with};
 pub use connection::{ConnectionKind, ConnectionValue};
+pub use error::{ErrorKind, PieceError};
 pub use injection::Injection;
 pub use metadata::{
     Action, Category, ErrorHandling, ErrorOption, Handshake, HandshakeStrategy, MAX_DOCUMENT, Metadata, Renew,
@@ -55,5 +58,6 @@ pub use problem::{MAX_PROBLEMS, Problem, Problems};
 pub use property::{Choice, Choices, Properties, Property, PropertyKind, Refreshing, parse_properties};
 pub use schema::{MAX_DEPTH, SCHEMA};
 pub use secrets::{SHORTEST_MASKED, Secrets};
+pub use source::Connection;
 pub use template::{InvalidTemplate, Template};
 pub use version::{InvalidVersionReq, VersionReq};

@@ -16,11 +16,10 @@ use std::{
 };
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use leno_base::Digest;
 use sha2::{Digest as _, Sha256};
 use wasmtime::component::Component;
 use zeroize::Zeroizing;
-
-use crate::Digest;
 
 type HmacSha256 = Hmac<Sha256>;
 

@@ -5,12 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use leno_metadata::{Metadata, Properties};
+use leno_base::Clock;
+use leno_metadata::{Metadata, PieceError, Properties};
 use wasmtime::{Store, Trap, UpdateDeadline, component::ResourceTable};
 use wasmtime_wasi::{HostWallClock, I32Exit, WasiCtx};
 
 use crate::{
-    Capabilities, Clock, Failure, Limits, Output, Piece, PieceError, Report, Usage,
+    Capabilities, Failure, Limits, Output, Piece, Report, Usage,
     bindings::{PrivilegedPiece, types},
     credential::Door,
     load::Program,

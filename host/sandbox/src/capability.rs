@@ -7,9 +7,9 @@ use std::{sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 use leno_egress::Transport;
-use leno_metadata::ConnectionValue;
+use leno_metadata::{ConnectionValue, PieceError};
 
-use crate::{LogLine, PieceError};
+use crate::LogLine;
 
 /// The call being served, as the guest may see it.
 #[derive(Debug, Clone)]
@@ -22,29 +22,6 @@ pub struct Context {
     pub idempotency_key: String,
     /// Where the outside world reaches this flow's trigger.
     pub webhook_url: Option<String>,
-}
-
-/// The connection chosen for a call.
-#[async_trait]
-pub trait Connection: Send + Sync {
-    /// The decrypted, valid value. Asked for at most once a call, and only when the piece needs it.
-    ///
-    /// # Errors
-    /// The connection cannot be used: unknown, expired, refused.
-    async fn resolve(&self) -> Result<Arc<ConnectionValue>, PieceError>;
-
-    /// What the embedder calls it, for its records. None for a value that is stored nowhere.
-    fn id(&self) -> Option<&str> {
-        None
-    }
-}
-
-/// A connection whose value is at hand.
-#[async_trait]
-impl Connection for Arc<ConnectionValue> {
-    async fn resolve(&self) -> Result<Arc<ConnectionValue>, PieceError> {
-        Ok(self.clone())
-    }
 }
 
 /// Who shares a stored value.
@@ -138,22 +115,6 @@ pub trait Audit: Send + Sync {
     async fn revealed(&self) -> Result<(), PieceError>;
     /// The host refused something that the piece asked for.
     fn denied(&self, function: &'static str, why: &str);
-}
-
-/// The time that a piece sees.
-pub trait Clock: Send + Sync {
-    /// Now.
-    fn now(&self) -> SystemTime;
-}
-
-/// The machine's clock.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> SystemTime {
-        SystemTime::now()
-    }
 }
 
 /// Everything that one call may reach.

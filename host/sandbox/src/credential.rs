@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use leno_egress::{Credentials, HostPattern, Policy};
-use leno_metadata::{Auth, ConnectionValue, Metadata, Problem};
+use leno_metadata::{Auth, Connection, ConnectionValue, Metadata, PieceError, Problem};
 
-use crate::{Connection, Grant, PieceError, value::Mask};
+use crate::{Grant, value::Mask};
 
 /// What a loaded piece brings into each of its calls.
 pub(crate) struct Manifest {

@@ -208,7 +208,7 @@ impl Engine {
     }
 
     /// The compiled form of a component, if it is in the cache.
-    pub(crate) fn cached(&self, digest: crate::Digest) -> Option<wasmtime::component::Component> {
+    pub(crate) fn cached(&self, digest: leno_base::Digest) -> Option<wasmtime::component::Component> {
         self.0.config.cache.as_ref()?.load(&self.0.wasmtime, digest)
     }
 
@@ -216,7 +216,7 @@ impl Engine {
     pub(crate) async fn compiled(
         &self,
         bytes: &Arc<[u8]>,
-        digest: crate::Digest,
+        digest: leno_base::Digest,
     ) -> Result<wasmtime::component::Component, CompileError> {
         let engine = &self.0.wasmtime;
         let native = self.0.config.compiler.compile(bytes).await?;

@@ -14,7 +14,6 @@ mod call;
 mod capability;
 mod compile;
 mod credential;
-mod digest;
 mod engine;
 mod host;
 mod inspect;
@@ -31,15 +30,12 @@ mod value;
 
 pub use cache::{Cache, CacheError, CacheKey};
 pub use call::{CallOptions, Entry};
-pub use capability::{
-    Audit, Capabilities, Clock, Connection, Context, Log, NoStore, Scope, Store, SystemClock, TriggerSetup,
-};
+pub use capability::{Audit, Capabilities, Context, Log, NoStore, Scope, Store, TriggerSetup};
 pub use compile::{Compiler, compile_child};
-pub use digest::Digest;
 pub use engine::{Engine, EngineConfig, EngineError, Pool};
 pub use inspect::{Import, Inspection, inspect};
 pub use limits::Limits;
 pub use linker::offered;
 pub use load::{Grant, LoadError, Piece};
 pub use logs::{Level, LogLine};
-pub use outcome::{ErrorKind, Failure, HostCall, Output, PieceError, Report, Usage};
+pub use outcome::{Failure, HostCall, Output, Report, Usage};

@@ -2,13 +2,14 @@
 
 use std::{fmt, sync::Arc};
 
+use leno_base::Digest;
 use leno_egress::{HostPattern, Policy, PrivateGrant};
 use leno_metadata::{Metadata, Problems};
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::InstancePre;
 
 use crate::{
-    CallOptions, Digest, Engine, Entry, Failure, Inspection, Limits,
+    CallOptions, Engine, Entry, Failure, Inspection, Limits,
     bindings::PrivilegedPiecePre,
     call,
     compile::CompileError,

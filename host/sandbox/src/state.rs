@@ -2,11 +2,12 @@
 
 use std::{sync::Arc, time::Instant};
 
+use leno_metadata::{ErrorKind, PieceError};
 use wasmtime::{ResourceLimiter, component::ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::{
-    Capabilities, ErrorKind, HostCall, Limits, PieceError, Usage,
+    Capabilities, HostCall, Limits, Usage,
     credential::Door,
     logs::Logs,
     stderr::Stderr,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use leno_metadata::{Problem as Fault, Problems};
-use leno_sandbox::{ErrorKind, Failure, PieceError};
+use leno_metadata::{ErrorKind, PieceError, Problem as Fault, Problems};
+use leno_sandbox::Failure;
 
 use super::{Problem, pieces};
 use crate::pieces::{NotFound, Refusal, Registry, Run};
@@ -120,7 +120,8 @@ fn reported(error: PieceError) -> Problem {
 mod tests {
     use axum::response::IntoResponse as _;
     use http::header::RETRY_AFTER;
-    use leno_sandbox::{Digest, Report};
+    use leno_base::Digest;
+    use leno_sandbox::Report;
 
     use super::*;
 

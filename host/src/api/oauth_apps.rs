@@ -7,6 +7,7 @@ use axum::{
     extract::{Request, State},
 };
 use http::StatusCode;
+use leno_base::TenantId;
 use leno_metadata::{PieceName, Problem as Fault};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -17,7 +18,6 @@ use super::{
     connections::refused,
     extract::{self, JsonBody, Kind, Member, Path, Query},
 };
-use crate::db::TenantId;
 
 /// A client at a provider.
 #[derive(Deserialize, ToSchema)]

@@ -180,7 +180,7 @@ impl Problem {
 
     /// With what the caller may do about it, in the words of the piece interface.
     #[must_use]
-    pub fn kind(mut self, kind: leno_sandbox::ErrorKind) -> Self {
+    pub fn kind(mut self, kind: leno_metadata::ErrorKind) -> Self {
         self.0.body.kind = Some(kind.as_str());
         self
     }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use leno_metadata::{ConnectionValue, PieceName, Problem as Fault};
-use leno_sandbox::Connection;
+use leno_base::ExternalId;
+use leno_metadata::{Connection, ConnectionValue, PieceName, Problem as Fault};
 use serde_json::Value;
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
     connections::{owner, refused},
     extract::name_of,
 };
-use crate::{connections::ExternalId, identity::Caller};
+use crate::identity::Caller;
 
 /// The members of a request that have to do with its connection.
 pub(super) struct Given<'a> {
@@ -44,7 +44,7 @@ impl Given<'_> {
             None => {}
             Some(Ok(id)) => wanted = Some(id),
             Some(Err(error)) => {
-                let error: crate::connections::InvalidExternalId = error;
+                let error: leno_base::InvalidExternalId = error;
                 faults.push(Fault::new("/connectionExternalId", error.to_string()));
             }
         }

@@ -8,8 +8,9 @@ use axum::{
     response::Response,
 };
 use http::{HeaderValue, header};
+use leno_base::Digest;
 use leno_metadata::{Problem as Fault, VersionReq};
-use leno_sandbox::{Digest, LogLine, Output, Usage};
+use leno_sandbox::{LogLine, Output, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 use utoipa::ToSchema;

@@ -7,6 +7,7 @@ use axum::{
     extract::{Request, State},
 };
 use http::StatusCode;
+use leno_base::TenantId;
 use leno_metadata::Problem as Fault;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -18,7 +19,7 @@ use super::{
     connections::{owner, refused},
     extract::{self, JsonBody, Kind, Member},
 };
-use crate::{connections::ConnectionError, db::TenantId, identity::Claims};
+use crate::{connections::ConnectionError, identity::Claims};
 
 /// How long the token of somebody without an account holds.
 const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);

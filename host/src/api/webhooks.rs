@@ -7,6 +7,7 @@ use axum::{
     extract::{Request, State},
 };
 use http::StatusCode;
+use leno_base::iso;
 use leno_metadata::Problem as Fault;
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,7 @@ use super::{
     extract::{self, JsonBody, Kind, Member, Path, Query, name_of},
 };
 use crate::{
-    connections::{EventKind, MAX_ENDPOINTS, Retried, WebhookError, iso},
+    connections::{EventKind, MAX_ENDPOINTS, Retried, WebhookError},
     db::{DeliveryRow, EndpointRow},
 };
 

@@ -7,6 +7,7 @@ use axum::{
     extract::{Request, State},
 };
 use http::StatusCode;
+use leno_base::ExternalId;
 use leno_metadata::Problem as Fault;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -17,10 +18,7 @@ use super::{
     connections::{owner, refused},
     extract::{self, JsonBody, Kind, Member, Path},
 };
-use crate::{
-    connections::{ExternalId, ReferenceError},
-    db::WorkflowRef,
-};
+use crate::{connections::ReferenceError, db::WorkflowRef};
 
 /// The most uses that one workflow may have.
 const MAX_USES: usize = 10_000;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 use anyhow::{Context as _, anyhow, bail};
 use clap::Subcommand;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use leno_sandbox::SystemClock;
+use leno_base::{SystemClock, TenantId, UserId};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use uuid::Uuid;
@@ -24,7 +24,7 @@ use crate::{
         import::{Import, Options, Owners, Report},
         keys,
     },
-    db::{self, Db, DbError, TenantId, UserId, foreign},
+    db::{self, Db, DbError, foreign},
 };
 
 /// Rows per transaction.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use indicatif::HumanCount;
-use leno_sandbox::SystemClock;
+use leno_base::SystemClock;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, path::Path, process::ExitCode};
 
 use anyhow::bail;
-use leno_sandbox::{Digest, Engine, Grant};
+use leno_base::Digest;
+use leno_sandbox::{Engine, Grant};
 use semver::Version;
 use serde::Serialize;
 

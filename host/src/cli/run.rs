@@ -4,10 +4,9 @@ use std::{fmt::Write as _, io::Read as _, path::PathBuf, process::ExitCode, sync
 
 use anyhow::{Context as _, anyhow, bail};
 use leno_egress::{Client, ClientConfig, PrivateGrant, Transport};
-use leno_metadata::{ConnectionValue, Problems, Properties, coerce};
+use leno_metadata::{Connection, ConnectionValue, Problems, Properties, coerce};
 use leno_sandbox::{
-    CallOptions, Capabilities, Connection, Context, Entry, Failure, Level, Limits, Log, LogLine, NoStore, Piece,
-    Report, Store,
+    CallOptions, Capabilities, Context, Entry, Failure, Level, Limits, Log, LogLine, NoStore, Piece, Report, Store,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;

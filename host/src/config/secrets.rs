@@ -7,8 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use leno_base::random;
 use leno_sandbox::CacheKey;
-use rand::TryRngCore as _;
 use rustix::fs::{Mode, OFlags};
 use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
@@ -114,9 +114,7 @@ impl DataDir {
 
     /// Writes a new secret beside `path` and gives it that name, unless another process was quicker.
     fn generate(&self, path: &Path) -> io::Result<()> {
-        let mut bytes = Zeroizing::new([0; 32]);
-        rand::rngs::OsRng.try_fill_bytes(&mut *bytes).map_err(io::Error::other)?;
-        let text = Zeroizing::new(hex::encode(*bytes));
+        let text = Zeroizing::new(hex::encode(*random::bytes::<32>().map_err(io::Error::other)?));
         let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(&self.0)?;
         file.write_all(text.as_bytes())?;
         file.as_file().sync_all()?;

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
+use leno_base::{Clock, TenantId};
 use leno_egress::{PrivateGrant, Transport};
 use leno_metadata::{ConnectionKind, ConnectionValue, OAuth2, PieceName, Problems};
-use leno_sandbox::Clock;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use super::{
     oauth2::{PlatformApp, TokenClient, TokenError},
     service::{Inner, broken, row_id},
 };
-use crate::db::{AuditEntry, ConnectionRow, OAuthApp, TenantId, audit_log, oauth_apps};
+use crate::db::{AuditEntry, ConnectionRow, OAuthApp, audit_log, oauth_apps};
 
 /// The non-public addresses that a piece may reach, its provider's among them.
 pub type PrivateFor = Arc<dyn Fn(&PieceName) -> Vec<PrivateGrant> + Send + Sync>;

@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use leno_metadata::Problems;
-use leno_sandbox::{ErrorKind, PieceError};
+use leno_base::NoRandomness;
+use leno_metadata::{ErrorKind, PieceError, Problems};
 
-use super::{
-    NoRandomness,
-    oauth2::{ClaimError, TokenError},
-};
+use super::oauth2::{ClaimError, TokenError};
 use crate::db::{DbError, WorkflowRef};
 
 /// Why something with a connection was not done. Holds no secret.

@@ -11,15 +11,14 @@ use std::{
 };
 
 use futures_util::{Stream, stream};
-use jiff::Timestamp;
-use leno_sandbox::Clock;
+use leno_base::{Clock, TenantId, UserId};
 use serde_json::json;
 use sqlx::AnyConnection;
 use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 use uuid::{ContextV7, Uuid};
 
-use crate::db::{self, ConnectionEvent, ConnectionRow, Db, DbError, TenantId, UserId, connection_events};
+use crate::db::{self, ConnectionEvent, ConnectionRow, Db, DbError, connection_events};
 
 /// How often the table is looked at while somebody listens.
 const TICK: Duration = Duration::from_secs(1);
@@ -410,11 +409,6 @@ impl Drop for Place {
             }
         }
     }
-}
-
-/// A time as the API shows it.
-pub(crate) fn iso(ms: i64) -> String {
-    Timestamp::from_millisecond(ms).map(|time| format!("{time:.3}")).unwrap_or_default()
 }
 
 /// The time in an id of version 7, in milliseconds since 1970.

@@ -3,7 +3,7 @@ use std::pin::pin;
 use futures_util::StreamExt as _;
 
 use super::*;
-pub(crate) use crate::db::fresh::MovingClock;
+pub(crate) use leno_base::MovingClock;
 
 /// A connection of that owner.
 pub(crate) fn sample(tenant: &TenantId, owner: &UserId, external_id: &str) -> ConnectionRow {

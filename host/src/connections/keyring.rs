@@ -9,7 +9,7 @@ use std::fmt;
 use aes::Aes256;
 use cbc::cipher::{BlockModeDecrypt as _, BlockModeEncrypt as _, KeyIvInit as _, block_padding::Pkcs7};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use rand::TryRngCore as _;
+use leno_base::{NoRandomness, random};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
@@ -244,8 +244,7 @@ impl Keyring {
     /// # Errors
     /// The operating system has no random bytes.
     pub fn seal(&self, plain: &SecretString, place: Place<'_>) -> Result<String, NoRandomness> {
-        let mut iv = [0; 16];
-        rand::rngs::OsRng.try_fill_bytes(&mut iv).map_err(|_| NoRandomness)?;
+        let iv = random::bytes::<16>()?;
         let key = &self.active;
         let data = hex::encode(key.encrypt(plain.expose_secret().as_bytes(), &iv));
         let mut sealed = Sealed { iv: hex::encode(iv), data, kid: Some(key.id.clone()), mac: None };
@@ -269,11 +268,6 @@ impl Keyring {
         key.decrypt(&sealed)
     }
 }
-
-/// The operating system has no random bytes to give.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the operating system gives no random bytes")]
-pub struct NoRandomness;
 
 #[cfg(test)]
 mod tests {

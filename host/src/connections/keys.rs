@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use leno_base::{NoRandomness, TenantId};
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{InvalidKey, Key, Keyring, NoRandomness, Place};
+use super::{InvalidKey, Key, Keyring, Place};
 use crate::db::{
-    AuditEntry, Db, DbError, TenantId, audit_log, encryption_keys,
+    AuditEntry, Db, DbError, audit_log, encryption_keys,
     sealed_rows::{SealedRow, SealedTable, TABLES},
 };
 

@@ -19,7 +19,6 @@
 mod claim;
 mod error;
 mod events;
-mod external_id;
 mod gcm;
 pub mod import;
 mod keyring;
@@ -37,13 +36,11 @@ mod tests;
 mod view;
 mod webhooks;
 
-pub(crate) use self::events::iso;
 pub use self::{
     claim::PrivateFor,
     error::ConnectionError,
     events::{EventKind, Events, ListenError},
-    external_id::{ExternalId, InvalidExternalId},
-    keyring::{InvalidKey, Key, KeyId, Keyring, NoRandomness, OpenError, Place},
+    keyring::{InvalidKey, Key, KeyId, Keyring, OpenError, Place},
     owner::Owner,
     people::Moved,
     references::ReferenceError,

@@ -1,6 +1,6 @@
 //! Whose connections.
 
-use crate::db::{TenantId, UserId};
+use leno_base::{TenantId, UserId};
 
 /// The user of a tenant whose connections are meant. Nobody sees another's.
 #[derive(Debug, Clone, PartialEq, Eq)]

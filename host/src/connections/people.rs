@@ -1,9 +1,10 @@
 //! People without an account, and what becomes of their connections when they get one.
 
+use leno_base::{TenantId, UserId};
 use uuid::Uuid;
 
 use super::{ConnectionError, Connections, Owner};
-use crate::db::{AuditEntry, TenantId, UserId, app_connections, audit_log, users, workflow_refs};
+use crate::db::{AuditEntry, app_connections, audit_log, users, workflow_refs};
 
 /// A connection that changed hands.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use leno_metadata::{ConnectionValue, PieceName};
-use leno_sandbox::{Connection, PieceError};
+use leno_base::ExternalId;
+use leno_metadata::{Connection, ConnectionValue, PieceError, PieceName};
 
-use super::{ConnectionError, Connections, ExternalId, Owner};
+use super::{ConnectionError, Connections, Owner};
 use crate::db::ConnectionRow;
 
 /// A connection that was found, and is decrypted and renewed when a call needs it.

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
+use leno_base::{Clock, ExternalId, NoRandomness};
 use leno_egress::Transport;
 use leno_metadata::ConnectionValue;
-use leno_sandbox::Clock;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
 use uuid::Uuid;
 
 use super::{
-    ConnectionError, EventKind, Events, ExternalId, Keyring, NoRandomness, OpenError, Owner, Place,
+    ConnectionError, EventKind, Events, Keyring, OpenError, Owner, Place,
     claim::{PrivateFor, Providers},
     oauth2::{Lifetime, lifetime},
     refresh::Refreshes,

@@ -8,9 +8,8 @@
 //! the older contract make the connection themselves with a second request; what they get in place of the code is a
 //! *ticket*, which only the owner can redeem, once. The code itself never passes through a window.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use leno_base::{ExternalId, NoRandomness, random};
 use leno_metadata::{ConnectionValue, OAuth2, Problem, Problems};
-use rand::TryRngCore as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -18,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::{
-    ConnectionError, Connections, ExternalId, NewConnection, NoRandomness, Owner, Place, Replace,
+    ConnectionError, Connections, NewConnection, Owner, Place, Replace,
     oauth2::{self, Authorization, Pkce, TokenError},
 };
 use crate::db::{ConnectionRow, OAuthSession, oauth_sessions};
@@ -201,7 +200,7 @@ impl Connections {
             members.insert("code".into(), code.expose_secret().into());
         }
         let Some(draft) = pending.draft.take() else {
-            let ticket = SecretString::from(format!("{TICKET}{}", random().map_err(Failed::of)?));
+            let ticket = SecretString::from(format!("{TICKET}{}", *random::token().map_err(Failed::of)?));
             self.keep(&owner, ticket.expose_secret(), None, &pending).await.map_err(Failed::of)?;
             return Ok(Finished::Ticket(ticket));
         };
@@ -327,17 +326,10 @@ fn hash(text: &str) -> String {
     hex::encode(Sha256::digest(text.as_bytes()))
 }
 
-/// 256 random bits as text.
-fn random() -> Result<String, NoRandomness> {
-    let mut bytes = Zeroizing::new([0; 32]);
-    rand::rngs::OsRng.try_fill_bytes(&mut *bytes).map_err(|_| NoRandomness)?;
-    Ok(URL_SAFE_NO_PAD.encode(*bytes))
-}
-
 /// A new value for the cookie of a browser that has none.
 ///
 /// # Errors
 /// The operating system has no random bytes.
 pub fn new_browser() -> Result<SecretString, NoRandomness> {
-    random().map(SecretString::from)
+    Ok(random::token()?.as_str().into())
 }

@@ -1,9 +1,9 @@
 //! A connection as its owner sees it: everything but the value.
 
+use leno_base::iso;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::iso;
 use crate::db::ConnectionRow;
 
 /// The connection object of the API and of events. There is no way from it to the value.

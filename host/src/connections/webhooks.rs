@@ -13,9 +13,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::header;
 use jiff::Timestamp;
+use leno_base::{Clock, NoRandomness, TenantId, UserId, random};
 use leno_egress::{Caps, Denied, HostPattern, Policy, PrivateGrant, Request, Response, Transport};
-use leno_sandbox::Clock;
-use rand::{Rng as _, TryRngCore as _};
+use rand::Rng as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 use tokio::{sync::Notify, task::JoinSet, time::Instant};
@@ -24,9 +24,9 @@ use url::Url;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::{EventKind, Events, Keyring, NoRandomness, Place};
+use super::{EventKind, Events, Keyring, Place};
 use crate::db::{
-    self, AuditEntry, Db, DbError, DeliveryRow, EndpointRow, TenantId, UserId, audit_log, users,
+    self, AuditEntry, Db, DbError, DeliveryRow, EndpointRow, audit_log, users,
     webhooks::{self, Claimed, Outcome, Retried},
 };
 
@@ -395,9 +395,7 @@ fn explain(denied: Denied) -> String {
 
 /// A secret of Standard Webhooks: 32 random bytes.
 fn new_secret() -> Result<SecretString, NoRandomness> {
-    let mut bytes = Zeroizing::new([0; 32]);
-    rand::rngs::OsRng.try_fill_bytes(&mut *bytes).map_err(|_| NoRandomness)?;
-    let text = Zeroizing::new(BASE64.encode(*bytes));
+    let text = Zeroizing::new(BASE64.encode(*random::bytes::<32>()?));
     Ok(format!("{PREFIX}{}", *text).into())
 }
 

@@ -11,12 +11,13 @@ use axum::{
     response::{IntoResponse as _, Response as Answer},
 };
 use http::{HeaderMap, StatusCode};
+use leno_base::MovingClock;
 use leno_egress::{Client, ClientConfig};
 
 use super::*;
 use crate::connections::{
     Key,
-    events::tests::{MovingClock, database, happen, sample},
+    events::tests::{database, happen, sample},
 };
 
 /// What a receiver does with one request.

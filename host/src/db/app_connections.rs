@@ -7,9 +7,10 @@
 //! it was made from: of two that began from the same, one is refused. They are two so that somebody who renames a connection
 //! does not make a refresh under way lose its tokens.
 
+use leno_base::{TenantId, UserId};
 use sqlx::{AnyConnection, Row as _, any::AnyRow};
 
-use super::{Db, DbError, TenantId, UserId};
+use super::{Db, DbError};
 
 /// One connection, without its value.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,10 +1,11 @@
 //! Who did what to which secret: table `audit_log`, to which rows are only ever added.
 
+use leno_base::TenantId;
 use serde_json::Value;
 use sqlx::{AnyConnection, Row as _};
 use uuid::Uuid;
 
-use super::{Db, DbError, TenantId};
+use super::{Db, DbError};
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq)]

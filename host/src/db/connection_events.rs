@@ -1,8 +1,9 @@
 //! What happened to connections, for their owners: table `connection_events`.
 
+use leno_base::{TenantId, UserId};
 use sqlx::{AnyConnection, Row as _, any::AnyRow};
 
-use super::{Db, DbError, Kind, TenantId, UserId, webhooks};
+use super::{Db, DbError, Kind, webhooks};
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]

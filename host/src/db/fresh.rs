@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use leno_sandbox::Clock;
+use leno_base::Clock;
 use uuid::Uuid;
 
 use super::{Db, DbError};
@@ -70,7 +70,8 @@ macro_rules! on_both {
         mod $name {
             #[allow(unused_imports)]
             use super::*;
-            use crate::db::{Db, fresh::Fresh};
+            use super::Db;
+            use self::Fresh;
 
             async fn claim($db: Db) $body
 
@@ -96,22 +97,3 @@ macro_rules! on_both {
     )* };
 }
 pub(crate) use on_both;
-
-/// A clock that stands still until it is moved.
-pub(crate) struct MovingClock(pub(crate) Mutex<SystemTime>);
-
-impl MovingClock {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(SystemTime::now())))
-    }
-
-    pub(crate) fn advance(&self, by: Duration) {
-        *self.0.lock().unwrap() += by;
-    }
-}
-
-impl Clock for MovingClock {
-    fn now(&self) -> SystemTime {
-        *self.0.lock().unwrap()
-    }
-}

@@ -11,7 +11,6 @@ pub(crate) mod encryption_keys;
 pub(crate) mod foreign;
 #[cfg(test)]
 pub(crate) mod fresh;
-mod id;
 pub(crate) mod oauth_apps;
 pub(crate) mod oauth_sessions;
 mod piece_store;
@@ -28,14 +27,13 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use leno_sandbox::Clock;
+use leno_base::Clock;
 use sqlx::{Any, AnyPool, Row as _, Transaction};
 
 pub use self::{
     app_connections::{AppConnections, ConnectionFilter, ConnectionRow, Position, SealedValue},
     audit_log::{AuditEntry, events_of as audit_events},
     connection_events::ConnectionEvent,
-    id::{EmployeeId, OrganizationId, TenantId, UserId},
     oauth_apps::OAuthApp,
     oauth_sessions::OAuthSession,
     piece_store::PieceStore,
@@ -161,12 +159,6 @@ impl Db {
     pub(crate) fn pool(&self) -> &AnyPool {
         &self.pool
     }
-}
-
-/// Milliseconds since 1970.
-pub(crate) fn milliseconds(clock: &dyn Clock) -> i64 {
-    let now: SystemTime = clock.now();
-    i64::try_from(now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

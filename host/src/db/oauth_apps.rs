@@ -1,8 +1,9 @@
 //! OAuth clients that the operator registered: table `platform_oauth_apps`.
 
+use leno_base::TenantId;
 use sqlx::Row as _;
 
-use super::{Db, DbError, TenantId};
+use super::{Db, DbError};
 
 /// One client.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! Sign-ins under way: table `oauth_sessions`.
 
+use leno_base::{TenantId, UserId};
 use sqlx::Row as _;
 
-use super::{Db, DbError, TenantId, UserId};
+use super::{Db, DbError};
 
 /// One sign-in, from the authorization URL to the callback.
 #[derive(Debug, Clone, PartialEq, Eq)]

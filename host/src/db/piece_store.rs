@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use leno_metadata::PieceName;
-use leno_sandbox::{Clock, ErrorKind, PieceError, Scope, Store, SystemClock};
+use leno_base::{Clock, SystemClock, TenantId, milliseconds};
+use leno_metadata::{ErrorKind, PieceError, PieceName};
+use leno_sandbox::{Scope, Store};
 
-use super::{Db, DbError, EntryKey, StoreEntries, TenantId, milliseconds};
+use super::{Db, DbError, EntryKey, StoreEntries};
 
 /// What one call may store: the entries of its tenant and piece, in its flow and its project. The guest names scope and
 /// key, never the rest.

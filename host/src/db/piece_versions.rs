@@ -1,6 +1,6 @@
 //! Which bytes were served under which name and version: table `piece_versions`.
 
-use leno_sandbox::Digest;
+use leno_base::Digest;
 use sqlx::{Row as _, any::AnyRow};
 
 use super::{Db, DbError};

@@ -5,11 +5,12 @@ use std::{
     time::Duration,
 };
 
+use leno_base::{Digest, MovingClock};
 use leno_metadata::PieceName;
-use leno_sandbox::{Digest, Scope, Store as _};
+use leno_sandbox::{Scope, Store as _};
 
 use super::{
-    fresh::{Fresh, MovingClock, on_both},
+    fresh::{Fresh, on_both},
     *,
 };
 

@@ -1,8 +1,9 @@
 //! The people whose connections are kept: table `users`.
 
+use leno_base::{TenantId, UserId};
 use sqlx::AnyConnection;
 
-use super::{DbError, TenantId, UserId};
+use super::DbError;
 
 /// Adds a user, if it is not there, and holds its row until the transaction ends: changes of what one user owns take turns.
 pub(crate) async fn hold(

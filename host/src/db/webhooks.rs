@@ -4,10 +4,11 @@
 //! A delivery is due when it is the oldest of its endpoint that is PENDING, its time has come and nobody has claimed it: so
 //! an endpoint gets its events one by one, in their order.
 
+use leno_base::{TenantId, UserId};
 use sqlx::{AnyConnection, Row as _, any::AnyRow};
 use uuid::Uuid;
 
-use super::{ConnectionEvent, Db, DbError, Kind, TenantId, UserId};
+use super::{ConnectionEvent, Db, DbError, Kind};
 
 /// Where an owner wants events sent.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,9 +1,10 @@
 //! Which step of which workflow uses which connection: table `workflow_connection_ref`.
 
+use leno_base::{TenantId, UserId};
 use sqlx::{AnyConnection, Row as _};
 use uuid::Uuid;
 
-use super::{Db, DbError, TenantId, UserId};
+use super::{Db, DbError};
 
 /// One use of a connection.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{EmployeeId, OrganizationId, TenantId, UserId};
+use leno_base::{EmployeeId, OrganizationId, TenantId, UserId};
 
 /// The user behind a request, as their access token says. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use std::{
 };
 
 use aws_lc_rs::{constant_time, digest};
-use leno_sandbox::{Clock, SystemClock};
+use leno_base::{Clock, SystemClock};
 use secrecy::{ExposeSecret as _, SecretString};
 
 pub use self::{
@@ -25,7 +25,6 @@ pub use self::{
     error::AuthError,
 };
 use self::{jws::Signer, recent::Recent};
-pub use crate::db::{EmployeeId, OrganizationId, TenantId, UserId};
 
 /// The longest token looked at, in bytes. Node, which Gauzy runs on, accepts 16 KiB of headers in all.
 pub const MAX_TOKEN: usize = 16 << 10;

@@ -11,9 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use leno_sandbox::Digest;
-
-use crate::identity::TenantId;
+use leno_base::{Digest, TenantId};
 
 /// Crashes in a row that open a circuit.
 const CRASHES: u32 = 20;

@@ -9,7 +9,8 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
-use leno_sandbox::{Digest, Engine, Piece};
+use leno_base::Digest;
+use leno_sandbox::{Engine, Piece};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{

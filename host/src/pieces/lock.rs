@@ -5,8 +5,8 @@
 
 use std::{fs, io, path::Path};
 
+use leno_base::Digest;
 use leno_metadata::PieceName;
-use leno_sandbox::Digest;
 use serde::{Deserialize, Serialize};
 
 /// One pinned piece.

@@ -6,14 +6,13 @@ use std::{
 };
 
 use async_trait::async_trait;
+use leno_base::{Digest, SystemClock};
 use leno_egress::Transport;
 use leno_metadata::{
-    Choices, Coerced, PieceName, Problems, Properties, PropertyKind, VersionReq, coerce, parse_properties,
+    Choices, Coerced, Connection, ErrorKind, PieceError, PieceName, Problems, Properties, PropertyKind, VersionReq,
+    coerce, parse_properties,
 };
-use leno_sandbox::{
-    Audit, CallOptions, Capabilities, Connection, Context, Digest, Entry, ErrorKind, Failure, PieceError, Report,
-    Store, SystemClock, Usage,
-};
+use leno_sandbox::{Audit, CallOptions, Capabilities, Context, Entry, Failure, Report, Store, Usage};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

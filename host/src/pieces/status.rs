@@ -1,6 +1,7 @@
 //! What the registry tells of each file in the pieces directory.
 
-use leno_sandbox::{Digest, LoadError};
+use leno_base::Digest;
+use leno_sandbox::LoadError;
 use serde::Serialize;
 use utoipa::ToSchema;
 

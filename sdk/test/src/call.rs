@@ -15,8 +15,10 @@ use std::{
 pub use action::ActionCall;
 use async_trait::async_trait;
 use leno_egress::{Caps, Policy, Request, Transport as _};
-use leno_metadata::{FileContent, PendingFile, Problem, Problems, Properties, coerce};
-use leno_sandbox::{Audit, CallOptions, Capabilities, Connection, Entry, ErrorKind, PieceError, Store, TriggerSetup};
+use leno_metadata::{
+    Connection, ErrorKind, FileContent, PendingFile, PieceError, Problem, Problems, Properties, coerce,
+};
+use leno_sandbox::{Audit, CallOptions, Capabilities, Entry, Store, TriggerSetup};
 pub use options::OptionsCall;
 use serde_json::Value;
 pub use trigger::TriggerCall;

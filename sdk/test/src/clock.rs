@@ -40,7 +40,7 @@ impl Clock {
     }
 }
 
-impl leno_sandbox::Clock for Clock {
+impl leno_base::Clock for Clock {
     fn now(&self) -> SystemTime {
         self.now()
     }

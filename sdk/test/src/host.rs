@@ -6,8 +6,8 @@ use std::{
 };
 
 use async_trait::async_trait;
-use leno_metadata::{Auth, ConnectionValue, Metadata};
-use leno_sandbox::{PieceError, TriggerSetup};
+use leno_metadata::{Auth, ConnectionValue, Metadata, PieceError};
+use leno_sandbox::TriggerSetup;
 use serde_json::Value;
 
 use crate::{Clock, Http, Store, http::Script, mask::Mask};
@@ -228,7 +228,7 @@ impl TriggerSetup for Setup {
 }
 
 #[async_trait]
-impl leno_sandbox::Connection for Given {
+impl leno_metadata::Connection for Given {
     async fn resolve(&self) -> Result<Arc<ConnectionValue>, PieceError> {
         match self {
             Self::Value(value) => Ok(value.clone()),

@@ -2,8 +2,8 @@
 
 use std::{fmt, time::Duration};
 
-use leno_metadata::{Problem, Problems};
-use leno_sandbox::{ErrorKind, Failure, HostCall, LogLine, PieceError, Report, Usage};
+use leno_metadata::{ErrorKind, PieceError, Problem, Problems};
+use leno_sandbox::{Failure, HostCall, LogLine, Report, Usage};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 

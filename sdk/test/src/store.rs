@@ -10,7 +10,8 @@ use std::{
 };
 
 use async_trait::async_trait;
-use leno_sandbox::{PieceError, Scope};
+use leno_metadata::PieceError;
+use leno_sandbox::Scope;
 use serde::Serialize;
 use serde_json::Value;
 

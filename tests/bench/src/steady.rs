@@ -70,7 +70,7 @@ async fn reload(server: &Server, times: usize, marker: &str) -> Result<(u64, u64
     };
     for turn in 0..times {
         let bytes = craft::versioned::versioned("versioned", "1.0.0", &format!("{marker}{turn:04}")).component();
-        let digest = leno_sandbox::Digest::of(&bytes).to_string();
+        let digest = leno_base::Digest::of(&bytes).to_string();
         server.deliver("versioned.wasm", &bytes)?;
         server.client().active_with("versioned.wasm", &digest).await?;
     }

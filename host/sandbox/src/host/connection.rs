@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
+use leno_metadata::PieceError;
+
 use crate::{
-    PieceError,
     bindings::connection::Host,
     credential::Resolved,
     state::{CallState, Unusable},

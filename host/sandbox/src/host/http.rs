@@ -5,9 +5,9 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 use leno_egress::{Caps, Meter, Policy, Request, Response, Transport};
+use leno_metadata::{ErrorKind, PieceError};
 
 use crate::{
-    ErrorKind, PieceError,
     bindings::{
         http::{self, Host},
         types,

@@ -8,7 +8,9 @@ mod secrets;
 mod store;
 mod trigger_setup;
 
-use crate::{ErrorKind, PieceError, bindings::types, value};
+use leno_metadata::{ErrorKind, PieceError};
+
+use crate::{bindings::types, value};
 
 impl types::Host for crate::state::CallState {}
 

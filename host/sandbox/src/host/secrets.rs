@@ -1,7 +1,7 @@
+use leno_metadata::{ErrorKind, PieceError};
 use secrecy::ExposeSecret as _;
 
 use crate::{
-    ErrorKind, PieceError,
     bindings::{secrets::Host, types},
     state::CallState,
 };

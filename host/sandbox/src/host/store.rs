@@ -1,7 +1,9 @@
 use std::{future::Future, sync::Arc};
 
+use leno_metadata::{ErrorKind, PieceError};
+
 use crate::{
-    ErrorKind, Limits, PieceError, Scope, Store,
+    Limits, Scope, Store,
     bindings::{
         store::{self, Host},
         types,

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
+use leno_metadata::PieceError;
+
 use crate::{
-    PieceError, TriggerSetup,
+    TriggerSetup,
     bindings::{trigger_setup::Host, types},
     state::CallState,
 };

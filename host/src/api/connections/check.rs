@@ -8,8 +8,8 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::StatusCode;
-use leno_metadata::{ConnectionKind, PieceName, Problem as Fault, VersionReq};
-use leno_sandbox::{Connection, Failure};
+use leno_metadata::{Connection, ConnectionKind, PieceName, Problem as Fault, VersionReq};
+use leno_sandbox::Failure;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;

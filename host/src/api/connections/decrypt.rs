@@ -7,6 +7,7 @@ use axum::{
     extract::State,
     response::{IntoResponse as _, Response},
 };
+use leno_base::ExternalId;
 use leno_metadata::{ConnectionValue, Problem as Fault};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
@@ -20,7 +21,7 @@ use crate::{
         extract::{Path, Query},
         schema,
     },
-    connections::{ExternalId, Owner},
+    connections::Owner,
 };
 
 /// A connection with its value.

@@ -8,6 +8,7 @@ use axum::{
     response::{Html, IntoResponse as _, Response},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use leno_base::ExternalId;
 use leno_metadata::{ConnectionKind, PieceName, Problem as Fault};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,7 @@ use crate::{
         authorization::Authorized,
         extract::{self, JsonBody, Kind, Member, Query},
     },
-    connections::{self, Draft, ExternalId, Failed, Finished, SignIn, SignInClient},
+    connections::{self, Draft, Failed, Finished, SignIn, SignInClient},
 };
 
 /// Where the provider sends the browser back to.

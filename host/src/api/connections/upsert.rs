@@ -7,6 +7,7 @@ use axum::{
     response::Response,
 };
 use http::{HeaderMap, StatusCode, header};
+use leno_base::ExternalId;
 use leno_metadata::{ConnectionKind, ConnectionValue, PieceName, Problem as Fault, VersionReq};
 use serde::Deserialize;
 use serde_json::Value;
@@ -20,7 +21,7 @@ use crate::{
         extract::{self, JsonBody, Kind, Member},
         schema,
     },
-    connections::{ExternalId, NewConnection, Owner, Replace},
+    connections::{NewConnection, Owner, Replace},
 };
 
 /// The version of a piece that this host does not have.

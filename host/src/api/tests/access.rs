@@ -89,7 +89,7 @@ async fn a_panic_becomes_a_problem_that_tells_nothing_and_the_next_request_is_se
     async fn boom() -> &'static str {
         panic!("the password is hunter2")
     }
-    let router = super::super::within_edge(app, Router::new().route("/boom", axum::routing::get(boom)));
+    let router = crate::api::within_edge(app, Router::new().route("/boom", axum::routing::get(boom)));
     for _ in 0..2 {
         let response = router.clone().oneshot(request("GET", "/boom").body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(response.status(), 500);

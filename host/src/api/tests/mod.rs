@@ -18,8 +18,9 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
 use http::{HeaderMap, Method, Request};
+use leno_base::SystemClock;
 use leno_metadata::PieceName;
-use leno_sandbox::{Engine, EngineConfig, Grant, NoStore, SystemClock};
+use leno_sandbox::{Engine, EngineConfig, Grant, NoStore};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use uuid::Uuid;

@@ -8,9 +8,10 @@ mod writes;
 use std::{future::Future, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use leno_base::SystemClock;
 use leno_egress::{Client, ClientConfig};
 use leno_metadata::PieceName;
-use leno_sandbox::{Cache, Engine, EngineConfig, Store, SystemClock};
+use leno_sandbox::{Cache, Engine, EngineConfig, Store};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::{
     net::TcpListener,

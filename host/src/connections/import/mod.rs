@@ -6,6 +6,7 @@ mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use leno_base::{NoRandomness, TenantId, UserId};
 use leno_metadata::ConnectionValue;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
@@ -14,10 +15,10 @@ use sqlx::AnyConnection;
 
 use self::record::Record;
 use super::{
-    Key, Keyring, NoRandomness,
+    Key, Keyring,
     service::{row_id, sealed},
 };
-use crate::db::{AuditEntry, ConnectionRow, Db, DbError, TenantId, UserId, app_connections, audit_log, users};
+use crate::db::{AuditEntry, ConnectionRow, Db, DbError, app_connections, audit_log, users};
 
 /// Whose the connections will be.
 #[derive(Debug, Clone)]

@@ -1,9 +1,8 @@
 //! A connection as other systems keep it: Activepieces' columns are in camel case, the workflow builder's in snake case.
 
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use leno_base::ExternalId;
 use serde_json::{Map, Value};
-
-use crate::connections::ExternalId;
 
 /// One row of another system.
 #[derive(Debug)]

@@ -1,21 +1,22 @@
 //! Asks providers for tokens, through the one door out.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use leno_base::{Clock, milliseconds};
 use leno_egress::{Caps, Credentials, Error, HostPattern, Meter, Policy, PrivateGrant, Request, Response, Transport};
 use leno_metadata::{AuthorizationMethod, ConnectionKind, ConnectionValue, OAuth2};
-use leno_sandbox::Clock;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Map;
 
-use super::claim::{Plan, PlatformApp};
-use super::error::{ClaimError, TokenError};
-use super::request::{ClientAuth, Form, Grant};
-use super::value::{self, text};
-use super::{answer, template};
-use crate::db::milliseconds;
+use super::{
+    answer,
+    claim::{Plan, PlatformApp},
+    error::{ClaimError, TokenError},
+    request::{ClientAuth, Form, Grant},
+    template,
+    value::{self, text},
+};
 
 /// How long a provider may take, from the name lookup to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(20);

@@ -1,14 +1,10 @@
 //! What binds an answer to its question: `state` (RFC 6749, section 10.12) and PKCE (RFC 7636).
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use leno_base::{NoRandomness, random};
 use leno_metadata::{OAuth2, PkceMethod};
-use rand::TryRngCore as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
-use zeroize::Zeroizing;
-
-use crate::connections::NoRandomness;
 
 /// A verifier that stays with the host, and the challenge that goes to the provider. No `Debug` of the verifier.
 #[derive(Debug)]
@@ -44,7 +40,7 @@ impl Pkce {
         if schema.pkce == Some(false) {
             return Ok(None);
         }
-        let verifier = URL_SAFE_NO_PAD.encode(random::<32>()?.as_slice()).into();
+        let verifier = random::token()?.as_str().into();
         Ok(Some(Self::of(verifier, schema.pkce_method.unwrap_or(PkceMethod::S256))))
     }
 }
@@ -63,13 +59,7 @@ pub(super) fn name(method: PkceMethod) -> &'static str {
 ///
 /// When the operating system has no random bytes.
 pub fn state() -> Result<String, NoRandomness> {
-    Ok(hex::encode(random::<24>()?.as_slice()))
-}
-
-fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, NoRandomness> {
-    let mut bytes = Zeroizing::new([0; N]);
-    rand::rngs::OsRng.try_fill_bytes(bytes.as_mut_slice()).map_err(|_| NoRandomness)?;
-    Ok(bytes)
+    Ok(hex::encode(*random::bytes::<24>()?))
 }
 
 #[cfg(test)]

@@ -8,13 +8,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use leno_base::MovingClock;
 use leno_metadata::ConnectionValue;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use self::provider::Provider;
 use super::*;
-use crate::db::{AppConnections, Db, fresh::MovingClock};
+use crate::db::{AppConnections, Db};
 
 /// Whose connections these are.
 fn owner() -> Owner {

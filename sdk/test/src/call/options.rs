@@ -1,5 +1,5 @@
-use leno_metadata::{Choices, Properties, PropertyKind, coerce, parse_properties};
-use leno_sandbox::{Entry, ErrorKind};
+use leno_metadata::{Choices, ErrorKind, Properties, PropertyKind, coerce, parse_properties};
+use leno_sandbox::Entry;
 use serde_json::{Value, json};
 
 use super::Call;

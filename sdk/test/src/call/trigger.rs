@@ -1,6 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
-use leno_sandbox::{Entry, ErrorKind};
+use leno_metadata::ErrorKind;
+use leno_sandbox::Entry;
 use serde_json::{Value, json};
 
 use super::Call;

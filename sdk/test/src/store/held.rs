@@ -6,7 +6,8 @@ use std::{
 };
 
 use async_trait::async_trait;
-use leno_sandbox::{PieceError, Scope};
+use leno_metadata::PieceError;
+use leno_sandbox::Scope;
 
 use super::{Entry, Place, Store, place};
 

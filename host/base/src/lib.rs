@@ -1,0 +1,28 @@
+//! The words that every room of the host shares.
+//!
+//! - [`TenantId`], [`UserId`], [`OrganizationId`], [`EmployeeId`], [`ExternalId`]: ids as types.
+//! - [`Actor`]: the user that a piece of work is done for, and on whose behalf. Not necessarily a request.
+//! - [`Clock`], [`SystemClock`], [`milliseconds`], [`iso`]: time that tests can move.
+//! - [`random`]: secrets from the operating system.
+//! - [`Digest`]: SHA-256 of a component.
+//! - [`Tasks`]: background work that shutdown waits for.
+//!
+//! This crate knows nothing of HTTP, SQL or WebAssembly, and depends on no other room.
+
+mod actor;
+mod clock;
+mod digest;
+mod external_id;
+mod id;
+mod periodic;
+pub mod random;
+mod tasks;
+
+pub use actor::{Actor, Behalf};
+pub use clock::{Clock, MovingClock, SystemClock, iso, milliseconds};
+pub use digest::{Digest, DigestError};
+pub use external_id::{ExternalId, InvalidExternalId};
+pub use id::{EmployeeId, OrganizationId, TenantId, UserId};
+pub use periodic::{OnRun, Periodic, TaskStatus};
+pub use random::NoRandomness;
+pub use tasks::Tasks;

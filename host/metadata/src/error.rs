@@ -1,0 +1,81 @@
+//! What a piece, and a host function that a piece calls, says when it fails: the WIT's `error`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What the caller may do about a piece's failure: the WIT's `error-kind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorKind {
+    /// The caller sent something that cannot work; repeating it is useless.
+    InvalidInput,
+    /// The service refused the credentials.
+    Unauthorized,
+    /// The thing asked for does not exist.
+    NotFound,
+    /// Too many requests; repeat later.
+    RateLimited,
+    /// The service is down or out of reach; repeat later.
+    Unavailable,
+    /// A policy of this host forbids it.
+    Denied,
+    /// It took too long.
+    Timeout,
+    /// A fault of the piece.
+    Internal,
+}
+
+impl ErrorKind {
+    /// The kind as the WIT spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidInput => "invalid-input",
+            Self::Unauthorized => "unauthorized",
+            Self::NotFound => "not-found",
+            Self::RateLimited => "rate-limited",
+            Self::Unavailable => "unavailable",
+            Self::Denied => "denied",
+            Self::Timeout => "timeout",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// A failure that the piece itself reported.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PieceError {
+    /// What the caller may do about it.
+    pub kind: ErrorKind,
+    /// Stable and machine-readable, chosen by the piece or the host function that failed.
+    pub code: String,
+    /// For people. Secrets of the call are masked, control characters escaped.
+    pub message: String,
+    /// When to try again, if the service said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+    /// Whatever else the piece has to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<Value>,
+}
+
+impl PieceError {
+    /// An error of `kind`.
+    #[must_use]
+    pub fn new(kind: ErrorKind, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { kind, code: code.into(), message: message.into(), retry_after_ms: None, details: None }
+    }
+
+    /// A policy of this host forbids it.
+    #[must_use]
+    pub fn denied(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Denied, code, message)
+    }
+
+    /// The guest asked for something that cannot work.
+    #[must_use]
+    pub fn invalid(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::InvalidInput, code, message)
+    }
+}

@@ -1,0 +1,30 @@
+//! Where a call gets the value of its connection from.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::{ConnectionValue, PieceError};
+
+/// The connection chosen for a call.
+#[async_trait]
+pub trait Connection: Send + Sync {
+    /// The decrypted, valid value. Asked for at most once a call, and only when the piece needs it.
+    ///
+    /// # Errors
+    /// The connection cannot be used: unknown, expired, refused.
+    async fn resolve(&self) -> Result<Arc<ConnectionValue>, PieceError>;
+
+    /// What the embedder calls it, for its records. None for a value that is stored nowhere.
+    fn id(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// A connection whose value is at hand.
+#[async_trait]
+impl Connection for Arc<ConnectionValue> {
+    async fn resolve(&self) -> Result<Arc<ConnectionValue>, PieceError> {
+        Ok(self.clone())
+    }
+}
