@@ -6,8 +6,6 @@
 pub mod api;
 pub mod cli;
 pub mod config;
-pub mod connections;
-pub mod db;
+pub mod edge;
 pub mod identity;
 pub mod metrics;
-pub mod pieces;

@@ -13,6 +13,7 @@ use std::{
 
 use axum::extract::MatchedPath;
 use leno_metadata::PieceName;
+use leno_pieces::Observer;
 use leno_sandbox::{Pool, Usage};
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, text},
@@ -207,28 +208,6 @@ impl Metrics {
         self
     }
 
-    /// A call of `piece` ended with `outcome`: `ok` or [`leno_sandbox::Failure::outcome`].
-    pub fn call(&self, piece: &PieceName, outcome: &'static str, usage: &Usage) {
-        let series = self.series(piece);
-        if outcome == "ok" {
-            series.ok.inc();
-        } else {
-            self.calls.get_or_create(&PieceOutcome { piece: series.piece.clone(), outcome }).inc();
-        }
-        series.seconds.observe(Duration::from_micros(usage.wall_micros).as_secs_f64());
-        series.cpu.inc_by(Duration::from_micros(usage.cpu_micros).as_secs_f64());
-    }
-
-    /// A host function, such as `http.send`, refused something to `piece`.
-    pub fn denied(&self, piece: &PieceName, function: &'static str) {
-        self.denials.get_or_create(&PieceFunction { piece: self.series(piece).piece.clone(), function }).inc();
-    }
-
-    /// `piece` saw the value of a connection.
-    pub fn revealed(&self, piece: &PieceName) {
-        self.reveals.get_or_create(&Piece { piece: self.series(piece).piece.clone() }).inc();
-    }
-
     /// A file was loaded: `ok`, or the code of the reason why not, one of this program's own.
     pub fn load(&self, result: &str) {
         self.loads.get_or_create(&Load { result: result.to_owned() }).inc();
@@ -282,6 +261,30 @@ impl Metrics {
     }
 }
 
+impl Observer for Metrics {
+    /// A call of `piece` ended with `outcome`: `ok` or [`leno_sandbox::Failure::outcome`].
+    fn called(&self, piece: &PieceName, outcome: &'static str, usage: &Usage) {
+        let series = self.series(piece);
+        if outcome == "ok" {
+            series.ok.inc();
+        } else {
+            self.calls.get_or_create(&PieceOutcome { piece: series.piece.clone(), outcome }).inc();
+        }
+        series.seconds.observe(Duration::from_micros(usage.wall_micros).as_secs_f64());
+        series.cpu.inc_by(Duration::from_micros(usage.cpu_micros).as_secs_f64());
+    }
+
+    /// A host function, such as `http.send`, refused something to `piece`.
+    fn denied(&self, piece: &PieceName, function: &'static str) {
+        self.denials.get_or_create(&PieceFunction { piece: self.series(piece).piece.clone(), function }).inc();
+    }
+
+    /// `piece` saw the value of a connection.
+    fn revealed(&self, piece: &PieceName) {
+        self.reveals.get_or_create(&Piece { piece: self.series(piece).piece.clone() }).inc();
+    }
+}
+
 /// The method, if it is one that a route may have: a caller can make any other up.
 fn known(method: &http::Method) -> &'static str {
     match method.as_str() {
@@ -319,9 +322,9 @@ mod tests {
     fn calls_are_counted_by_piece_and_outcome() {
         let metrics = Metrics::new();
         let usage = Usage { cpu_micros: 500_000, wall_micros: 2_000_000, ..Usage::default() };
-        metrics.call(&name("text"), "ok", &usage);
-        metrics.call(&name("text"), "ok", &usage);
-        metrics.call(&name("text"), "guest_trap", &usage);
+        metrics.called(&name("text"), "ok", &usage);
+        metrics.called(&name("text"), "ok", &usage);
+        metrics.called(&name("text"), "guest_trap", &usage);
         metrics.denied(&name("text"), "http.send");
         metrics.load("ok");
         metrics.request(Route::new(None), &http::Method::GET, http::StatusCode::NOT_FOUND, Duration::from_millis(1));
@@ -348,7 +351,7 @@ mod tests {
     fn neither_new_pieces_nor_new_methods_make_series_without_end() {
         let metrics = Metrics::new();
         for index in 0..MAX_PIECES + 50 {
-            metrics.call(&name(&format!("piece-{index}")), "ok", &Usage::default());
+            metrics.called(&name(&format!("piece-{index}")), "ok", &Usage::default());
             let method = http::Method::from_bytes(format!("M{index}").as_bytes()).unwrap();
             metrics.request(Route::new(None), &method, http::StatusCode::OK, Duration::ZERO);
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leno_tests::{Grant, Options, Run};
+use leno_testkit::{Grant, Options, Run};
 
 use crate::scene::{HOSTILE, Scene};
 

@@ -1,7 +1,7 @@
 //! Guests that ask for what was not granted, or for more of it.
 
-use leno_tests::craft::{self, Crafted};
-use leno_tests::{Grant, Options, Run, Upstream};
+use leno_testkit::craft::{self, Crafted};
+use leno_testkit::{Grant, Options, Run, Upstream};
 use serde_json::json;
 
 use crate::scene::{HOSTILE, Scene, assert_failed};
@@ -49,7 +49,7 @@ async fn requests_and_store_operations_are_counted_and_capped() -> anyhow::Resul
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_of_one_tenant_is_not_that_of_another() -> anyhow::Result<()> {
     let scene = Scene::with_hostile(Options::new()).await?;
-    let stranger = scene.server.client_of(&leno_tests::Caller::operator());
+    let stranger = scene.server.client_of(&leno_testkit::Caller::operator());
     let put = Run::new(HOSTILE, "store").input(json!({ "op": "put", "key": "k", "value": "mine" }));
     let get = Run::new(HOSTILE, "store").input(json!({ "op": "get", "key": "k" }));
     assert_eq!(scene.client.run(&put).await?.status, 200);

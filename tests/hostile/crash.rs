@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use leno_tests::craft::values::always_traps;
-use leno_tests::craft::versioned::versioned;
-use leno_tests::{Options, Run};
+use leno_testkit::craft::values::always_traps;
+use leno_testkit::craft::versioned::versioned;
+use leno_testkit::{Options, Run};
 
 use crate::scene::Scene;
 
@@ -57,7 +57,7 @@ async fn a_piece_that_crashes_on_every_call_is_given_a_rest_and_its_replacement_
 #[tokio::test(flavor = "multi_thread")]
 async fn crashes_for_one_tenant_do_not_close_the_piece_for_another() -> anyhow::Result<()> {
     let scene = Scene::with_hostile(Options::new()).await?;
-    let stranger = scene.server.client_of(&leno_tests::Caller::operator());
+    let stranger = scene.server.client_of(&leno_testkit::Caller::operator());
     let mut codes = Vec::new();
     for _ in 0..40 {
         codes.push(scene.client.run(&Run::new("hostile", "trap")).await?.code().to_owned());

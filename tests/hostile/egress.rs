@@ -1,6 +1,6 @@
 //! Guests that try to reach what they may not.
 
-use leno_tests::{Grant, Options, Run, Trap, Upstream};
+use leno_testkit::{Grant, Options, Run, Trap, Upstream};
 use serde_json::{Value, json};
 
 use crate::scene::{HOSTILE, Scene};

@@ -6,9 +6,9 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
-use leno_tests::craft::versioned::versioned;
-use leno_tests::craft::{bombs, junk};
-use leno_tests::{Options, Run, process};
+use leno_testkit::craft::versioned::versioned;
+use leno_testkit::craft::{bombs, junk};
+use leno_testkit::{Options, Run, process};
 use reqwest::Method;
 
 use crate::scene::Scene;

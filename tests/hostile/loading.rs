@@ -1,8 +1,8 @@
 //! Guests that misbehave before their first call.
 
-use leno_tests::craft::versioned::versioned;
-use leno_tests::craft::{self, Crafted};
-use leno_tests::{Options, Run, Trap};
+use leno_testkit::craft::versioned::versioned;
+use leno_testkit::craft::{self, Crafted};
+use leno_testkit::{Options, Run, Trap};
 
 use crate::scene::Scene;
 
@@ -41,7 +41,7 @@ async fn the_good_version_serves_on_while_its_successor_hangs() -> anyhow::Resul
 async fn describe_reaches_nobody() -> anyhow::Result<()> {
     let trap = Trap::on("127.0.0.1").await?;
     let bytes = craft::loading::describe_calls_out(&format!("http://{}/", trap.address));
-    let grant = leno_tests::Grant::private([trap.address]);
+    let grant = leno_testkit::Grant::private([trap.address]);
     let scene =
         Scene::with(Options::new().piece("describe-calls-out", bytes).grant("describe-calls-out", grant)).await?;
     // It traps if its request is answered, so that it is active says as much.

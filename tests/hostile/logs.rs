@@ -1,6 +1,6 @@
 //! Guests that write too much, or what they should not.
 
-use leno_tests::{Grant, Options, Run, Upstream};
+use leno_testkit::{Grant, Options, Run, Upstream};
 use serde_json::json;
 
 use crate::scene::{HOSTILE, Scene};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use leno_tests::craft::{self, Crafted};
-use leno_tests::{Grant, Options, Run, Server, Upstream};
+use leno_testkit::craft::{self, Crafted};
+use leno_testkit::{Grant, Options, Run, Server, Upstream};
 use serde_json::json;
 
 use crate::scene::{HOSTILE, Scene, assert_failed};

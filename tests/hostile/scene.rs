@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use leno_tests::neighbour::{self, Calls, Neighbour};
-use leno_tests::{Answer, Client, Options, Server, Stage};
+use leno_testkit::neighbour::{self, Calls, Neighbour};
+use leno_testkit::{Answer, Client, Options, Server, Stage};
 
 /// The name of the hostile piece, and of its file.
 pub(crate) const HOSTILE: &str = "hostile";

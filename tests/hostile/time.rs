@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use leno_tests::{Grant, Options, Run, Upstream};
+use leno_testkit::{Grant, Options, Run, Upstream};
 use serde_json::json;
 
 use crate::scene::{HOSTILE, LATENESS, Scene, assert_failed};

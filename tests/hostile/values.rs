@@ -1,7 +1,7 @@
 //! Guests that hand over values which are not what the interface promises.
 
-use leno_tests::craft::{self, Crafted};
-use leno_tests::{Options, Run};
+use leno_testkit::craft::{self, Crafted};
+use leno_testkit::{Options, Run};
 use serde_json::json;
 
 use crate::scene::{HOSTILE, Scene, assert_failed};

@@ -1,8 +1,8 @@
 //! Providers that answer a refresh badly, or oddly.
 
 use futures_util::future::join_all;
-use leno_tests::peers::Scripted;
-use leno_tests::{Grant, Server};
+use leno_testkit::peers::Scripted;
+use leno_testkit::{Grant, Server};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! A canary in every input that takes a secret, and nowhere else afterwards.
 
-use leno_tests::peers::{Browser, Fault};
-use leno_tests::{Grant, Run};
+use leno_testkit::peers::{Browser, Fault};
+use leno_testkit::{Grant, Run};
 use reqwest::Method;
 use serde_json::{Value, json};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use leno_tests::peers::{Browser, CLIENT_SECRET, Fault};
-use leno_tests::{Caller, Grant, Upstream, craft};
+use leno_testkit::peers::{Browser, CLIENT_SECRET, Fault};
+use leno_testkit::{Caller, Grant, Upstream, craft};
 use reqwest::Method;
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Leno's rows and Activepieces' cipher, as Node knows it.
 
-use leno_tests::peers;
+use leno_testkit::peers;
 use serde_json::{Value, json};
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use leno_tests::{Server, peers};
+use leno_testkit::{Server, peers};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use crate::scene::{self, Scene};

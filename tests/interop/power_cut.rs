@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leno_tests::peers::Fault;
+use leno_testkit::peers::Fault;
 use reqwest::StatusCode;
 use serde_json::json;
 use sqlx::{Connection as _, Executor as _, SqliteConnection};

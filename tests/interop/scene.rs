@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use leno_tests::peers::{self, Browser, CLIENT_SECRET, Page, Provider, Setup};
-use leno_tests::{Answer, Client, Grant, Options, Run, Server};
+use leno_testkit::peers::{self, Browser, CLIENT_SECRET, Page, Provider, Setup};
+use leno_testkit::{Answer, Client, Grant, Options, Run, Server};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 

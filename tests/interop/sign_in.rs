@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leno_tests::peers::{Browser, CLIENT_SECRET};
+use leno_testkit::peers::{Browser, CLIENT_SECRET};
 use serde_json::{Value, json};
 
 use crate::scene::{PIECE, Scene};

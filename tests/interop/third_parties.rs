@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leno_tests::peers::{self, Browser, CLIENT_SECRET, Fault, Provider, Setup};
+use leno_testkit::peers::{self, Browser, CLIENT_SECRET, Fault, Provider, Setup};
 use serde_json::{Value, json};
 
 const REDIRECT: &str = "http://127.0.0.1:9/callback";

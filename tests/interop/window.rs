@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use leno_tests::peers::{self, Browser};
+use leno_testkit::peers::{self, Browser};
 use serde_json::{Value, json};
 
 use crate::scene::Scene;

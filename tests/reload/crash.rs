@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use leno_tests::craft::versioned::versioned;
-use leno_tests::craft::{digest, well_behaved};
-use leno_tests::{Client, Grant, Options, Run, Server, Stage, Upstream};
+use leno_testkit::craft::versioned::versioned;
+use leno_testkit::craft::{digest, well_behaved};
+use leno_testkit::{Client, Grant, Options, Run, Server, Stage, Upstream};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use leno_tests::craft::versioned::versioned;
-use leno_tests::craft::{digest, junk};
-use leno_tests::neighbour::percentile;
-use leno_tests::{Client, Options, Run, Server, Stage};
+use leno_testkit::craft::versioned::versioned;
+use leno_testkit::craft::{digest, junk};
+use leno_testkit::neighbour::percentile;
+use leno_testkit::{Client, Options, Run, Server, Stage};
 
 const FILE: &str = "reload.wasm";
 const VERSIONS: usize = 20;
@@ -99,10 +99,10 @@ async fn no_call_fails_or_sees_a_mix_while_the_piece_is_replaced_again_and_again
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_under_way_ends_on_the_version_it_began_with() -> anyhow::Result<()> {
     let _stage = Stage::take().await?;
-    let upstream = leno_tests::Upstream::start().await?;
+    let upstream = leno_testkit::Upstream::start().await?;
     let held =
         |version: &str, marker: &str| versioned("held", version, marker).gated(&upstream.url("/hold")).component();
-    let grant = leno_tests::Grant::private([upstream.address]);
+    let grant = leno_testkit::Grant::private([upstream.address]);
     let (old, new) = (held("1.0.0", "marker-1"), held("1.0.1", "marker-2"));
     let server = Server::start(Options::new().piece("held", old.clone()).grant("held", grant)).await?;
     let client = server.client();

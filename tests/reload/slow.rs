@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use leno_tests::neighbour::{self, Neighbour};
-use leno_tests::{Options, Server, Stage};
+use leno_testkit::neighbour::{self, Neighbour};
+use leno_testkit::{Options, Server, Stage};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

@@ -6,9 +6,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use leno_tests::craft::digest;
-use leno_tests::craft::versioned::versioned;
-use leno_tests::{Client, Options, Run, Server, Stage};
+use leno_testkit::craft::digest;
+use leno_testkit::craft::versioned::versioned;
+use leno_testkit::{Client, Options, Run, Server, Stage};
 
 const PIECES: usize = 200;
 /// How long a start with all of them compiled may take.

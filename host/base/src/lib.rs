@@ -1,7 +1,7 @@
 //! The words that every room of the host shares.
 //!
 //! - [`TenantId`], [`UserId`], [`OrganizationId`], [`EmployeeId`], [`ExternalId`]: ids as types.
-//! - [`Actor`]: the user that a piece of work is done for, and on whose behalf. Not necessarily a request.
+//! - [`Owner`]: the user that data belongs to. [`Actor`]: the user that a piece of work is done for, and on whose behalf. Not necessarily a request.
 //! - [`Clock`], [`SystemClock`], [`milliseconds`], [`iso`]: time that tests can move.
 //! - [`random`]: secrets from the operating system.
 //! - [`Digest`]: SHA-256 of a component.
@@ -14,6 +14,7 @@ mod clock;
 mod digest;
 mod external_id;
 mod id;
+mod owner;
 mod periodic;
 pub mod random;
 mod tasks;
@@ -23,6 +24,7 @@ pub use clock::{Clock, MovingClock, SystemClock, iso, milliseconds};
 pub use digest::{Digest, DigestError};
 pub use external_id::{ExternalId, InvalidExternalId};
 pub use id::{EmployeeId, OrganizationId, TenantId, UserId};
+pub use owner::Owner;
 pub use periodic::{OnRun, Periodic, TaskStatus};
 pub use random::NoRandomness;
 pub use tasks::Tasks;

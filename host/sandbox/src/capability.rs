@@ -3,11 +3,12 @@
 //! A call gets its own [`Capabilities`], so an implementation may carry the tenant and the piece it works for, and the
 //! guest cannot name another.
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use leno_base::Clock;
 use leno_egress::Transport;
-use leno_metadata::{ConnectionValue, PieceError};
+use leno_metadata::{Connection, PieceError};
 
 use crate::LogLine;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leno_metadata::Problems;
+use leno_metadata::{ErrorKind, PieceError, Problems};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 

@@ -8,14 +8,14 @@ use axum::{
     extract::{Request, State},
 };
 use http::{HeaderValue, StatusCode, header};
+use leno_pieces::{FileStatus, RemoveError, UploadError};
 
-use super::{
-    App, Problem,
+use super::{App, schema};
+use crate::edge::{
+    Rejection,
     authorization::Operator,
     extract::{self, Path},
-    schema,
 };
-use crate::pieces::{FileStatus, RemoveError, UploadError};
 
 /// The largest component, in bytes: as large as the registry reads.
 const MAX_UPLOAD: usize = 64 << 20;
@@ -70,7 +70,7 @@ pub(super) async fn upload(
     operator: Operator,
     State(app): State<Arc<App>>,
     request: Request,
-) -> Result<(StatusCode, Json<FileStatus>), Problem> {
+) -> Result<(StatusCode, Json<FileStatus>), Rejection> {
     let bytes = component(request).await?;
     let size = bytes.len();
     let result = app.registry.upload(bytes).await;
@@ -85,15 +85,15 @@ pub(super) async fn upload(
     }
     match result {
         Ok(status) => Ok((StatusCode::CREATED, Json(status))),
-        Err(UploadError::Refused(reason)) if reason.code == "host_error" => Err(Problem::internal(reason.message)),
+        Err(UploadError::Refused(reason)) if reason.code == "host_error" => Err(Rejection::internal(reason.message)),
         Err(UploadError::Refused(reason)) => {
             let error = "The component does not load";
-            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, reason.code, error, reason.message))
+            Err(Rejection::new(StatusCode::UNPROCESSABLE_ENTITY, reason.code, error, reason.message))
         }
         Err(UploadError::Conflict(reason)) => {
-            Err(Problem::new(StatusCode::CONFLICT, reason.code, "The version exists", reason.message))
+            Err(Rejection::new(StatusCode::CONFLICT, reason.code, "The version exists", reason.message))
         }
-        Err(error @ UploadError::Io(_)) => Err(Problem::internal(error.to_string())),
+        Err(error @ UploadError::Io(_)) => Err(Rejection::internal(error.to_string())),
         Err(UploadError::Stopped) => Err(stopping()),
     }
 }
@@ -117,21 +117,21 @@ pub(super) async fn remove(
     operator: Operator,
     State(app): State<Arc<App>>,
     Path(file): Path<String>,
-) -> Result<Json<FileStatus>, Problem> {
+) -> Result<Json<FileStatus>, Rejection> {
     let status = app.registry.remove(&file).await.map_err(|error| match error {
-        RemoveError::BadName(_) => Problem::bad_request("bad_file_name", error.to_string()),
+        RemoveError::BadName(_) => Rejection::bad_request("bad_file_name", error.to_string()),
         RemoveError::NotFound(_) => {
-            Problem::new(StatusCode::NOT_FOUND, "file_not_found", "File not found", error.to_string())
+            Rejection::new(StatusCode::NOT_FOUND, "file_not_found", "File not found", error.to_string())
         }
-        RemoveError::Io(_) => Problem::internal(error.to_string()),
+        RemoveError::Io(_) => Rejection::internal(error.to_string()),
         RemoveError::Stopped => stopping(),
     })?;
     tracing::info!(target: "audit", event = "piece_removed", by = %operator, file, name = status.name, version = status.version, "a piece was removed");
     Ok(Json(status))
 }
 
-fn stopping() -> Problem {
-    Problem::new(
+fn stopping() -> Rejection {
+    Rejection::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "stopping",
         "Shutting down",
@@ -141,7 +141,7 @@ fn stopping() -> Problem {
 }
 
 /// The bytes of the component, however they were sent.
-async fn component(request: Request) -> Result<Bytes, Problem> {
+async fn component(request: Request) -> Result<Bytes, Rejection> {
     let (parts, body) = request.into_parts();
     let content_type =
         parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -155,17 +155,20 @@ async fn component(request: Request) -> Result<Bytes, Problem> {
     } else {
         let detail = format!("send the component as `Content-Type: application/wasm`, or as field `{FIELD}` of a form");
         let problem =
-            Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong_content_type", "Wrong content type", detail);
+            Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong_content_type", "Wrong content type", detail);
         let accept = HeaderValue::from_static("application/wasm, multipart/form-data");
         return Err(problem.with_header(header::ACCEPT, accept));
     };
     if bytes.is_empty() {
-        return Err(Problem::bad_request("empty_body", "the body holds no component; send the bytes of a .wasm file"));
+        return Err(Rejection::bad_request(
+            "empty_body",
+            "the body holds no component; send the bytes of a .wasm file",
+        ));
     }
     Ok(bytes)
 }
 
-async fn field(body: Bytes, boundary: String) -> Result<Bytes, Problem> {
+async fn field(body: Bytes, boundary: String) -> Result<Bytes, Rejection> {
     let stream = futures_util::stream::iter([Ok::<_, std::convert::Infallible>(body)]);
     let mut multipart = multer::Multipart::new(stream, boundary);
     while let Some(field) = multipart.next_field().await.map_err(|error| form(&error))? {
@@ -173,9 +176,9 @@ async fn field(body: Bytes, boundary: String) -> Result<Bytes, Problem> {
             return field.bytes().await.map_err(|error| form(&error));
         }
     }
-    Err(Problem::bad_request("invalid_form", format!("the form has no field `{FIELD}`; put the component there")))
+    Err(Rejection::bad_request("invalid_form", format!("the form has no field `{FIELD}`; put the component there")))
 }
 
-fn form(error: &multer::Error) -> Problem {
-    Problem::bad_request("invalid_form", format!("the form cannot be read: {error}"))
+fn form(error: &multer::Error) -> Rejection {
+    Rejection::bad_request("invalid_form", format!("the form cannot be read: {error}"))
 }

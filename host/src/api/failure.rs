@@ -4,65 +4,69 @@ use std::time::Duration;
 
 use http::StatusCode;
 use leno_metadata::{ErrorKind, PieceError, Problem as Fault, Problems};
+use leno_pieces::{NotFound, Refusal, Registry, Run};
 use leno_sandbox::Failure;
 
-use super::{Problem, pieces};
-use crate::pieces::{NotFound, Refusal, Registry, Run};
+use super::pieces;
+use crate::edge::Rejection;
 
 /// When to come back, if the service that refused did not say.
 const LATER: Duration = Duration::from_secs(1);
 
 /// There is no such piece or version; says what there is.
-pub(super) fn no_piece(registry: &Registry, missing: &NotFound) -> Problem {
+pub(super) fn no_piece(registry: &Registry, missing: &NotFound) -> Rejection {
     match missing {
         NotFound::Piece { name } => pieces::not_found(registry, &format!("there is no piece `{name}` here")),
         NotFound::Version { .. } => {
-            Problem::new(StatusCode::NOT_FOUND, "version_not_found", "Version not found", missing.to_string())
+            Rejection::new(StatusCode::NOT_FOUND, "version_not_found", "Version not found", missing.to_string())
         }
     }
 }
 
 /// Why nothing ran.
-pub(super) fn refused(registry: &Registry, refusal: Refusal) -> Problem {
+pub(super) fn refused(registry: &Registry, refusal: Refusal) -> Rejection {
     let unprocessable = |code: &'static str, error: &'static str, refusal: &Refusal| {
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, error, refusal.to_string()).kind(ErrorKind::InvalidInput)
+        Rejection::new(StatusCode::UNPROCESSABLE_ENTITY, code, error, refusal.to_string()).kind(ErrorKind::InvalidInput)
     };
     match refusal {
         Refusal::NotFound(missing) => no_piece(registry, &missing).kind(ErrorKind::NotFound),
         Refusal::Unknown(text) => {
-            Problem::new(StatusCode::NOT_FOUND, "unknown", "Not found", text).kind(ErrorKind::NotFound)
+            Rejection::new(StatusCode::NOT_FOUND, "unknown", "Not found", text).kind(ErrorKind::NotFound)
         }
         Refusal::Input(problems) => invalid_props(&problems),
         Refusal::ConnectionRequired { .. } => {
             unprocessable("connection_required", "A connection is required", &refusal)
         }
         Refusal::NotResolvable { .. } => unprocessable("not_resolvable", "The property has no such options", &refusal),
-        Refusal::CircuitOpen { retry_after, .. } => {
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "circuit_open", "The piece keeps crashing", refusal.to_string())
-                .kind(ErrorKind::RateLimited)
-                .retry_after(retry_after)
-        }
+        Refusal::CircuitOpen { retry_after, .. } => Rejection::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "circuit_open",
+            "The piece keeps crashing",
+            refusal.to_string(),
+        )
+        .kind(ErrorKind::RateLimited)
+        .retry_after(retry_after),
     }
 }
 
 /// The props are a part of the request, so their pointers begin there.
-fn invalid_props(problems: &Problems) -> Problem {
+fn invalid_props(problems: &Problems) -> Rejection {
     let problems: Vec<Fault> =
         problems.iter().map(|fault| Fault::new(format!("/input{}", fault.path), &fault.message)).collect();
     let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_props", "Invalid input", lines.join("\n"))
+    Rejection::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_props", "Invalid input", lines.join("\n"))
         .kind(ErrorKind::InvalidInput)
         .listing(problems)
 }
 
 /// Why a run brought no output. The run's id, logs and figures come along.
-pub(super) fn failed(run: Run, failure: Failure) -> Problem {
+pub(super) fn failed(run: Run, failure: Failure) -> Rejection {
     let kind = failure.kind();
     let problem = match failure {
         Failure::Piece(error) => reported(error),
         Failure::InvalidProps(problems) => invalid_props(&problems),
-        Failure::Unknown(text) => Problem::new(StatusCode::NOT_FOUND, "unknown", "Not found", text),
-        Failure::Host(cause) => Problem::internal(cause),
+        Failure::Unknown(text) => Rejection::new(StatusCode::NOT_FOUND, "unknown", "Not found", text),
+        Failure::Host(cause) => Rejection::internal(cause),
         Failure::Overloaded { .. } => overloaded(&failure),
         Failure::Timeout { .. } => ended(StatusCode::GATEWAY_TIMEOUT, "The call took too long", &failure),
         // The piece was removed, or the host is going down: another host, or this one later, can run it.
@@ -76,17 +80,17 @@ pub(super) fn failed(run: Run, failure: Failure) -> Problem {
 }
 
 /// Why a call did not even begin.
-pub(super) fn overloaded(failure: &Failure) -> Problem {
+pub(super) fn overloaded(failure: &Failure) -> Rejection {
     let wait = if let Failure::Overloaded { retry_after, .. } = failure { *retry_after } else { LATER };
     ended(StatusCode::TOO_MANY_REQUESTS, "Too many calls", failure).retry_after(wait)
 }
 
-fn ended(status: StatusCode, error: &'static str, failure: &Failure) -> Problem {
-    Problem::new(status, failure.outcome(), error, failure.to_string())
+fn ended(status: StatusCode, error: &'static str, failure: &Failure) -> Rejection {
+    Rejection::new(status, failure.outcome(), error, failure.to_string())
 }
 
 /// What the piece itself reported, under its own code.
-fn reported(error: PieceError) -> Problem {
+fn reported(error: PieceError) -> Rejection {
     let status = match error.kind {
         ErrorKind::InvalidInput => StatusCode::UNPROCESSABLE_ENTITY,
         ErrorKind::Unauthorized => StatusCode::FAILED_DEPENDENCY,
@@ -109,7 +113,7 @@ fn reported(error: PieceError) -> Problem {
     };
     let wait = error.retry_after_ms.map(Duration::from_millis);
     let wait = if error.kind == ErrorKind::RateLimited { Some(wait.unwrap_or(LATER)) } else { wait };
-    let problem = Problem::new(status, error.code, said, error.message).details(error.details);
+    let problem = Rejection::new(status, error.code, said, error.message).details(error.details);
     match wait {
         Some(wait) => problem.retry_after(wait),
         None => problem,

@@ -1,4 +1,4 @@
-//! The HTTP edge: one file per resource, and what they share.
+//! The REST API: one file per resource.
 //!
 //! | File | Holds |
 //! | --- | --- |
@@ -14,18 +14,15 @@
 //! | `admin` | `/api/admin/pieces` |
 //! | `operations` | `/healthz`, `/readyz`, `/metrics` |
 //! | `openapi` | `/api/openapi.json`, `/docs` |
-//! | `edge` | what holds for every request: ids, headers, panics, counting |
-//! | `authorization`, `extract`, `reference` | what handlers take from a request |
-//! | `problem`, `failure` | every error answer |
+//! | `reference` | the connection that a request names |
+//! | `problem`, `failure` | the form of errors, and what a failed run becomes |
 //!
 //! A route is closed unless its handler takes neither `Authorized` nor `Operator`; a test walks over all of them.
 
 mod admin;
-mod authorization;
-mod connection_events;
 mod connections;
-mod edge;
-mod extract;
+mod endpoints;
+mod events;
 mod failure;
 mod oauth_apps;
 mod openapi;
@@ -33,36 +30,31 @@ mod operations;
 mod options;
 mod pieces;
 mod problem;
-mod public_url;
 mod reference;
 mod runs;
 mod schema;
 #[cfg(test)]
 mod tests;
 mod users;
-mod webhooks;
 mod workflows;
 
 use std::sync::Arc;
 
-use axum::{Router, middleware};
-use http::{HeaderName, StatusCode, Uri};
+use axum::{Router, extract::FromRef, middleware};
+use http::{StatusCode, Uri};
 use leno_sandbox::Engine;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub use problem::Problem;
-pub use public_url::PublicUrl;
+use leno_connections::Connections;
+use leno_db::Db;
+use leno_events::{Endpoints, Events};
+use leno_pieces::{Registry, Runs};
 
 use crate::{
-    connections::{Connections, Events, Webhooks},
-    db::Db,
+    edge::{PublicUrl, Rejection, rejection::render_with, ring},
     identity::Identity,
     metrics::Metrics,
-    pieces::{Registry, Runs},
 };
-
-/// The run that an answer belongs to.
-const RUN_ID: HeaderName = HeaderName::from_static("x-run-id");
 
 /// What the routes work with.
 pub struct App {
@@ -85,11 +77,17 @@ pub struct App {
     /// What happens to connections.
     pub events: Events,
     /// Where their owners want to be told.
-    pub webhooks: Webhooks,
+    pub endpoints: Endpoints,
     /// Whether raw connection values are refused.
     pub production: bool,
     /// The largest request body in bytes; uploads of components have a limit of their own.
     pub max_body: usize,
+}
+
+impl FromRef<Arc<App>> for Identity {
+    fn from_ref(app: &Arc<App>) -> Self {
+        app.identity.clone()
+    }
 }
 
 /// All routes, ready to be served.
@@ -98,14 +96,14 @@ pub fn router(app: App) -> Router {
     within_edge(app, documented.merge(openapi::docs()))
 }
 
-/// The routes with what surrounds all of them.
+/// The routes with what surrounds all of them. The order matters: a panic that the ring catches is rendered as well.
 fn within_edge(app: App, routes: Router<Arc<App>>) -> Router {
     let app = Arc::new(app);
-    routes
+    let routes = routes
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
-        .layer(middleware::from_fn_with_state(app.clone(), edge::edge))
-        .with_state(app)
+        .layer(middleware::from_fn_with_state(app.metrics.clone(), ring::ring));
+    render_with(routes, problem::problem).with_state(app)
 }
 
 /// The documented routes, with their documentation.
@@ -130,11 +128,11 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(users::link))
         .routes(routes!(oauth_apps::list))
         .routes(routes!(oauth_apps::put, oauth_apps::remove))
-        .routes(routes!(connection_events::stream))
-        .routes(routes!(webhooks::list, webhooks::register))
-        .routes(routes!(webhooks::remove))
-        .routes(routes!(webhooks::deliveries))
-        .routes(routes!(webhooks::retry))
+        .routes(routes!(events::stream))
+        .routes(routes!(endpoints::list, endpoints::register))
+        .routes(routes!(endpoints::remove))
+        .routes(routes!(endpoints::deliveries))
+        .routes(routes!(endpoints::retry))
         .routes(routes!(admin::list, admin::upload))
         .routes(routes!(admin::remove))
         .routes(routes!(operations::healthz))
@@ -143,13 +141,13 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(openapi::document))
 }
 
-async fn no_route(uri: Uri) -> Problem {
+async fn no_route(uri: Uri) -> Rejection {
     let path: String = uri.path().chars().take(200).collect();
     let detail = format!("there is nothing at `{path}`; GET /api/openapi.json lists what there is");
-    Problem::new(StatusCode::NOT_FOUND, "no_route", "Not found", detail)
+    Rejection::new(StatusCode::NOT_FOUND, "no_route", "Not found", detail)
 }
 
-async fn no_method() -> Problem {
+async fn no_method() -> Rejection {
     let detail = "this address does not take this method; the Allow header lists those it takes";
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed", detail)
+    Rejection::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed", detail)
 }

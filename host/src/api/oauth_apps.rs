@@ -12,10 +12,10 @@ use leno_metadata::{PieceName, Problem as Fault};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{
-    App, Problem,
+use super::{App, connections::refused};
+use crate::edge::{
+    Rejection,
     authorization::Operator,
-    connections::refused,
     extract::{self, JsonBody, Kind, Member, Path, Query},
 };
 
@@ -62,9 +62,9 @@ pub(super) async fn list(
     _: Operator,
     State(app): State<Arc<App>>,
     query: Query,
-) -> Result<Json<Vec<AppView>>, Problem> {
+) -> Result<Json<Vec<AppView>>, Rejection> {
     let apps = app.connections.platform_apps(&tenant(&query)?).await.map_err(refused)?;
-    let view = |app: crate::db::OAuthApp| AppView { piece_name: app.piece_name, client_id: app.client_id };
+    let view = |app: leno_db::OAuthApp| AppView { piece_name: app.piece_name, client_id: app.client_id };
     Ok(Json(apps.into_iter().map(view).collect()))
 }
 
@@ -91,7 +91,7 @@ pub(super) async fn put(
     Path(piece): Path<String>,
     query: Query,
     request: Request,
-) -> Result<Json<AppView>, Problem> {
+) -> Result<Json<AppView>, Rejection> {
     let (tenant, piece) = (tenant(&query)?, piece_name(&piece)?);
     let body: AppBody = extract::json(request, app.max_body).await?;
     let mut faults = Vec::new();
@@ -101,7 +101,7 @@ pub(super) async fn put(
         }
     }
     if !faults.is_empty() {
-        return Err(Problem::invalid_members(faults));
+        return Err(Rejection::invalid_members(faults));
     }
     let secret = body.client_secret.into();
     let view = AppView { piece_name: piece.short().to_owned(), client_id: body.client_id };
@@ -132,22 +132,22 @@ pub(super) async fn remove(
     State(app): State<Arc<App>>,
     Path(piece): Path<String>,
     query: Query,
-) -> Result<StatusCode, Problem> {
+) -> Result<StatusCode, Rejection> {
     let (tenant, piece) = (tenant(&query)?, piece_name(&piece)?);
     match app.connections.remove_platform_app(&operator.to_string(), &tenant, &piece).await.map_err(refused)? {
         true => Ok(StatusCode::NO_CONTENT),
         false => {
             let detail = format!("no OAuth app is registered for piece `{piece}` in this tenant");
-            Err(Problem::new(StatusCode::NOT_FOUND, "oauth_app_not_found", "OAuth app not found", detail))
+            Err(Rejection::new(StatusCode::NOT_FOUND, "oauth_app_not_found", "OAuth app not found", detail))
         }
     }
 }
 
-fn tenant(query: &Query) -> Result<TenantId, Problem> {
+fn tenant(query: &Query) -> Result<TenantId, Rejection> {
     let tenant = query.get("tenantId").filter(|tenant| !tenant.is_empty());
-    tenant.map(TenantId::from).ok_or_else(|| Problem::invalid_query(vec![Fault::new("tenantId", "is missing")]))
+    tenant.map(TenantId::from).ok_or_else(|| Rejection::invalid_query(vec![Fault::new("tenantId", "is missing")]))
 }
 
-fn piece_name(text: &str) -> Result<PieceName, Problem> {
-    text.parse::<PieceName>().map_err(|error| Problem::bad_request("invalid_path", error.to_string()))
+fn piece_name(text: &str) -> Result<PieceName, Rejection> {
+    text.parse::<PieceName>().map_err(|error| Rejection::bad_request("invalid_path", error.to_string()))
 }

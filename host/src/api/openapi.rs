@@ -19,7 +19,8 @@ use utoipa::{
 };
 use utoipa_swagger_ui::Config;
 
-use super::{App, Problem, extract::Path, problem, schema};
+use super::{App, problem, schema};
+use crate::edge::{Rejection, extract::Path};
 
 /// Where the document is.
 const PATH: &str = "/api/openapi.json";
@@ -47,7 +48,7 @@ const PAGE: HeaderValue = HeaderValue::from_static(
         (name = "admin", description = "The pieces directory, for the operator."),
         (name = "operations", description = "Health and metrics."),
     ),
-    components(schemas(problem::Members, schema::View)),
+    components(schemas(problem::Members<'static>, schema::View)),
     security(("bearer" = [])),
     modifiers(&Security),
 )]
@@ -149,12 +150,13 @@ pub(super) fn docs() -> Router<Arc<App>> {
         .route("/docs/{*file}", get(|Path(file): Path<String>| async move { page(&file) }))
 }
 
-fn page(file: &str) -> Result<Response, Problem> {
+fn page(file: &str) -> Result<Response, Rejection> {
     static CONFIG: LazyLock<Arc<Config<'static>>> =
         LazyLock::new(|| Arc::new(Config::from(PATH).try_it_out_enabled(true).validator_url("none")));
-    let found = utoipa_swagger_ui::serve(file, CONFIG.clone()).map_err(|error| Problem::internal(error.to_string()))?;
+    let found =
+        utoipa_swagger_ui::serve(file, CONFIG.clone()).map_err(|error| Rejection::internal(error.to_string()))?;
     let found = found.ok_or_else(|| {
-        Problem::new(http::StatusCode::NOT_FOUND, "no_route", "Not found", "there is no such page; begin at /docs/")
+        Rejection::new(http::StatusCode::NOT_FOUND, "no_route", "Not found", "there is no such page; begin at /docs/")
     })?;
     let mut response = found.bytes.into_owned().into_response();
     let headers = response.headers_mut();

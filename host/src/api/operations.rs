@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use axum::{Json, extract::State, response::IntoResponse};
 use http::{StatusCode, header};
 
-use super::{App, Problem, schema::Status};
-use crate::metrics;
+use super::{App, schema::Status};
+use crate::{edge::Rejection, metrics};
 
 /// How long the database may take to answer that it is there.
 const PING: Duration = Duration::from_secs(2);
@@ -36,7 +36,7 @@ pub(super) async fn healthz() -> Json<Status> {
         (status = 503, description = "Not now; the answer says why."),
     ),
 )]
-pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Status>, Problem> {
+pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Status>, Rejection> {
     let mut reasons = Vec::new();
     if !app.registry.is_ready() {
         reasons.push("the pieces directory has not been read yet");
@@ -55,7 +55,7 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Status>, 
     if reasons.is_empty() {
         return Ok(Json(Status { status: "ready" }));
     }
-    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "Not ready", reasons.join("; "));
+    let problem = Rejection::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "Not ready", reasons.join("; "));
     Err(problem.retry_after(Duration::from_secs(1)))
 }
 
@@ -68,9 +68,9 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Status>, 
     security(()),
     responses((status = 200, description = "The counters.", body = String, content_type = "application/openmetrics-text")),
 )]
-pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<impl IntoResponse, Problem> {
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<impl IntoResponse, Rejection> {
     let pieces = app.registry.latest().len();
     let text = app.metrics.encode(app.engine.pool(), app.engine.max_calls(), pieces);
-    let text = text.map_err(|error| Problem::internal(error.to_string()))?;
+    let text = text.map_err(|error| Rejection::internal(error.to_string()))?;
     Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text))
 }

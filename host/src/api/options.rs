@@ -9,19 +9,17 @@ use axum::{
 };
 use http::HeaderValue;
 use leno_metadata::{PieceName, Problem as Fault, VersionReq};
+use leno_pieces::OptionsRequest;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::{
-    App, Problem,
+use super::{App, failure, reference::Given, schema};
+use crate::edge::{
+    Rejection,
     authorization::Authorized,
     extract::{self, JsonBody, Kind, Member},
-    failure,
-    reference::Given,
-    schema,
 };
-use crate::pieces::OptionsRequest;
 
 /// The type whose answer is a map of properties.
 const DYNAMIC: &str = "DYNAMIC";
@@ -91,7 +89,7 @@ pub(super) async fn options(
     Authorized(caller): Authorized,
     State(app): State<Arc<App>>,
     request: Request,
-) -> Result<Response, Problem> {
+) -> Result<Response, Rejection> {
     let body: OptionsBody = extract::json(request, app.max_body).await?;
     let (piece, version) = body.checked()?;
     let input = body.input.unwrap_or_else(|| Value::Object(Map::new()));
@@ -113,23 +111,23 @@ pub(super) async fn options(
         connection,
     };
     let mut run =
-        app.runs.options(&caller, request).await.map_err(|refusal| failure::refused(&app.registry, refusal))?;
+        app.runs.options(&caller.actor, request).await.map_err(|refusal| failure::refused(&app.registry, refusal))?;
     let nothing = Err(leno_sandbox::Failure::Cancelled);
     let output = match std::mem::replace(&mut run.report.result, nothing) {
         Ok(output) => output,
         Err(failure) => return Err(failure::failed(run, failure)),
     };
-    let answer = answer(kind, output.as_str()).map_err(|problem| Problem::internal(problem.to_string()))?;
+    let answer = answer(kind, output.as_str()).map_err(|problem| Rejection::internal(problem.to_string()))?;
     let mut response = Json(answer).into_response();
     if let Ok(id) = HeaderValue::from_str(&run.id) {
-        response.headers_mut().insert(super::RUN_ID, id);
+        response.headers_mut().insert(crate::edge::RUN_ID, id);
     }
     Ok(response)
 }
 
 impl OptionsBody {
     /// Checks what the types do not say.
-    fn checked(&self) -> Result<(PieceName, VersionReq), Problem> {
+    fn checked(&self) -> Result<(PieceName, VersionReq), Rejection> {
         let version = self.piece_version.as_deref().unwrap_or_default().parse();
         let mut faults = Vec::new();
         let name = self.piece_name.parse().map_err(|error: leno_metadata::InvalidPieceName| {
@@ -140,7 +138,7 @@ impl OptionsBody {
         });
         match (name, version) {
             (Ok(name), Ok(version)) => Ok((name, version)),
-            _ => Err(Problem::invalid_members(faults)),
+            _ => Err(Rejection::invalid_members(faults)),
         }
     }
 }

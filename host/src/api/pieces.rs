@@ -10,16 +10,16 @@ use axum::{
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 use leno_metadata::{Category, InvalidPieceName, InvalidVersionReq, PieceName, Problem as Fault, VersionReq};
+use leno_pieces::{Registry, Version};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{
-    App, Problem,
+use super::{App, schema};
+use crate::edge::{
+    Rejection,
     authorization::Authorized,
     extract::{Path, Query},
-    schema,
 };
-use crate::pieces::{Registry, Version};
 
 /// The largest limit that can be asked for.
 const MAX_LIMIT: usize = 1_000;
@@ -47,7 +47,7 @@ pub(super) async fn list(
     _: Authorized,
     State(app): State<Arc<App>>,
     query: Query,
-) -> Result<Json<Vec<Value>>, Problem> {
+) -> Result<Json<Vec<Value>>, Rejection> {
     let wanted = Wanted::parse(&query)?;
     let latest = app.registry.latest();
     let rows = latest.iter().filter(|version| wanted.includes(version)).take(wanted.limit.unwrap_or(usize::MAX)).map(
@@ -69,7 +69,7 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn parse(query: &Query) -> Result<Self, Problem> {
+    fn parse(query: &Query) -> Result<Self, Rejection> {
         let mut problems = Vec::new();
         let mut refuse = |name: &str, message: String| problems.push(Fault::new(name, message));
         let limit = match query.get("limit").map(str::parse) {
@@ -89,7 +89,7 @@ impl Wanted {
             }
         };
         if !problems.is_empty() {
-            return Err(Problem::invalid_query(problems));
+            return Err(Rejection::invalid_query(problems));
         }
         let categories: BTreeSet<String> = query
             .all("categories")
@@ -146,7 +146,7 @@ pub(super) async fn show(
     Path(name): Path<String>,
     query: Query,
     headers: HeaderMap,
-) -> Result<Response, Problem> {
+) -> Result<Response, Rejection> {
     answer(&app, &name, &query, &headers)
 }
 
@@ -175,15 +175,15 @@ pub(super) async fn show_scoped(
     Path((scope, name)): Path<(String, String)>,
     query: Query,
     headers: HeaderMap,
-) -> Result<Response, Problem> {
+) -> Result<Response, Rejection> {
     answer(&app, &format!("{scope}/{name}"), &query, &headers)
 }
 
-fn answer(app: &App, name: &str, query: &Query, headers: &HeaderMap) -> Result<Response, Problem> {
+fn answer(app: &App, name: &str, query: &Query, headers: &HeaderMap) -> Result<Response, Rejection> {
     let wanted = query.get("version").unwrap_or_default();
     let wanted: VersionReq = wanted
         .parse()
-        .map_err(|error: InvalidVersionReq| Problem::invalid_query(vec![Fault::new("version", error.to_string())]))?;
+        .map_err(|error: InvalidVersionReq| Rejection::invalid_query(vec![Fault::new("version", error.to_string())]))?;
     let version = find(&app.registry, &piece_name(&app.registry, name)?, &wanted)?;
 
     // Weak: the dates in the document tell when this process loaded the piece.
@@ -210,17 +210,17 @@ fn has_tag(value: &str, tag: &str) -> bool {
 }
 
 /// The name of a piece in an address.
-pub(super) fn piece_name(registry: &Registry, name: &str) -> Result<PieceName, Problem> {
+pub(super) fn piece_name(registry: &Registry, name: &str) -> Result<PieceName, Rejection> {
     name.parse().map_err(|error: InvalidPieceName| not_found(registry, &error.to_string()))
 }
 
 /// The newest version that matches.
-pub(super) fn find(registry: &Registry, name: &PieceName, wanted: &VersionReq) -> Result<Arc<Version>, Problem> {
+pub(super) fn find(registry: &Registry, name: &PieceName, wanted: &VersionReq) -> Result<Arc<Version>, Rejection> {
     registry.get(name, wanted).map_err(|error| super::failure::no_piece(registry, &error))
 }
 
 /// There is no such piece; says which there are.
-pub(super) fn not_found(registry: &Registry, why: &str) -> Problem {
+pub(super) fn not_found(registry: &Registry, why: &str) -> Rejection {
     const NAMED: usize = 50;
     let latest = registry.latest();
     let mut names: Vec<&str> = latest.iter().map(|version| version.piece.metadata().name.short()).take(NAMED).collect();
@@ -229,7 +229,7 @@ pub(super) fn not_found(registry: &Registry, why: &str) -> Problem {
     }
     let there =
         if names.is_empty() { "there are no pieces yet".into() } else { format!("there are: {}", names.join(", ")) };
-    Problem::new(StatusCode::NOT_FOUND, "piece_not_found", "Piece not found", format!("{why}; {there}"))
+    Rejection::new(StatusCode::NOT_FOUND, "piece_not_found", "Piece not found", format!("{why}; {there}"))
 }
 
 /// A row of Activepieces' `piece_metadata` table: the document, and the members that belong to its storage.

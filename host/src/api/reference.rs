@@ -7,11 +7,13 @@ use leno_metadata::{Connection, ConnectionValue, PieceName, Problem as Fault};
 use serde_json::Value;
 
 use super::{
-    App, Problem,
+    App,
     connections::{owner, refused},
-    extract::name_of,
 };
-use crate::identity::Caller;
+use crate::{
+    edge::{Rejection, extract::name_of},
+    identity::Caller,
+};
 
 /// The members of a request that have to do with its connection.
 pub(super) struct Given<'a> {
@@ -37,7 +39,7 @@ impl Given<'_> {
         app: &App,
         caller: &Caller,
         piece: &PieceName,
-    ) -> Result<Option<Arc<dyn Connection>>, Problem> {
+    ) -> Result<Option<Arc<dyn Connection>>, Rejection> {
         let mut faults = Vec::new();
         let mut wanted: Option<ExternalId> = None;
         match self.external_id.map(str::parse) {
@@ -71,7 +73,7 @@ impl Given<'_> {
             ));
         }
         if !faults.is_empty() {
-            return Err(Problem::invalid_members(faults));
+            return Err(Rejection::invalid_members(faults));
         }
         if let Some(id) = wanted {
             let stored = app.connections.find(&owner(caller), &id).await.map_err(refused)?;
@@ -81,14 +83,14 @@ impl Given<'_> {
         // Taken over before anything else, so that it is wiped whatever happens.
         let value = ConnectionValue::new(value);
         if app.production {
-            return Err(Problem::bad_request(
+            return Err(Rejection::bad_request(
                 "connection_in_production",
                 "raw connection values are refused in production: they would pass through logs and proxies; \
                  store the connection and send `connectionExternalId`",
             ));
         }
         let value = value.map_err(|fault| {
-            Problem::invalid_members(vec![Fault::new(format!("/connection{}", fault.path), fault.message)])
+            Rejection::invalid_members(vec![Fault::new(format!("/connection{}", fault.path), fault.message)])
         })?;
         // The trait is implemented for a shared value; the outer `Arc` is the trait object's.
         Ok(Some(Arc::new(Arc::new(value))))

@@ -10,23 +10,20 @@ use axum::{
 use http::{HeaderValue, header};
 use leno_base::Digest;
 use leno_metadata::{Problem as Fault, VersionReq};
+use leno_pieces::{Run, RunRequest};
 use leno_sandbox::{LogLine, Output, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 use utoipa::ToSchema;
 
-use super::{
-    App, Problem,
-    authorization::Authorized,
-    extract::{self, JsonBody, Kind, Member, Path},
-    failure, pieces,
-    problem::is_zero,
-    reference::Given,
-    schema,
-};
+use super::{App, failure, pieces, problem::is_zero, reference::Given, schema};
 use crate::{
+    edge::{
+        Rejection,
+        authorization::Authorized,
+        extract::{self, JsonBody, Kind, Member, Path},
+    },
     identity::Caller,
-    pieces::{Run, RunRequest},
 };
 
 /// The longest time limit that a request may ask for, in milliseconds. The piece's own limit is lower in most hosts.
@@ -133,7 +130,7 @@ pub(super) async fn run(
     State(app): State<Arc<App>>,
     Path((name, action)): Path<(String, String)>,
     request: Request,
-) -> Result<Response, Problem> {
+) -> Result<Response, Rejection> {
     answer(&app, &caller, &name, action, request).await
 }
 
@@ -160,11 +157,17 @@ pub(super) async fn run_scoped(
     State(app): State<Arc<App>>,
     Path((scope, name, action)): Path<(String, String, String)>,
     request: Request,
-) -> Result<Response, Problem> {
+) -> Result<Response, Rejection> {
     answer(&app, &caller, &format!("{scope}/{name}"), action, request).await
 }
 
-async fn answer(app: &App, caller: &Caller, name: &str, action: String, request: Request) -> Result<Response, Problem> {
+async fn answer(
+    app: &App,
+    caller: &Caller,
+    name: &str,
+    action: String,
+    request: Request,
+) -> Result<Response, Rejection> {
     let piece = pieces::piece_name(&app.registry, name)?;
     let body: RunBody = extract::json(request, app.max_body).await?;
     let version = body.checked()?;
@@ -185,7 +188,8 @@ async fn answer(app: &App, caller: &Caller, name: &str, action: String, request:
         idempotency_key: body.idempotency_key,
         trace: false,
     };
-    let mut run = app.runs.run(caller, request).await.map_err(|refusal| failure::refused(&app.registry, refusal))?;
+    let mut run =
+        app.runs.run(&caller.actor, request).await.map_err(|refusal| failure::refused(&app.registry, refusal))?;
     let nothing = Err(leno_sandbox::Failure::Cancelled);
     match std::mem::replace(&mut run.report.result, nothing) {
         Ok(output) => succeeded(&run, output),
@@ -195,7 +199,7 @@ async fn answer(app: &App, caller: &Caller, name: &str, action: String, request:
 
 impl RunBody {
     /// Checks what the types do not say; answers the version asked for.
-    fn checked(&self) -> Result<VersionReq, Problem> {
+    fn checked(&self) -> Result<VersionReq, Rejection> {
         let mut faults = Vec::new();
         if !self.input.is_object() {
             let message =
@@ -215,11 +219,11 @@ impl RunBody {
         let version = self.version.as_deref().unwrap_or_default().parse::<VersionReq>();
         let version =
             version.map_err(|error| faults.push(Fault::new("/version", error.to_string()))).unwrap_or_default();
-        if faults.is_empty() { Ok(version) } else { Err(Problem::invalid_members(faults)) }
+        if faults.is_empty() { Ok(version) } else { Err(Rejection::invalid_members(faults)) }
     }
 }
 
-fn succeeded(run: &Run, output: Output) -> Result<Response, Problem> {
+fn succeeded(run: &Run, output: Output) -> Result<Response, Rejection> {
     let output = output.into_raw();
     let answer = RunAnswer {
         run_id: &run.id,
@@ -233,14 +237,14 @@ fn succeeded(run: &Run, output: Output) -> Result<Response, Problem> {
     };
     // The members around the output come to about 400 bytes.
     let mut json = Vec::with_capacity(output.get().len() + 512);
-    serde_json::to_writer(&mut json, &answer).map_err(|error| Problem::internal(error.to_string()))?;
+    serde_json::to_writer(&mut json, &answer).map_err(|error| Rejection::internal(error.to_string()))?;
     let mut response = Response::new(Body::from(json));
     let headers = response.headers_mut();
     // These two, those of the edge, and what hyper adds: one allocation instead of three.
     headers.reserve(10);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Ok(id) = HeaderValue::from_str(&run.id) {
-        headers.insert(super::RUN_ID, id);
+        headers.insert(crate::edge::RUN_ID, id);
     }
     Ok(response)
 }

@@ -8,18 +8,24 @@ use axum::{
 };
 use http::StatusCode;
 use leno_base::TenantId;
+use leno_connections::ConnectionError;
 use leno_metadata::Problem as Fault;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    App, Problem,
-    authorization::{Authorized, Internal},
+    App,
     connections::{owner, refused},
-    extract::{self, JsonBody, Kind, Member},
 };
-use crate::{connections::ConnectionError, identity::Claims};
+use crate::{
+    edge::{
+        Rejection,
+        authorization::{Authorized, Internal},
+        extract::{self, JsonBody, Kind, Member},
+    },
+    identity::Claims,
+};
 
 /// How long the token of somebody without an account holds.
 const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -65,13 +71,13 @@ pub(super) async fn anonymous(
     _: Internal,
     State(app): State<Arc<App>>,
     request: Request,
-) -> Result<(StatusCode, Json<AnonymousUser>), Problem> {
+) -> Result<(StatusCode, Json<AnonymousUser>), Rejection> {
     let body: AnonymousBody = extract::json(request, app.max_body).await?;
     let Ok(tenant_id) = body.tenant_id.parse::<Uuid>() else {
-        return Err(Problem::invalid_members(vec![Fault::new("/tenantId", "must be a UUID")]));
+        return Err(Rejection::invalid_members(vec![Fault::new("/tenantId", "must be a UUID")]));
     };
     let user = app.connections.anonymous(TenantId::from(tenant_id.to_string())).await.map_err(refused)?;
-    let user_id = user.user.as_str().parse::<Uuid>().map_err(|error| Problem::internal(error.to_string()))?;
+    let user_id = user.user.as_str().parse::<Uuid>().map_err(|error| Rejection::internal(error.to_string()))?;
     let token = app.identity.mint(&Claims { user_id, tenant_id, ..Claims::default() }, LIFETIME);
     let user = AnonymousUser { user_id: user_id.to_string(), token, expires_in: LIFETIME.as_secs() };
     Ok((StatusCode::CREATED, Json(user)))
@@ -126,11 +132,11 @@ pub(super) async fn link(
     Authorized(caller): Authorized,
     State(app): State<Arc<App>>,
     request: Request,
-) -> Result<Json<Linked>, Problem> {
+) -> Result<Json<Linked>, Rejection> {
     let body: LinkBody = extract::json(request, app.max_body).await?;
     let nobody = || {
         let detail = "the token is none of a user without an account in your tenant, or everything was linked already";
-        Problem::new(StatusCode::NOT_FOUND, "user_not_found", "User not found", detail)
+        Rejection::new(StatusCode::NOT_FOUND, "user_not_found", "User not found", detail)
     };
     let anonymous = app.identity.verify(&body.anonymous_token).map_err(|_| nobody())?;
     let moved = app.connections.link(&owner(&anonymous), &owner(&caller)).await.map_err(|error| match error {
@@ -138,6 +144,6 @@ pub(super) async fn link(
         error => refused(error),
     })?;
     let one =
-        |moved: crate::connections::Moved| LinkedConnection { external_id: moved.to, previous_external_id: moved.from };
+        |moved: leno_connections::Moved| LinkedConnection { external_id: moved.to, previous_external_id: moved.from };
     Ok(Json(Linked { connections: moved.into_iter().map(one).collect() }))
 }

@@ -8,17 +8,21 @@ use axum::{
 };
 use http::StatusCode;
 use leno_base::ExternalId;
+use leno_connections::ReferenceError;
+use leno_db::WorkflowRef;
 use leno_metadata::Problem as Fault;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    App, Problem,
-    authorization::Authorized,
+    App,
     connections::{owner, refused},
+};
+use crate::edge::{
+    Rejection,
+    authorization::Authorized,
     extract::{self, JsonBody, Kind, Member, Path},
 };
-use crate::{connections::ReferenceError, db::WorkflowRef};
 
 /// The most uses that one workflow may have.
 const MAX_USES: usize = 10_000;
@@ -68,16 +72,16 @@ pub(super) async fn put(
     State(app): State<Arc<App>>,
     Path(workflow): Path<String>,
     request: Request,
-) -> Result<Json<Uses>, Problem> {
+) -> Result<Json<Uses>, Rejection> {
     let body: Uses = extract::json(request, app.max_body).await?;
     let uses = body.check(&workflow)?;
     match app.connections.refer(&owner(&caller), &workflow, uses).await {
         Ok(uses) => Ok(Json(uses.into())),
         // Missing and somebody else's look the same.
         Err(error @ ReferenceError::Unknown(_)) => {
-            Err(Problem::new(StatusCode::FORBIDDEN, "connection_not_yours", "Not your connection", error.to_string()))
+            Err(Rejection::new(StatusCode::FORBIDDEN, "connection_not_yours", "Not your connection", error.to_string()))
         }
-        Err(ReferenceError::Db(error)) => Err(Problem::internal(error.to_string())),
+        Err(ReferenceError::Db(error)) => Err(Rejection::internal(error.to_string())),
     }
 }
 
@@ -94,7 +98,7 @@ pub(super) async fn list(
     Authorized(caller): Authorized,
     State(app): State<Arc<App>>,
     Path(workflow): Path<String>,
-) -> Result<Json<Uses>, Problem> {
+) -> Result<Json<Uses>, Rejection> {
     let uses = app.connections.references(&owner(&caller), &workflow).await.map_err(refused)?;
     Ok(Json(uses.into()))
 }
@@ -111,7 +115,7 @@ impl From<Vec<WorkflowRef>> for Uses {
 }
 
 impl Uses {
-    fn check(self, workflow: &str) -> Result<Vec<WorkflowRef>, Problem> {
+    fn check(self, workflow: &str) -> Result<Vec<WorkflowRef>, Rejection> {
         let mut faults = Vec::new();
         if self.connections.len() > MAX_USES {
             faults.push(Fault::new("/connections", format!("has more than {MAX_USES} entries")));
@@ -141,6 +145,6 @@ impl Uses {
             }
         }
         faults.truncate(leno_metadata::MAX_PROBLEMS);
-        if faults.is_empty() { Ok(uses) } else { Err(Problem::invalid_members(faults)) }
+        if faults.is_empty() { Ok(uses) } else { Err(Rejection::invalid_members(faults)) }
     }
 }

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 use anyhow::{Context as _, anyhow, bail};
 use clap::Subcommand;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use leno_base::{SystemClock, TenantId, UserId};
+use leno_base::{SystemClock, TenantId, UserId, milliseconds};
+use leno_connections::import::{Import, Options, Owners, Report};
+use leno_db::{Db, DbError, foreign};
+use leno_vault::{Key, keys};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use uuid::Uuid;
@@ -17,15 +20,7 @@ use super::{
     terminal::{self, Spinner, Style},
     token::DEVELOPMENT,
 };
-use crate::{
-    config::DataDir,
-    connections::{
-        Key,
-        import::{Import, Options, Owners, Report},
-        keys,
-    },
-    db::{self, Db, DbError, foreign},
-};
+use crate::config::DataDir;
 
 /// Rows per transaction.
 const BATCH: usize = 100;
@@ -107,7 +102,7 @@ async fn connections(args: &Connections) -> anyhow::Result<ExitCode> {
     let keyring = keyring(&config, &DataDir::open(&config.data_dir)?)?;
     let db = Db::connect(config.database_url.expose_secret()).await?;
     db.migrate().await?;
-    let now = db::milliseconds(&SystemClock);
+    let now = milliseconds(&SystemClock);
     keys::check(&db, &keyring, now).await?;
     let mut import = Import::new(&db, &keyring, &old, options);
     let spinner = Spinner::new("importing");

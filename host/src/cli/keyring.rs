@@ -1,9 +1,8 @@
 //! The keyring of the settings, for the commands that read or write secrets.
 
-use crate::{
-    config::{Config, DataDir},
-    connections::Keyring,
-};
+use leno_vault::Keyring;
+
+use crate::config::{Config, DataDir};
 
 /// The keys that were set; without one, the key that is kept in the data directory, made on first use.
 pub(super) fn keyring(config: &Config, data: &DataDir) -> anyhow::Result<Keyring> {

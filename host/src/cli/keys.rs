@@ -4,7 +4,12 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use indicatif::HumanCount;
-use leno_base::SystemClock;
+use leno_base::{SystemClock, milliseconds};
+use leno_db::Db;
+use leno_vault::{
+    Keyring,
+    keys::{self, KeyState, KeyUse, Retirement},
+};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
@@ -14,14 +19,7 @@ use super::{
     keyring::keyring,
     terminal::{self, Progress, Style},
 };
-use crate::{
-    config::DataDir,
-    connections::{
-        Keyring,
-        keys::{self, KeyState, KeyUse, Retirement},
-    },
-    db::{self, Db},
-};
+use crate::config::DataDir;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -124,7 +122,7 @@ async fn rotate(common: &Common) -> anyhow::Result<ExitCode> {
     let (db, keyring) = common.open().await?;
     let all = keys::to_rotate(&db, &keyring).await?;
     let progress = Progress::new("encrypting anew", u64::try_from(all).unwrap_or_default());
-    let rotation = keys::rotate(&db, &keyring, db::milliseconds(&SystemClock), |rows| progress.add(rows)).await?;
+    let rotation = keys::rotate(&db, &keyring, milliseconds(&SystemClock), |rows| progress.add(rows)).await?;
     drop(progress);
     db.close().await;
     if common.json {
@@ -149,7 +147,7 @@ async fn rotate(common: &Common) -> anyhow::Result<ExitCode> {
 
 async fn retire(id: &str, common: &Common) -> anyhow::Result<ExitCode> {
     let (db, keyring) = common.open().await?;
-    let done = keys::retire(&db, &keyring, id, db::milliseconds(&SystemClock)).await?;
+    let done = keys::retire(&db, &keyring, id, milliseconds(&SystemClock)).await?;
     db.close().await;
     let (retired, rows) = match &done {
         Retirement::InUse(rows) => (false, rows.clone()),

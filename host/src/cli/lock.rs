@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::Path, process::ExitCode};
 
 use anyhow::bail;
 use leno_base::Digest;
+use leno_pieces::{Lock, Pin};
 use leno_sandbox::{Engine, Grant};
 use semver::Version;
 use serde::Serialize;
@@ -13,7 +14,6 @@ use super::{
     flags::{Flags, Pieces},
     terminal::{self, Style},
 };
-use crate::pieces::{Lock, Pin};
 
 #[derive(Debug, clap::Args)]
 #[command(

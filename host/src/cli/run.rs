@@ -3,8 +3,10 @@
 use std::{fmt::Write as _, io::Read as _, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, anyhow, bail};
+use leno_db::Db;
 use leno_egress::{Client, ClientConfig, PrivateGrant, Transport};
 use leno_metadata::{Connection, ConnectionValue, Problems, Properties, coerce};
+use leno_pieces::{PieceStore, fetch_files};
 use leno_sandbox::{
     CallOptions, Capabilities, Context, Entry, Failure, Level, Limits, Log, LogLine, NoStore, Piece, Report, Store,
 };
@@ -15,11 +17,7 @@ use super::{
     NO, component,
     terminal::{self, Style},
 };
-use crate::{
-    config::{Grants, sqlite_url},
-    db::{Db, PieceStore},
-    pieces::fetch_files,
-};
+use crate::config::{Grants, sqlite_url};
 
 #[derive(Debug, clap::Args)]
 #[command(

@@ -2,18 +2,14 @@
 
 use std::sync::Arc;
 
-use leno_base::{EmployeeId, OrganizationId, TenantId, UserId};
+use leno_base::{Actor, EmployeeId};
 
-/// The user behind a request, as their access token says. Cheap to clone.
+/// The user behind a request, as the access token says. Cheap to clone. Below the edge only the [`Actor`] counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// The user.
-    pub user_id: UserId,
-    /// The tenant, outside of which the user sees nothing.
-    pub tenant_id: TenantId,
-    /// The organization that the user works in.
-    pub organization_id: Option<OrganizationId>,
-    /// The user as an employee of it.
+    /// Tenant, organization and user.
+    pub actor: Actor,
+    /// The user as an employee of the organization.
     pub employee_id: Option<EmployeeId>,
     /// Name of the user's role in the tenant.
     pub role: Option<Arc<str>>,

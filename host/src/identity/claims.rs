@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use leno_base::{Actor, Behalf};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -94,10 +95,14 @@ impl Wire {
         if self.user_id.is_some_and(|user| user != self.id) {
             return Err(AuthError::Claims("`id` and `userId` name different users".into()));
         }
+        let actor = Actor {
+            tenant: self.tenant_id.ok_or(AuthError::NoTenant)?.to_string().into(),
+            organization: self.organization_id.map(|id| id.to_string().into()),
+            user: self.id.to_string().into(),
+            behalf: Behalf::Request,
+        };
         let caller = Caller {
-            user_id: self.id.to_string().into(),
-            tenant_id: self.tenant_id.ok_or(AuthError::NoTenant)?.to_string().into(),
-            organization_id: self.organization_id.map(|id| id.to_string().into()),
+            actor,
             employee_id: self.employee_id.map(|id| id.to_string().into()),
             role: self.role.map(Into::into),
             permissions: self.permissions.unwrap_or_default().into(),

@@ -42,17 +42,12 @@ impl Recent {
 
 #[cfg(test)]
 mod tests {
+    use leno_base::Actor;
+
     use super::*;
 
     fn caller() -> Caller {
-        Caller {
-            user_id: "u".into(),
-            tenant_id: "t".into(),
-            organization_id: None,
-            employee_id: None,
-            role: None,
-            permissions: [].into(),
-        }
+        Caller { actor: Actor::request("t".into(), "u".into()), employee_id: None, role: None, permissions: [].into() }
     }
 
     #[test]

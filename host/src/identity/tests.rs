@@ -58,9 +58,9 @@ fn a_token_of_gauzys_says_who_is_calling() {
     let (identity, _) = identity();
     for _ in 0..2 {
         let caller = identity.verify(&token(&claims())).unwrap();
-        assert_eq!(caller.user_id.as_str(), USER);
-        assert_eq!(caller.tenant_id.as_str(), TENANT);
-        assert_eq!(caller.organization_id, None);
+        assert_eq!(caller.actor.user.as_str(), USER);
+        assert_eq!(caller.actor.tenant.as_str(), TENANT);
+        assert_eq!(caller.actor.organization, None);
         assert_eq!(caller.employee_id.unwrap().as_str(), "3d9c8f2a-1b4e-4f6d-8a7c-5e2d1f0b9a8c");
         assert_eq!(caller.role.as_deref(), Some("ADMIN"));
         assert_eq!(*caller.permissions, ["INTEGRATION_VIEW", "ORG_EMPLOYEES_VIEW"]);

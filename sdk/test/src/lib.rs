@@ -24,9 +24,9 @@ pub use http::{
     text,
 };
 #[doc(no_inline)]
-pub use leno_metadata::{Metadata, Problem};
+pub use leno_metadata::{ErrorKind, Metadata, PieceError, Problem};
 #[doc(no_inline)]
-pub use leno_sandbox::{ErrorKind, Grant, HostCall, Level, Limits, LogLine, PieceError, Scope, Usage};
+pub use leno_sandbox::{Grant, HostCall, Level, Limits, LogLine, Scope, Usage};
 pub use piece::{LoadError, Piece};
 pub use run::{Run, RunError};
 pub use store::Store;

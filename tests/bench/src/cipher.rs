@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use leno::connections::{Key, Keyring, Place};
+use leno_vault::{Key, Keyring, Place};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use leno_tests::{Grant, Options, Server, peers::Scripted};
+use leno_testkit::{Grant, Options, Server, peers::Scripted};
 use serde_json::json;
 
 use crate::{

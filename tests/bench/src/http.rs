@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use axum::{Json, Router, routing::post};
-use leno_tests::{Options, Server};
+use leno_testkit::{Options, Server};
 
 use crate::{
     Effort, bare, load,

@@ -40,7 +40,7 @@ impl Drop for Serving {
 
 fn start(program: &Path) -> Result<(Serving, SocketAddr)> {
     let guest = tempfile::NamedTempFile::with_suffix(".wasm")?;
-    std::fs::write(guest.path(), leno_tests::guests::guest("hello-http"))?;
+    std::fs::write(guest.path(), leno_testkit::guests::guest("hello-http"))?;
     let child = Command::new(program)
         // One request to an instance: the default for such components, and the same isolation as a piece's. The guest's
         // standard library wants an environment.

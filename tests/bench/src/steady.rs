@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use anyhow::{Result, ensure};
-use leno_tests::{Options, Run, Server, craft};
+use leno_testkit::{Options, Run, Server, craft};
 
 use crate::{
     Effort, http, load,

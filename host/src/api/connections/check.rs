@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::StatusCode;
+use leno_connections::ConnectionError;
 use leno_metadata::{Connection, ConnectionKind, PieceName, Problem as Fault, VersionReq};
 use leno_sandbox::Failure;
 use serde::{Deserialize, Serialize};
@@ -16,13 +17,12 @@ use utoipa::ToSchema;
 
 use super::{input, owner, refused, upsert::piece_unknown};
 use crate::{
-    api::{
-        App, Problem,
+    api::{App, failure},
+    edge::{
+        Rejection,
         authorization::Authorized,
         extract::{self, JsonBody, Kind, Member, Path},
-        failure,
     },
-    connections::ConnectionError,
     identity::Caller,
 };
 
@@ -101,7 +101,7 @@ impl JsonBody for TestBody {
     responses(
         (status = 200, description = "It works.", body = Found),
         (status = 400, description = "It does not, or the request is not what this route takes.",
-            content((Found = "application/json"), (crate::api::problem::Members = "application/problem+json"))),
+            content((Found = "application/json"), (crate::api::problem::Members<'static> = "application/problem+json"))),
         (status = 404, description = "This host does not have the piece."),
         (status = 429, description = "Too many calls; `Retry-After` says when to come back."),
     ),
@@ -110,7 +110,7 @@ pub(in crate::api) async fn new(
     Authorized(caller): Authorized,
     State(app): State<Arc<App>>,
     request: Request,
-) -> Result<Response, Problem> {
+) -> Result<Response, Rejection> {
     let body: TestBody = extract::json(request, app.max_body).await?;
     let mut faults = Vec::new();
     let piece = body.piece_name.parse::<PieceName>();
@@ -119,7 +119,7 @@ pub(in crate::api) async fn new(
     let version = version.map_err(|error| faults.push(Fault::new("/pieceVersion", error.to_string()))).ok();
     let value = input::value(&body.r#type, body.value).map_err(|mut found| faults.append(&mut found)).ok();
     let (Some(piece), Some(version), Some(value), true) = (piece, version, value, faults.is_empty()) else {
-        return Err(Problem::invalid_members(faults));
+        return Err(Rejection::invalid_members(faults));
     };
     let Some(auths) = input::auths(&app, piece.short()) else { return Err(piece_unknown(piece.short())) };
     if matches!(value.kind(), ConnectionKind::OAuth2 | ConnectionKind::PlatformOAuth2)
@@ -159,7 +159,7 @@ pub(in crate::api) async fn stored(
     Authorized(caller): Authorized,
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Rejection> {
     let stored = app.connections.find_by_id(&owner(&caller), &id).await.map_err(refused)?;
     if let Err(error) = stored.value().await {
         return match error {
@@ -182,14 +182,14 @@ async fn verdict(
     piece: &PieceName,
     version: &VersionReq,
     connection: Arc<dyn Connection>,
-) -> Result<Response, Problem> {
-    let run = app.runs.validate(caller, piece, version, connection).await;
+) -> Result<Response, Rejection> {
+    let run = app.runs.validate(&caller.actor, piece, version, connection).await;
     let run = run.map_err(|refusal| failure::refused(&app.registry, refusal))?;
     match run.report.result {
         Ok(_) => Ok(worked("the piece says that the connection works".into())),
         Err(Failure::Piece(error)) => Ok(failed(error.message)),
         Err(failure @ Failure::Overloaded { .. }) => Err(failure::overloaded(&failure)),
-        Err(Failure::Host(cause)) => Err(Problem::internal(cause)),
+        Err(Failure::Host(cause)) => Err(Rejection::internal(cause)),
         Err(failure) => Ok(failed(format!("the piece could not check it: {failure}"))),
     }
 }

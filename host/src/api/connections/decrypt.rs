@@ -7,7 +7,7 @@ use axum::{
     extract::State,
     response::{IntoResponse as _, Response},
 };
-use leno_base::ExternalId;
+use leno_base::{ExternalId, Owner};
 use leno_metadata::{ConnectionValue, Problem as Fault};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
@@ -15,13 +15,12 @@ use serde_json::value::RawValue;
 
 use super::{not_found, refused};
 use crate::{
-    api::{
-        App, Problem,
+    api::{App, schema},
+    edge::{
+        Rejection,
         authorization::Internal,
         extract::{Path, Query},
-        schema,
     },
-    connections::Owner,
 };
 
 /// A connection with its value.
@@ -64,7 +63,7 @@ pub(in crate::api) async fn decrypt(
     State(app): State<Arc<App>>,
     Path(external_id): Path<String>,
     query: Query,
-) -> Result<Response, Problem> {
+) -> Result<Response, Rejection> {
     let mut faults = Vec::new();
     let mut required = |name: &'static str| {
         let value = query.get(name).filter(|value| !value.is_empty()).map(str::to_owned);
@@ -79,7 +78,7 @@ pub(in crate::api) async fn decrypt(
         false
     });
     let (Some(tenant), Some(user), true) = (tenant, user, faults.is_empty()) else {
-        return Err(Problem::invalid_query(faults));
+        return Err(Rejection::invalid_query(faults));
     };
     let owner = Owner { tenant: tenant.into(), user: user.into() };
     let Ok(external_id) = external_id.parse::<ExternalId>() else { return Err(not_found()) };
@@ -90,7 +89,7 @@ pub(in crate::api) async fn decrypt(
     app.connections.audit(stored.row(), "internal", event, serde_json::json!({})).await.map_err(refused)?;
     let text = if privileged { value.to_json() } else { ConnectionValue::reveal(&value) };
     let value = serde_json::from_str::<&RawValue>(text.expose_secret())
-        .map_err(|_| Problem::internal("a connection value is not JSON"))?;
+        .map_err(|_| Rejection::internal("a connection value is not JSON"))?;
     let row = stored.row();
     let answer =
         Decrypted { id: &row.id, external_id: &row.external_id, r#type: &row.kind, piece_name: &row.piece_name, value };

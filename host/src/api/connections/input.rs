@@ -1,11 +1,12 @@
 //! What a client sends as the value of a connection, held against what the piece takes.
 
+use leno_connections::ConnectionError;
 use leno_metadata::{
     Auth, ConnectionKind, ConnectionValue, OAuth2, PieceName, Problem as Fault, Problems, Scheme, VersionReq,
 };
 use serde_json::{Map, Value};
 
-use crate::{api::App, connections::ConnectionError};
+use crate::api::App;
 
 /// The longest name of a connection, in characters.
 const MAX_NAME: usize = 255;

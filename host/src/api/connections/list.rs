@@ -8,14 +8,15 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use leno_connections::ConnectionView;
+use leno_db::{ConnectionFilter, Position};
 use leno_metadata::{PieceName, Problem as Fault};
 use serde::Serialize;
 
 use super::{owner, refused};
 use crate::{
-    api::{App, Problem, authorization::Authorized, extract::Query, schema},
-    connections::ConnectionView,
-    db::{ConnectionFilter, Position},
+    api::{App, schema},
+    edge::{Rejection, authorization::Authorized, extract::Query},
 };
 
 /// Connections of a page, if nothing else is asked for.
@@ -52,7 +53,7 @@ pub(in crate::api) async fn list(
     Authorized(caller): Authorized,
     State(app): State<Arc<App>>,
     query: Query,
-) -> Result<Response, Problem> {
+) -> Result<Response, Rejection> {
     let Wanted { filter, limit, from, backwards } = Wanted::parse(&query)?;
     // One more than asked for tells whether there is a further page.
     let count = i64::try_from(limit).unwrap_or(i64::MAX) + 1;
@@ -63,7 +64,7 @@ pub(in crate::api) async fn list(
     if backwards {
         rows.reverse();
     }
-    let cursor = |row: Option<&crate::db::ConnectionRow>, backwards| {
+    let cursor = |row: Option<&leno_db::ConnectionRow>, backwards| {
         row.map(|row| write_cursor(&(row.created_at, row.id.clone()), backwards))
     };
     let (after, before) = if backwards { (true, more) } else { (more, from.is_some()) };
@@ -84,7 +85,7 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn parse(query: &Query) -> Result<Self, Problem> {
+    fn parse(query: &Query) -> Result<Self, Rejection> {
         let mut problems = Vec::new();
         let mut wanted = Self { filter: ConnectionFilter::default(), limit: LIMIT, from: None, backwards: false };
         match query.get("limit").map(str::parse) {
@@ -119,7 +120,7 @@ impl Wanted {
                 Err(_) => [name.to_owned(), name.to_owned()],
             }
         });
-        if problems.is_empty() { Ok(wanted) } else { Err(Problem::invalid_query(problems)) }
+        if problems.is_empty() { Ok(wanted) } else { Err(Rejection::invalid_query(problems)) }
     }
 }
 

@@ -23,17 +23,16 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use leno_base::Owner;
+use leno_connections::{ConnectionError, ConnectionView, Edition};
+use leno_db::ConnectionRow;
+use leno_oauth2::TokenError;
 
-use super::Problem;
-use crate::{
-    connections::{ConnectionError, ConnectionView, Edition, Owner, oauth2::TokenError},
-    db::ConnectionRow,
-    identity::Caller,
-};
+use crate::{edge::Rejection, identity::Caller};
 
 /// The caller as an owner of connections.
 pub(super) fn owner(caller: &Caller) -> Owner {
-    Owner { tenant: caller.tenant_id.clone(), user: caller.user_id.clone() }
+    Owner::from(&caller.actor)
 }
 
 /// A connection as an answer, with its edition as the entity tag.
@@ -46,7 +45,7 @@ fn answer(status: StatusCode, row: &ConnectionRow) -> Response {
 }
 
 /// The edition that `If-Match` names (RFC 9110, section 13.1.1); none when it is absent or `*`.
-fn if_match(headers: &HeaderMap) -> Result<Option<Edition>, Problem> {
+fn if_match(headers: &HeaderMap) -> Result<Option<Edition>, Rejection> {
     let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
     let text = value.to_str().unwrap_or_default().trim();
     if text == "*" {
@@ -56,23 +55,23 @@ fn if_match(headers: &HeaderMap) -> Result<Option<Edition>, Problem> {
     number.map(|number| Some(Edition(number))).ok_or_else(|| {
         let detail =
             "the If-Match header is none of this host's entity tags; send the ETag that came with the connection";
-        Problem::bad_request("invalid_header", detail)
+        Rejection::bad_request("invalid_header", detail)
     })
 }
 
 /// Tells why something with a connection was not done.
-pub(super) fn refused(error: ConnectionError) -> Problem {
+pub(super) fn refused(error: ConnectionError) -> Rejection {
     let said = error.to_string();
     match error {
         ConnectionError::NotFound => not_found(),
-        ConnectionError::Exists => Problem::new(
+        ConnectionError::Exists => Rejection::new(
             StatusCode::PRECONDITION_FAILED,
             "connection_exists",
             "The connection exists",
             "there is a connection of this external id already, and `If-None-Match: *` forbids to replace it; choose another external id",
         ),
         ConnectionError::Changed => {
-            Problem::new(StatusCode::PRECONDITION_FAILED, "connection_changed", "The connection was changed", said)
+            Rejection::new(StatusCode::PRECONDITION_FAILED, "connection_changed", "The connection was changed", said)
         }
         ConnectionError::InUse(uses) => {
             let steps: Vec<String> =
@@ -82,42 +81,42 @@ pub(super) fn refused(error: ConnectionError) -> Problem {
                 uses.len(),
                 steps.join(", ")
             );
-            Problem::new(StatusCode::CONFLICT, "connection_in_use", "The connection is in use", detail)
+            Rejection::new(StatusCode::CONFLICT, "connection_in_use", "The connection is in use", detail)
         }
-        ConnectionError::Invalid(problems) => Problem::invalid_members(problems.into_iter().collect()),
+        ConnectionError::Invalid(problems) => Rejection::invalid_members(problems.into_iter().collect()),
         ConnectionError::Broken { .. } => {
-            Problem::new(StatusCode::FAILED_DEPENDENCY, "connection_broken", "The connection does not work", said)
+            Rejection::new(StatusCode::FAILED_DEPENDENCY, "connection_broken", "The connection does not work", said)
         }
-        ConnectionError::OtherPiece { .. } => Problem::new(
+        ConnectionError::OtherPiece { .. } => Rejection::new(
             StatusCode::FORBIDDEN,
             "connection_of_other_piece",
             "The connection is for another piece",
             said,
         ),
         ConnectionError::NotYet { retry_after, .. } => {
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "connection_not_ready", "The connection is not ready", said)
+            Rejection::new(StatusCode::SERVICE_UNAVAILABLE, "connection_not_ready", "The connection is not ready", said)
                 .retry_after(retry_after)
         }
         ConnectionError::Provider(error) => provider(&error),
         ConnectionError::NoPlatformApp(_) => {
-            Problem::new(StatusCode::BAD_REQUEST, "no_oauth_app", "No OAuth app is registered", said)
+            Rejection::new(StatusCode::BAD_REQUEST, "no_oauth_app", "No OAuth app is registered", said)
         }
-        ConnectionError::Db(_) | ConnectionError::Randomness(_) => Problem::internal(said),
+        ConnectionError::Db(_) | ConnectionError::Randomness(_) => Rejection::internal(said),
     }
 }
 
 /// Tells what the provider said instead of giving a token.
-fn provider(error: &TokenError) -> Problem {
+fn provider(error: &TokenError) -> Rejection {
     let said = error.to_string();
     match error {
         TokenError::InvalidGrant { .. } | TokenError::Refused { .. } => {
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "oauth2_refused", "The provider refused", said)
+            Rejection::new(StatusCode::UNPROCESSABLE_ENTITY, "oauth2_refused", "The provider refused", said)
         }
-        _ => Problem::new(StatusCode::BAD_GATEWAY, "oauth2_unavailable", "The provider gave no token", said),
+        _ => Rejection::new(StatusCode::BAD_GATEWAY, "oauth2_unavailable", "The provider gave no token", said),
     }
 }
 
-fn not_found() -> Problem {
+fn not_found() -> Rejection {
     let detail = "you have no such connection; GET /api/app-connections lists those you have";
-    Problem::new(StatusCode::NOT_FOUND, "connection_not_found", "Connection not found", detail)
+    Rejection::new(StatusCode::NOT_FOUND, "connection_not_found", "Connection not found", detail)
 }

@@ -14,11 +14,13 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{answer, if_match, input, owner, refused};
-use crate::api::{
-    App, Problem,
-    authorization::Authorized,
-    extract::{self, JsonBody, Kind, Member, Path, Query},
-    schema,
+use crate::{
+    api::{App, schema},
+    edge::{
+        Rejection,
+        authorization::Authorized,
+        extract::{self, JsonBody, Kind, Member, Path, Query},
+    },
 };
 
 /// A connection, without its value.
@@ -38,7 +40,7 @@ pub(in crate::api) async fn show(
     Authorized(caller): Authorized,
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Rejection> {
     let row = app.connections.by_id(&owner(&caller), &id).await.map_err(refused)?;
     Ok(answer(StatusCode::OK, &row))
 }
@@ -94,15 +96,15 @@ pub(in crate::api) async fn change(
     Path(id): Path<String>,
     headers: HeaderMap,
     request: Request,
-) -> Result<Response, Problem> {
+) -> Result<Response, Rejection> {
     let owner = owner(&caller);
     let body: ChangeBody = extract::json(request, app.max_body).await?;
     let mut seen = if_match(&headers)?;
     if body.display_name.as_ref().is_some_and(|name| !input::is_name(name)) {
-        return Err(Problem::invalid_members(vec![Fault::new("/displayName", input::NAME)]));
+        return Err(Rejection::invalid_members(vec![Fault::new("/displayName", input::NAME)]));
     }
     if body.metadata.as_ref().is_some_and(|metadata| !metadata.is_object()) {
-        return Err(Problem::invalid_members(vec![Fault::new("/metadata", "must be an object")]));
+        return Err(Rejection::invalid_members(vec![Fault::new("/metadata", "must be an object")]));
     }
     let mut row = app.connections.by_id(&owner, &id).await.map_err(refused)?;
     if let Some(config) = body.config {
@@ -145,8 +147,8 @@ pub(in crate::api) async fn remove(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     query: Query,
-) -> Result<Json<Done>, Problem> {
-    let force = query.flag("force").map_err(|fault| Problem::invalid_query(vec![fault]))?;
+) -> Result<Json<Done>, Rejection> {
+    let force = query.flag("force").map_err(|fault| Rejection::invalid_query(vec![fault]))?;
     let (row, value) = app.connections.delete(&owner(&caller), &id, force).await.map_err(refused)?;
     if let (Some(value), Some(auth)) = (value, input::oauth2(&app, &row.piece_name)) {
         app.connections.revoke(row, value, &auth);
@@ -179,7 +181,7 @@ pub(in crate::api) async fn usages(
     Authorized(caller): Authorized,
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Rejection> {
     let uses = app.connections.uses(&owner(&caller), &id).await.map_err(refused)?;
     let usages: Vec<Usage<'_>> = uses
         .iter()

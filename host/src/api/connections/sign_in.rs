@@ -9,6 +9,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use leno_base::ExternalId;
+use leno_connections::{self, Draft, Failed, Finished, SignIn, SignInClient};
 use leno_metadata::{ConnectionKind, PieceName, Problem as Fault};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -20,12 +21,12 @@ use super::{
     upsert::{piece_unknown, version},
 };
 use crate::{
-    api::{
-        App, Problem,
+    api::App,
+    edge::{
+        Rejection,
         authorization::Authorized,
         extract::{self, JsonBody, Kind, Member, Query},
     },
-    connections::{self, Draft, Failed, Finished, SignIn, SignInClient},
 };
 
 /// Where the provider sends the browser back to.
@@ -128,7 +129,7 @@ pub(in crate::api) async fn start(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
     request: Request,
-) -> Result<Response, Problem> {
+) -> Result<Response, Rejection> {
     let body: StartBody = extract::json(request, app.max_body).await?;
     let callback = format!("{}{CALLBACK}", app.public_url);
     let checked = body.check(&callback)?;
@@ -137,15 +138,15 @@ pub(in crate::api) async fn start(
             return Err(piece_unknown(&checked.piece_name));
         }
         let fault = Fault::new("/pieceName", "the piece takes no OAuth 2.0 connection");
-        return Err(Problem::invalid_members(vec![fault]));
+        return Err(Rejection::invalid_members(vec![fault]));
     };
     if oauth2.auth_url.is_empty() {
         let fault = Fault::new("/pieceName", "the piece signs in without a browser; POST /api/app-connections does it");
-        return Err(Problem::invalid_members(vec![fault]));
+        return Err(Rejection::invalid_members(vec![fault]));
     }
     let browser = match cookie(&app, &headers) {
         Some(browser) => browser,
-        None => connections::new_browser().map_err(|error| Problem::internal(error.to_string()))?,
+        None => leno_connections::new_browser().map_err(|error| Rejection::internal(error.to_string()))?,
     };
     let redirect_url = checked.redirect_url;
     let begin = SignIn {
@@ -182,7 +183,7 @@ struct Checked {
 }
 
 impl StartBody {
-    fn check(self, callback: &str) -> Result<Checked, Problem> {
+    fn check(self, callback: &str) -> Result<Checked, Rejection> {
         let mut faults = Vec::new();
         let mut refuse = |path: &str, message: String| faults.push(Fault::new(path, message));
         if let Err(error) = self.piece_name.parse::<PieceName>() {
@@ -225,7 +226,7 @@ impl StartBody {
             metadata: self.metadata,
         });
         if !faults.is_empty() {
-            return Err(Problem::invalid_members(faults));
+            return Err(Rejection::invalid_members(faults));
         }
         Ok(Checked {
             piece_name: self.piece_name,
@@ -346,14 +347,14 @@ fn cookie(app: &App, headers: &HeaderMap) -> Option<SecretString> {
     ours.then(|| SecretString::from(value))
 }
 
-fn set_cookie(app: &App, browser: &SecretString) -> Result<HeaderValue, Problem> {
+fn set_cookie(app: &App, browser: &SecretString) -> Result<HeaderValue, Rejection> {
     let secure = if app.public_url.is_https() { "; Secure" } else { "" };
     let text = format!(
         "{}={}; Path=/; Max-Age={COOKIE_LIFE}; HttpOnly; SameSite=Lax{secure}",
         cookie_name(app),
         browser.expose_secret()
     );
-    HeaderValue::from_str(&text).map_err(|error| Problem::internal(error.to_string()))
+    HeaderValue::from_str(&text).map_err(|error| Rejection::internal(error.to_string()))
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use axum::{
     response::Response,
 };
 use http::{HeaderMap, StatusCode, header};
-use leno_base::ExternalId;
+use leno_base::{ExternalId, Owner};
+use leno_connections::{NewConnection, Replace};
 use leno_metadata::{ConnectionKind, ConnectionValue, PieceName, Problem as Fault, VersionReq};
 use serde::Deserialize;
 use serde_json::Value;
@@ -15,13 +16,12 @@ use utoipa::ToSchema;
 
 use super::{answer, if_match, input, owner, refused};
 use crate::{
-    api::{
-        App, Problem,
+    api::{App, schema},
+    edge::{
+        Rejection,
         authorization::Authorized,
         extract::{self, JsonBody, Kind, Member},
-        schema,
     },
-    connections::{NewConnection, Owner, Replace},
 };
 
 /// The version of a piece that this host does not have.
@@ -97,7 +97,7 @@ pub(in crate::api) async fn upsert(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
     request: Request,
-) -> Result<Response, Problem> {
+) -> Result<Response, Rejection> {
     let owner = owner(&caller);
     let mut body: UpsertBody = extract::json(request, app.max_body).await?;
     let replace = replace(&headers)?;
@@ -119,28 +119,28 @@ pub(in crate::api) async fn upsert(
         };
         app.connections.put(&owner, new).await.map_err(refused)
     });
-    let (row, _) = stored.await.unwrap_or_else(|| Err(Problem::internal("storing a connection panicked")))?;
+    let (row, _) = stored.await.unwrap_or_else(|| Err(Rejection::internal("storing a connection panicked")))?;
     Ok(answer(StatusCode::CREATED, &row))
 }
 
 /// The value as it is to be stored: checked, with its tokens fetched.
-async fn complete(app: &App, owner: &Owner, piece: &str, value: ConnectionValue) -> Result<ConnectionValue, Problem> {
+async fn complete(app: &App, owner: &Owner, piece: &str, value: ConnectionValue) -> Result<ConnectionValue, Rejection> {
     let auths = input::auths(app, piece);
     if !matches!(value.kind(), ConnectionKind::OAuth2 | ConnectionKind::PlatformOAuth2) {
-        return input::accept(value, auths.as_deref()).map_err(Problem::invalid_members);
+        return input::accept(value, auths.as_deref()).map_err(Rejection::invalid_members);
     }
     let oauth2 = auths.as_deref().map(|auths| auths.iter().find_map(input::as_oauth2));
     match oauth2 {
         Some(None) => {
             let message = "the piece takes no OAuth 2.0 connection";
-            Err(Problem::invalid_members(vec![Fault::new("/type", message)]))
+            Err(Rejection::invalid_members(vec![Fault::new("/type", message)]))
         }
         None if !has_token(&value) || *value.kind() == ConnectionKind::PlatformOAuth2 => Err(piece_unknown(piece)),
         oauth2 => {
             let claimed = app.connections.claim(owner, piece, oauth2.flatten(), value).await;
             claimed.map_err(|error| match error {
-                crate::connections::ConnectionError::Invalid(problems) => {
-                    Problem::invalid_members(problems.into_iter().map(input::below).collect())
+                leno_connections::ConnectionError::Invalid(problems) => {
+                    Rejection::invalid_members(problems.into_iter().map(input::below).collect())
                 }
                 error => refused(error),
             })
@@ -153,11 +153,11 @@ fn has_token(value: &ConnectionValue) -> bool {
 }
 
 /// Without the piece, nobody knows where its provider is.
-pub(super) fn piece_unknown(piece: &str) -> Problem {
+pub(super) fn piece_unknown(piece: &str) -> Rejection {
     let piece: String = piece.chars().filter(|c| !c.is_control()).take(100).collect();
     let detail =
         format!("this host does not have the piece `{piece}`, so it does not know its provider; install it first");
-    Problem::new(StatusCode::NOT_FOUND, "piece_not_found", "Piece metadata not found", detail)
+    Rejection::new(StatusCode::NOT_FOUND, "piece_not_found", "Piece metadata not found", detail)
 }
 
 /// The newest version of the piece that this host has.
@@ -167,11 +167,11 @@ pub(super) fn version(app: &App, piece: &str) -> String {
     version.map_or_else(|| UNKNOWN_VERSION.to_owned(), |version| version.version().to_string())
 }
 
-fn replace(headers: &HeaderMap) -> Result<Replace, Problem> {
+fn replace(headers: &HeaderMap) -> Result<Replace, Rejection> {
     match headers.get(header::IF_NONE_MATCH).map(|value| value.to_str().unwrap_or_default().trim()) {
         None => Ok(if_match(headers)?.map_or(Replace::Any, Replace::Only)),
         Some("*") => Ok(Replace::Never),
-        Some(_) => Err(Problem::bad_request("invalid_header", "the If-None-Match header can only be `*` here")),
+        Some(_) => Err(Rejection::bad_request("invalid_header", "the If-None-Match header can only be `*` here")),
     }
 }
 
@@ -182,7 +182,7 @@ struct Checked {
 
 impl UpsertBody {
     /// Checks what the types do not say, and takes the value over.
-    fn check(&mut self) -> Result<Checked, Problem> {
+    fn check(&mut self) -> Result<Checked, Rejection> {
         let mut faults = Vec::new();
         let external_id = self.external_id.parse::<ExternalId>();
         let external_id = external_id.map_err(|error| faults.push(Fault::new("/externalId", error.to_string()))).ok();
@@ -199,7 +199,7 @@ impl UpsertBody {
         let value = value.map_err(|mut found| faults.append(&mut found)).ok();
         match (external_id, value) {
             (Some(external_id), Some(value)) if faults.is_empty() => Ok(Checked { external_id, value }),
-            _ => Err(Problem::invalid_members(faults)),
+            _ => Err(Rejection::invalid_members(faults)),
         }
     }
 }

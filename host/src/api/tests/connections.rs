@@ -55,7 +55,7 @@ impl Host {
     /// Who the host's own token speaks for.
     fn me(&self) -> (String, String) {
         let caller = self.identity.verify(&self.token).unwrap();
-        (caller.tenant_id.to_string(), caller.user_id.to_string())
+        (caller.actor.tenant.to_string(), caller.actor.user.to_string())
     }
 
     async fn decrypted(&self, external_id: &str, extra: &str) -> Answer {
@@ -340,7 +340,7 @@ async fn only_a_process_with_the_internal_token_that_names_the_owner_reads_a_val
     ] {
         get(path(&other), INTERNAL).await.refused(404, "connection_not_found");
     }
-    let audited = crate::db::audit_events(&host.db, made["id"].as_str().unwrap()).await.unwrap();
+    let audited = leno_db::audit_events(&host.db, made["id"].as_str().unwrap()).await.unwrap();
     let events: Vec<(&str, &str)> = audited.iter().map(|(actor, event)| (actor.as_str(), event.as_str())).collect();
     assert_eq!(events, [(&*format!("user:{owner}"), "connection.created"), ("internal", "secret.decrypted")]);
 }
@@ -362,7 +362,7 @@ async fn tokens_that_other_runtimes_do_not_need_are_handed_out_on_demand_only() 
     let privileged = host.decrypted("o", "&privileged=true").await;
     assert_eq!(privileged.body["value"]["refresh_token"], CANARY);
     assert_eq!(privileged.body["value"]["client_secret"], CANARY);
-    let audited = crate::db::audit_events(&host.db, made.body["id"].as_str().unwrap()).await.unwrap();
+    let audited = leno_db::audit_events(&host.db, made.body["id"].as_str().unwrap()).await.unwrap();
     assert!(audited.iter().any(|(_, event)| event == "secret.decrypted_privileged"), "{audited:?}");
 }
 

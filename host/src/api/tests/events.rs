@@ -4,10 +4,6 @@ use axum::body::BodyDataStream;
 use futures_util::StreamExt as _;
 
 use super::*;
-use crate::{
-    connections::{EventKind, happen, sample},
-    db::ConnectionEvent,
-};
 
 const PATH: &str = "/api/app-connections/events";
 
@@ -55,13 +51,12 @@ impl Reader {
     }
 }
 
-async fn change(host: &Host, claims: &Claims) -> ConnectionEvent {
+async fn change(host: &Host, claims: &Claims) -> EventRow {
     let (tenant, owner) = (claims.tenant_id.to_string(), claims.user_id.to_string());
-    let row = sample(&tenant.into(), &owner.into(), "mine");
-    happen(&host.events, &host.db, EventKind::Updated, &row).await
+    happen(&host.events, &host.db, "connection.updated", &tenant, &owner).await
 }
 
-fn lines(event: &ConnectionEvent) -> Vec<String> {
+fn lines(event: &EventRow) -> Vec<String> {
     vec![format!("id: {}", event.id), "event: connection.updated".into(), format!("data: {}", event.payload)]
 }
 

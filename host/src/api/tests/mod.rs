@@ -7,32 +7,35 @@ mod access;
 mod connections;
 mod directory;
 mod document;
+mod endpoints;
 mod events;
 mod metadata;
 mod piece;
 mod requests;
 mod running;
-mod webhooks;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
 use http::{HeaderMap, Method, Request};
-use leno_base::SystemClock;
+use leno_base::{SystemClock, milliseconds};
+use leno_connections::Connections;
+use leno_db::{Db, EventRow};
+use leno_events::{Endpoints, Events, NewEvent};
 use leno_metadata::PieceName;
+use leno_pieces::{Registry, RegistryOptions, Runs};
 use leno_sandbox::{Engine, EngineConfig, Grant, NoStore};
+use leno_vault::{Key, Keyring};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
 use self::piece::{CRASH, ECHO, REFUSE, SECURE_ECHO};
-use super::{App, PublicUrl, openapi, router};
+use super::{App, openapi, router};
 use crate::{
-    connections::{Connections, Events, Key, Keyring, Webhooks},
-    db::Db,
+    edge::PublicUrl,
     identity::{Claims, Identity, Permission},
     metrics::Metrics,
-    pieces::{Registry, RegistryOptions, Runs},
 };
 
 const INTERNAL: &str = "an-internal-token-of-some-length";
@@ -133,7 +136,7 @@ async fn app(setup: Setup) -> (App, tempfile::TempDir) {
     let private = Arc::new(|_: &PieceName| vec!["127.0.0.0/8".parse().unwrap()]);
     let (key, out) = (keyring.clone(), transport.clone());
     let connections = Connections::new(db.clone(), key, clock.clone(), out, private, events.clone());
-    let webhooks = Webhooks::new(db.clone(), keyring, clock, transport, Vec::new(), &events);
+    let endpoints = Endpoints::new(db.clone(), keyring, clock, transport, Vec::new(), &events);
     let app = App {
         registry,
         runs,
@@ -144,7 +147,7 @@ async fn app(setup: Setup) -> (App, tempfile::TempDir) {
         engine,
         public_url,
         events,
-        webhooks,
+        endpoints,
         production,
         max_body: MAX_BODY,
     };
@@ -213,6 +216,17 @@ impl Host {
         }
         self.send(request.body(body.into()).unwrap()).await
     }
+}
+
+/// Lets a connection of a user change, as far as its owner is told.
+async fn happen(events: &Events, db: &Db, kind: &'static str, tenant: &str, owner: &str) -> EventRow {
+    let mut tx = db.begin().await.unwrap();
+    let data = json!({"externalId": "mine"});
+    let event = NewEvent { tenant: tenant.into(), owner: owner.into(), kind, data };
+    let event = events.append(&mut tx, event, milliseconds(&SystemClock)).await.unwrap();
+    tx.commit().await.unwrap();
+    events.published(&event);
+    event
 }
 
 fn request(method: &str, path: &str) -> http::request::Builder {

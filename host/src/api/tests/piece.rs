@@ -1,6 +1,6 @@
 //! The piece that these tests run, made by hand: `text`, which tells its functions apart by the length of a name.
 
-use leno_tests::craft::{ANSWER, Core};
+use leno_testkit::craft::{ANSWER, Core};
 use serde_json::{Value, json};
 
 /// What `color` may be.

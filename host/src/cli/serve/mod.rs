@@ -1,17 +1,19 @@
 //! `leno serve`: puts the rooms together and serves them until it is told to stop.
 
-mod body;
-mod listening;
 mod logging;
-mod writes;
 
 use std::{future::Future, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use leno_base::SystemClock;
+use leno_base::{Actor, SystemClock, milliseconds};
+use leno_connections::Connections;
+use leno_db::{Db, PieceVersions, StoreEntries};
 use leno_egress::{Client, ClientConfig};
+use leno_events::{Endpoints, Events};
 use leno_metadata::PieceName;
+use leno_pieces::{FileState, FileStatus, OnStatus, PieceStore, Registry, RegistryOptions, Runs};
 use leno_sandbox::{Cache, Engine, EngineConfig, Store};
+use leno_vault::keys;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::{
     net::TcpListener,
@@ -25,13 +27,11 @@ use super::{
     terminal,
 };
 use crate::{
-    api::{self, App, PublicUrl},
+    api::{self, App},
     config::{Config, DataDir, EngineSettings},
-    connections::{Connections, Events, Webhooks, keys},
-    db::{self, Db, PieceStore, PieceVersions, StoreEntries},
-    identity::{Caller, Identity},
+    edge::PublicUrl,
+    identity::Identity,
     metrics::Metrics,
-    pieces::{FileState, FileStatus, OnStatus, Registry, RegistryOptions, Runs},
 };
 
 #[derive(Debug, clap::Args)]
@@ -104,13 +104,13 @@ async fn host(config: Config) -> anyhow::Result<()> {
     let stored = app.connections.clone();
     tracing::info!(%address, pieces, database = ?db.kind(), production = config.production, "ready");
     let sweeper = tokio::spawn(sweep(StoreEntries::new(db.clone()), stored.clone()));
-    let (events, webhooks) = (app.events.clone(), app.webhooks.clone());
+    let (events, webhooks) = (app.events.clone(), app.endpoints.clone());
     let deliverer = tokio::spawn({
         let webhooks = webhooks.clone();
         async move { webhooks.run().await }
     });
 
-    let draining = listening::serve(listener, api::router(app), stop.next()).await;
+    let draining = crate::edge::listener::serve(listener, api::router(app), stop.next()).await;
     tracing::info!("stopping: no new connections, requests under way may end");
     // They would never end by themselves.
     events.stop();
@@ -150,7 +150,7 @@ async fn open(config: &Config, address: SocketAddr) -> anyhow::Result<Opened> {
     let db = Db::connect(config.database_url.expose_secret()).await?;
     db.migrate().await?;
     let keyring = Arc::new(keyring(config, &data)?);
-    for warning in keys::check(&db, &keyring, db::milliseconds(&SystemClock)).await? {
+    for warning in keys::check(&db, &keyring, milliseconds(&SystemClock)).await? {
         tracing::warn!("{warning}");
     }
     let jwt_secret: SecretString = match &config.jwt_secret {
@@ -182,10 +182,10 @@ async fn open(config: &Config, address: SocketAddr) -> anyhow::Result<Opened> {
     let (key, out) = (keyring.clone(), client.clone());
     let connections = Connections::new(db.clone(), key, clock.clone(), out, Arc::new(private), events.clone());
     let private = config.webhook_private.clone();
-    let webhooks = Webhooks::new(db.clone(), keyring, clock, client.clone(), private, &events);
+    let endpoints = Endpoints::new(db.clone(), keyring, clock, client.clone(), private, &events);
     let stores = db.clone();
-    let store_for = move |caller: &Caller, piece: &PieceName| {
-        let tenant = caller.tenant_id.clone();
+    let store_for = move |actor: &Actor, piece: &PieceName| {
+        let tenant = actor.tenant.clone();
         Arc::new(PieceStore::new(stores.clone(), tenant, piece.clone(), None, None)) as Arc<dyn Store>
     };
     let runs = Runs::new(registry.clone(), client, Arc::new(store_for), db.clone(), metrics.clone());
@@ -199,7 +199,7 @@ async fn open(config: &Config, address: SocketAddr) -> anyhow::Result<Opened> {
         metrics,
         engine,
         events,
-        webhooks,
+        endpoints,
         production: config.production,
         max_body: config.max_body,
     };
@@ -218,7 +218,7 @@ fn on_status(db: Db, metrics: Arc<Metrics>) -> OnStatus {
                 else {
                     return;
                 };
-                let now = db::milliseconds(&SystemClock);
+                let now = milliseconds(&SystemClock);
                 if let Err(error) = versions.loaded(&name, &version, digest, &file, now).await {
                     tracing::warn!(%error, file, "the history of pieces could not be written");
                 }
@@ -236,7 +236,7 @@ async fn sweep(entries: StoreEntries, stored: Connections) {
         if let Err(error) = stored.sweep().await {
             tracing::warn!(%error, "sign-ins that nobody finished could not be removed");
         }
-        match entries.delete_expired(db::milliseconds(&SystemClock)).await {
+        match entries.delete_expired(milliseconds(&SystemClock)).await {
             Ok(0) => {}
             Ok(rows) => tracing::debug!(rows, "expired values were removed"),
             Err(error) => tracing::warn!(%error, "expired values could not be removed"),

@@ -3,8 +3,12 @@ use std::time::Duration;
 use leno_egress::{Caps, Credentials, Error, Policy, Request, Response, Transport as _};
 use leno_metadata::ConnectionValue;
 
-use super::{get, json, post, reply, *};
-use crate::{Fault, Http, mask::Mask};
+use super::*;
+use crate::{
+    Fault, Http,
+    http::{get, json, post, reply},
+    mask::Mask,
+};
 
 const URL: &str = "https://api.test/v1";
 

@@ -1,0 +1,97 @@
+//! Why a connection cannot be had or changed.
+
+use std::time::Duration;
+
+use leno_base::NoRandomness;
+use leno_db::{DbError, WorkflowRef};
+use leno_metadata::{ErrorKind, PieceError, Problems};
+use leno_oauth2::{ClaimError, TokenError};
+
+/// Why something with a connection was not done. Holds no secret.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectionError {
+    /// The owner has no such connection. Whether somebody else has is not said.
+    #[error("there is no such connection")]
+    NotFound,
+    /// There is one already, and it was not to be replaced.
+    #[error("there is a connection of this external id already")]
+    Exists,
+    /// Somebody else changed it meanwhile.
+    #[error("the connection was changed meanwhile; read it again, and decide again")]
+    Changed,
+    /// Workflows use it.
+    #[error("{} step(s) of workflows use the connection", .0.len())]
+    InUse(Vec<WorkflowRef>),
+    /// The value is not what the piece takes.
+    #[error("{0}")]
+    Invalid(#[from] Problems),
+    /// It does not work until its owner connects again.
+    #[error("the connection does not work: {reason}; connect again")]
+    Broken {
+        /// What happened.
+        reason: String,
+    },
+    /// It was made for another piece.
+    #[error("the connection is for piece `{piece}`; choose one for the piece that is called")]
+    OtherPiece {
+        /// Whose it is.
+        piece: String,
+    },
+    /// The token has ended, and there is no new one yet.
+    #[error("the access token has ended and could not be renewed yet: {reason}")]
+    NotYet {
+        /// What stood in the way.
+        reason: String,
+        /// When to ask again.
+        retry_after: Duration,
+    },
+    /// The provider gave no token.
+    #[error("{0}")]
+    Provider(#[from] TokenError),
+    /// The operator registered no OAuth client.
+    #[error("the operator has registered no OAuth app for piece `{0}`; use type OAUTH2 with a client of your own")]
+    NoPlatformApp(String),
+    /// The database failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The operating system failed.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
+}
+
+impl From<ClaimError> for ConnectionError {
+    fn from(error: ClaimError) -> Self {
+        match error {
+            ClaimError::Invalid(problems) => Self::Invalid(problems.into()),
+            ClaimError::Token(error) => Self::Provider(error),
+        }
+    }
+}
+
+impl From<sqlx::Error> for ConnectionError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Db(error.into())
+    }
+}
+
+impl From<ConnectionError> for PieceError {
+    /// What a piece learns that asked for its connection.
+    fn from(error: ConnectionError) -> Self {
+        let kind = match &error {
+            ConnectionError::NotFound => ErrorKind::NotFound,
+            ConnectionError::Broken { .. } => ErrorKind::Unauthorized,
+            ConnectionError::OtherPiece { .. } => ErrorKind::Denied,
+            ConnectionError::NotYet { retry_after, .. } => {
+                let retry_after_ms = u64::try_from(retry_after.as_millis()).ok();
+                let error = Self::new(ErrorKind::Unavailable, "connection-not-ready", error.to_string());
+                return Self { retry_after_ms, ..error };
+            }
+            _ => {
+                tracing::error!(%error, "a connection could not be read");
+                let message = "this host could not read the connection; try again later";
+                return Self::new(ErrorKind::Unavailable, "connection-unavailable", message);
+            }
+        };
+        Self::new(kind, "connection-unusable", error.to_string())
+    }
+}

@@ -1,0 +1,95 @@
+//! The events of connections.
+
+use leno_base::iso;
+use leno_db::ConnectionRow;
+use leno_events::NewEvent;
+use serde_json::json;
+
+/// What can happen to a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventKind {
+    /// It was made.
+    Created,
+    /// Its owner changed it.
+    Updated,
+    /// It has a new access token.
+    Refreshed,
+    /// It cannot be used any more; `statusReason` says why.
+    Errored,
+    /// It was removed.
+    Deleted,
+}
+
+impl EventKind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Created, Self::Updated, Self::Refreshed, Self::Errored, Self::Deleted];
+
+    /// The type of the event.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "connection.created",
+            Self::Updated => "connection.updated",
+            Self::Refreshed => "connection.refreshed",
+            Self::Errored => "connection.errored",
+            Self::Deleted => "connection.deleted",
+        }
+    }
+}
+
+/// The event that `kind` happened to a connection, as it is now. It says nothing of the value.
+pub(crate) fn event(kind: EventKind, row: &ConnectionRow) -> NewEvent {
+    let data = json!({
+        "id": row.id,
+        "externalId": row.external_id,
+        "displayName": row.display_name,
+        "pieceName": row.piece_name,
+        "type": row.kind,
+        "status": row.status,
+        "statusReason": row.status_reason,
+        "expiresAt": row.expires_at.map(iso),
+    });
+    NewEvent { tenant: row.tenant_id.clone(), owner: row.owner_id.clone(), kind: kind.as_str(), data }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_tells_the_connection_without_its_value_and_its_metadata() {
+        let row = ConnectionRow {
+            id: "row".into(),
+            tenant_id: "t".into(),
+            owner_id: "u".into(),
+            external_id: "a".into(),
+            display_name: "Mine".into(),
+            kind: "OAUTH2".into(),
+            status: "ACTIVE".into(),
+            status_reason: None,
+            platform_id: None,
+            piece_name: "github".into(),
+            piece_version: "1.0.0".into(),
+            project_ids: "[]".into(),
+            scope: "PROJECT".into(),
+            metadata: Some(r#"{"note":"not for others"}"#.into()),
+            rev: 1,
+            edition: 1,
+            expires_at: Some(1_700_000_000_000),
+            refresh_at: None,
+            refresh_started_at: None,
+            refresh_failures: 0,
+            retry_at: None,
+            lease_until: 0,
+            created_at: 1,
+            updated_at: 1,
+        };
+        let event = event(EventKind::Created, &row);
+        let expected = json!({
+            "id": "row", "externalId": "a", "displayName": "Mine", "pieceName": "github", "type": "OAUTH2",
+            "status": "ACTIVE", "statusReason": null, "expiresAt": "2023-11-14T22:13:20.000Z",
+        });
+        assert_eq!((event.kind, event.data), ("connection.created", expected));
+        assert_eq!((event.tenant.as_str(), event.owner.as_str()), ("t", "u"));
+    }
+}

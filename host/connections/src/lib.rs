@@ -1,0 +1,44 @@
+//! The connections of users: encrypted at rest, renewed when their tokens end, handed to the calls that need them.
+//!
+//! | File | Holds |
+//! | --- | --- |
+//! | `external_id`, `owner`, `error` | the words of this room |
+//! | `keyring` | encryption |
+//! | `keys` | which keys are in use, the check at the start, rotation |
+//! | `service` | making, reading, changing, removing |
+//! | `oauth2` | the OAuth 2.0 client: addresses, requests, answers |
+//! | `refresh` | renewing access tokens |
+//! | `sign_in` | signing in at a provider, from the authorization URL to the callback |
+//! | `claim` | tokens for a connection that is being made, and registered OAuth clients |
+//! | `events`, `webhooks` | telling owners what happens to their connections |
+//! | `resolve` | connections on their way into calls |
+//! | `references` | which workflows use which connections |
+//! | `import`, `gcm` | connections of other systems |
+//! | `people` | people without an account |
+
+mod claim;
+mod error;
+mod event;
+pub mod import;
+mod people;
+mod references;
+mod refresh;
+mod resolve;
+mod service;
+mod sign_in;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use self::{
+    claim::PrivateFor,
+    error::ConnectionError,
+    event::EventKind,
+    people::Moved,
+    references::ReferenceError,
+    resolve::Stored,
+    service::{Connections, Edition, NewConnection, Replace},
+    sign_in::{Begun, Draft, Failed, Finished, SignIn, SignInClient, new_browser},
+    view::ConnectionView,
+};
+pub use leno_base::Owner;

@@ -1,0 +1,104 @@
+//! People without an account, and what becomes of their connections when they get one.
+
+use leno_base::{Owner, TenantId, UserId};
+use leno_db::{AuditEntry, app_connections, audit_log, users, workflow_refs};
+use uuid::Uuid;
+
+use crate::{ConnectionError, Connections};
+
+/// A connection that changed hands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// Its external id before.
+    pub from: String,
+    /// Its external id now; another where the new owner had one of the old.
+    pub to: String,
+}
+
+impl Connections {
+    /// Makes a user without an account.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn anonymous(&self, tenant: TenantId) -> Result<Owner, ConnectionError> {
+        let inner = &*self.0;
+        let owner = Owner { tenant, user: UserId::from(Uuid::new_v4().to_string()) };
+        let mut tx = inner.db.begin().await?;
+        users::hold(&mut tx, &owner.tenant, &owner.user, true, inner.now()).await?;
+        tx.commit().await?;
+        Ok(owner)
+    }
+
+    /// Hands everything of a user without an account to one with, and removes the former: all of it or nothing. Where both
+    /// have a connection of the same external id, the one that comes gets a number, in the workflows that came along too.
+    ///
+    /// # Errors
+    /// [`ConnectionError::NotFound`]: there is no such user without an account in this tenant.
+    pub async fn link(&self, anonymous: &Owner, real: &Owner) -> Result<Vec<Moved>, ConnectionError> {
+        let inner = &*self.0;
+        if anonymous.tenant != real.tenant || anonymous.user == real.user {
+            return Err(ConnectionError::NotFound);
+        }
+        let tenant = &real.tenant;
+        let people = (&anonymous.user, &real.user);
+        let now = inner.now();
+        let mut tx = inner.db.begin().await?;
+        users::hold(&mut tx, tenant, &real.user, false, now).await?;
+        // Locks the row: of two that link at once, the second finds nobody.
+        if !users::claim_anonymous(&mut tx, tenant, &anonymous.user).await? {
+            return Err(ConnectionError::NotFound);
+        }
+        let present = app_connections::external_ids(&mut tx, tenant, &real.user).await?;
+        let coming = app_connections::external_ids(&mut tx, tenant, &anonymous.user).await?;
+        // A new name must collide with neither side's.
+        let mut taken: Vec<String> = present.iter().chain(&coming).cloned().collect();
+        let mut moved = Vec::new();
+        for from in coming {
+            let to = if present.contains(&from) { numbered(&from, &taken) } else { from.clone() };
+            app_connections::hand_over(&mut tx, tenant, people, (&from, &to), now).await?;
+            workflow_refs::hand_over(&mut tx, tenant, people, (&from, &to), now).await?;
+            taken.push(to.clone());
+            moved.push(Moved { from, to });
+        }
+        workflow_refs::hand_over_rest(&mut tx, tenant, people, now).await?;
+        let entry = AuditEntry {
+            at: now,
+            tenant: tenant.clone(),
+            actor: real.actor(),
+            event: "user.linked",
+            subject: anonymous.user.to_string(),
+            detail: serde_json::json!({"connections": moved.len()}),
+        };
+        audit_log::append(&mut tx, &entry).await?;
+        users::remove_anonymous(&mut tx, tenant, &anonymous.user).await?;
+        tx.commit().await?;
+        Ok(moved)
+    }
+}
+
+/// The first of `id-2`, `id-3`, … that is not taken.
+fn numbered(id: &str, taken: &[String]) -> String {
+    let numbered = (2_u64..).map(|number| {
+        let suffix = format!("-{number}");
+        // Within the longest external id.
+        let mut end = id.len().min(255 - suffix.len());
+        while !id.is_char_boundary(end) {
+            end -= 1;
+        }
+        format!("{}{suffix}", id.get(..end).unwrap_or_default())
+    });
+    numbered.into_iter().find(|id| !taken.contains(id)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_id_gets_the_next_number_and_stays_short_enough() {
+        let taken = ["a".to_owned(), "a-2".to_owned()];
+        assert_eq!(numbered("a", &taken), "a-3");
+        let long = numbered(&"é".repeat(127), &taken);
+        assert!(long.ends_with("é-2") && long.len() <= 255, "{}", long.len());
+    }
+}

@@ -1,0 +1,57 @@
+//! Which workflows use which connections.
+
+use std::collections::BTreeSet;
+
+use leno_base::Owner;
+use leno_db::{DbError, WorkflowRef, app_connections, users, workflow_refs};
+
+use crate::{ConnectionError, Connections};
+
+/// Why the uses of a workflow were not written.
+#[derive(Debug, thiserror::Error)]
+pub enum ReferenceError {
+    /// The owner has no connections of these external ids.
+    #[error("no such connections: {}", .0.join(", "))]
+    Unknown(Vec<String>),
+    /// The database failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl Connections {
+    /// Makes `uses` the uses of connections in one workflow, in place of what was there; twice the same counts once.
+    ///
+    /// # Errors
+    /// [`ReferenceError::Unknown`] names every connection that the owner does not have; nothing is written then.
+    pub async fn refer(
+        &self,
+        owner: &Owner,
+        workflow: &str,
+        uses: impl IntoIterator<Item = WorkflowRef>,
+    ) -> Result<Vec<WorkflowRef>, ReferenceError> {
+        let inner = &*self.0;
+        let uses: BTreeSet<WorkflowRef> = uses.into_iter().collect();
+        let uses: Vec<WorkflowRef> = uses.into_iter().collect();
+        let mut tx = inner.db.begin().await?;
+        let now = inner.now();
+        users::hold(&mut tx, &owner.tenant, &owner.user, false, now).await?;
+        let known: BTreeSet<String> =
+            app_connections::external_ids(&mut tx, &owner.tenant, &owner.user).await?.into_iter().collect();
+        let unknown: BTreeSet<&String> =
+            uses.iter().map(|used| &used.external_id).filter(|id| !known.contains(*id)).collect();
+        if !unknown.is_empty() {
+            return Err(ReferenceError::Unknown(unknown.into_iter().cloned().collect()));
+        }
+        workflow_refs::replace(&mut tx, &owner.tenant, &owner.user, workflow, &uses, now).await?;
+        tx.commit().await.map_err(DbError::from)?;
+        Ok(uses)
+    }
+
+    /// The uses of connections in one workflow.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn references(&self, owner: &Owner, workflow: &str) -> Result<Vec<WorkflowRef>, ConnectionError> {
+        Ok(workflow_refs::of_workflow(&self.0.db, &owner.tenant, &owner.user, workflow).await?)
+    }
+}

@@ -1,0 +1,351 @@
+//! Renewing access tokens: each refresh token is spent once, whoever asks and however often.
+//!
+//! A provider that rotates refresh tokens takes a second use of one for theft and revokes the whole grant, so doing this
+//! twice at once does not cost time but the connection. Therefore:
+//!
+//! 1. In this process one *flight* renews a connection, and whoever else wants the token waits for it. It is a task of its
+//!    own: a caller who goes away does not end it, and the host does not stop before it has.
+//! 2. Among the hosts of one database, a flight needs the *lease* of the row, and only reads the value that it sends after
+//!    it has got it.
+//! 3. `refresh_started_at` is written before the request is sent. If a host dies in between, the next one knows that the
+//!    refusal it may get is the consequence.
+//! 4. What the provider answered is saved if the value is still the one that was sent (`rev`), and saving is tried until it
+//!    works. The request is never sent twice for that.
+
+use std::{
+    collections::HashMap,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures_util::FutureExt as _;
+use leno_db::{ConnectionRow, app_connections};
+use leno_metadata::ConnectionValue;
+use leno_oauth2::TokenError;
+use serde_json::json;
+use tokio::{sync::watch, time::Instant};
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::{
+    ConnectionError, Connections, EventKind,
+    service::{Inner, broken},
+};
+
+/// How long a lease lasts: longer than the request it is for, which ends after 20 s.
+const LEASE: i64 = 30_000;
+/// How often to look whether another host is done.
+const POLL: Duration = Duration::from_millis(100);
+/// How long a flight waits for other hosts.
+const PATIENCE: Duration = Duration::from_secs(40);
+/// How long a caller waits whose token has ended.
+const WAIT: Duration = Duration::from_secs(25);
+/// The pause after the first failure, in milliseconds; doubled with each further one.
+const FIRST_PAUSE: i64 = 5_000;
+/// The longest pause of our own choice.
+const LAST_PAUSE: i64 = 900_000;
+/// The longest pause that a provider may ask for.
+const LONGEST_PAUSE: i64 = 3_600_000;
+/// Pauses between attempts to save.
+const SAVE_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// How a flight ended.
+#[derive(Clone)]
+enum Landing {
+    /// The value is good.
+    Good(Arc<ConnectionValue>),
+    /// The connection does not work until its owner connects again.
+    Broken(String),
+    /// It is gone.
+    Gone,
+    /// There is no new token yet: why, and when to try again (milliseconds since 1970).
+    Later(String, i64),
+}
+
+/// The flights of this process, by connection.
+#[derive(Default)]
+pub(super) struct Refreshes {
+    flights: Mutex<HashMap<String, watch::Receiver<Option<Landing>>>>,
+    tasks: TaskTracker,
+}
+
+impl Connections {
+    /// The value, with a token that holds: as it is stored, or after a refresh.
+    pub(super) async fn valid(
+        &self,
+        row: &ConnectionRow,
+        sealed: &str,
+    ) -> Result<Arc<ConnectionValue>, ConnectionError> {
+        let inner = &self.0;
+        if row.status != "ACTIVE" {
+            let reason = row.status_reason.clone().unwrap_or_else(|| format!("its status is {}", row.status));
+            return Err(ConnectionError::Broken { reason });
+        }
+        let value = match inner.open(row, sealed) {
+            Ok(value) => Arc::new(value),
+            Err(error) => {
+                // A key that is missing here is no fault of the connection.
+                if !matches!(error, leno_vault::OpenError::UnknownKey(_)) {
+                    inner.set_broken(row, None, &error.to_string()).await?;
+                }
+                return Err(broken(&error));
+            }
+        };
+        let now = inner.now();
+        let Some(refresh_at) = row.refresh_at else { return Ok(value) };
+        if now < refresh_at {
+            return Ok(value);
+        }
+        let resting = row.retry_at.filter(|at| *at > now);
+        if row.expires_at.is_none_or(|end| now < end) {
+            if resting.is_none() {
+                drop(self.begin(&row.id));
+            }
+            return Ok(value);
+        }
+        if let Some(retry_at) = resting {
+            let reason = row.status_reason.clone().unwrap_or_default();
+            return Err(not_yet(reason, retry_at - now));
+        }
+        let landing = tokio::time::timeout(WAIT, land(self.begin(&row.id))).await;
+        match landing {
+            Ok(Some(Landing::Good(value))) => Ok(value),
+            Ok(Some(Landing::Broken(reason))) => Err(ConnectionError::Broken { reason }),
+            Ok(Some(Landing::Gone)) => Err(ConnectionError::NotFound),
+            Ok(Some(Landing::Later(reason, retry_at))) => Err(not_yet(reason, retry_at - inner.now())),
+            Ok(None) => Err(not_yet("this host is stopping".into(), 1_000)),
+            Err(_) => Err(not_yet("the provider has not answered yet".into(), 1_000)),
+        }
+    }
+
+    /// Begins a flight, or joins the one under way.
+    fn begin(&self, id: &str) -> watch::Receiver<Option<Landing>> {
+        let mut flights = self.0.refreshes.flights();
+        if let Some(flight) = flights.get(id) {
+            return flight.clone();
+        }
+        let (arrival, flight) = watch::channel(None);
+        flights.insert(id.to_owned(), flight.clone());
+        drop(flights);
+        let id = id.to_owned();
+        let inner = self.0.clone();
+        self.0.refreshes.tasks.spawn(async move {
+            let flown = AssertUnwindSafe(inner.fly(&id)).catch_unwind().await;
+            let landing = match flown {
+                Ok(Ok(landing)) => landing,
+                Ok(Err(error)) => {
+                    tracing::error!(connection = id, %error, "a token could not be renewed");
+                    Landing::Later("this host could not do it".into(), inner.now() + FIRST_PAUSE)
+                }
+                Err(_) => Landing::Later("this host failed".into(), inner.now() + FIRST_PAUSE),
+            };
+            // First out of the list: whoever comes now looks at the row again.
+            inner.refreshes.flights().remove(&id);
+            arrival.send_replace(Some(landing));
+        });
+        flight
+    }
+
+    /// Waits for the flights under way. Afterwards nothing is lost by ending the process.
+    pub async fn shutdown(&self) {
+        self.0.refreshes.tasks.close();
+        self.0.refreshes.tasks.wait().await;
+    }
+}
+
+/// Waits for the end of a flight; none when the process is ending.
+async fn land(mut flight: watch::Receiver<Option<Landing>>) -> Option<Landing> {
+    flight.wait_for(Option::is_some).await.ok().and_then(|landing| landing.clone())
+}
+
+fn not_yet(reason: String, milliseconds: i64) -> ConnectionError {
+    let retry_after = Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default());
+    ConnectionError::NotYet { reason, retry_after }
+}
+
+impl Refreshes {
+    /// Runs something to its end, whatever becomes of who asked for it; the host does not stop before.
+    pub(super) fn spawn<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
+        self.tasks.spawn(task)
+    }
+
+    fn flights(&self) -> std::sync::MutexGuard<'_, HashMap<String, watch::Receiver<Option<Landing>>>> {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    async fn fly(&self, id: &str) -> Result<Landing, ConnectionError> {
+        let patience = Instant::now() + PATIENCE;
+        loop {
+            let Some((row, sealed)) = self.rows.any_with_value(id).await? else { return Ok(Landing::Gone) };
+            if row.status != "ACTIVE" {
+                return Ok(Landing::Broken(row.status_reason.unwrap_or_default()));
+            }
+            let value = match self.open(&row, &sealed) {
+                Ok(value) => value,
+                Err(error) => return Ok(Landing::Broken(error.to_string())),
+            };
+            let now = self.now();
+            if row.refresh_at.is_none_or(|at| now < at) {
+                return Ok(Landing::Good(Arc::new(value)));
+            }
+            if let Some(retry_at) = row.retry_at.filter(|at| *at > now) {
+                return Ok(Landing::Later(row.status_reason.unwrap_or_default(), retry_at));
+            }
+            let holder = Uuid::new_v4().to_string();
+            if self.lease(&row, &holder).await? {
+                return self.renewed(&row, &value, &holder).await;
+            }
+            if Instant::now() > patience {
+                return Ok(Landing::Later("another host has been renewing it for long".into(), now + FIRST_PAUSE));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    async fn lease(&self, row: &ConnectionRow, holder: &str) -> Result<bool, ConnectionError> {
+        // Leases are compared between hosts, so their time is the database's.
+        let now = self.db.now(&*self.clock).await?;
+        Ok(self.rows.lease(&row.id, row.rev, holder, now, now + LEASE).await?)
+    }
+
+    /// Takes the lease of a connection, waiting for a refresh under way, and reads the value under it.
+    pub(super) async fn hold(
+        &self,
+        id: &str,
+        holder: &str,
+    ) -> Result<Option<(ConnectionRow, String)>, ConnectionError> {
+        let patience = Instant::now() + PATIENCE;
+        loop {
+            let Some((row, sealed)) = self.rows.any_with_value(id).await? else { return Ok(None) };
+            // What is broken is not refreshed, so nobody holds it.
+            if row.status != "ACTIVE" || self.lease(&row, holder).await? {
+                return Ok(Some((row, sealed)));
+            }
+            if Instant::now() > patience {
+                return Err(not_yet("it is being renewed".into(), FIRST_PAUSE));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Renews the token, holding the lease.
+    async fn renewed(
+        &self,
+        row: &ConnectionRow,
+        value: &ConnectionValue,
+        holder: &str,
+    ) -> Result<Landing, ConnectionError> {
+        let now = self.now();
+        if !self.rows.refresh_begins(&row.id, holder, now).await? {
+            return Ok(Landing::Later("the lease was lost".into(), now + FIRST_PAUSE));
+        }
+        match self.renew(row, value).await {
+            Ok(fresh) => self.save(row, fresh).await,
+            Err(TokenError::InvalidGrant { description }) => {
+                let reason = match row.refresh_started_at {
+                    // The provider answered, the answer was lost, and the token that was sent is spent.
+                    Some(_) => {
+                        format!("refresh_response_lost: the answer to an earlier refresh was lost ({description})")
+                    }
+                    None => format!("invalid_grant: {description}"),
+                };
+                match self.set_broken(row, Some(holder), &reason).await? {
+                    true => Ok(Landing::Broken(reason)),
+                    // It was refused what is not stored any more.
+                    false => self.as_it_is(&row.id).await,
+                }
+            }
+            Err(error) => {
+                let retry_at = self.now() + pause(row.refresh_failures, &error);
+                let reason = error.to_string();
+                tracing::warn!(connection = row.id, piece = row.piece_name, reason, "a token could not be renewed");
+                let spent = error.may_have_spent();
+                self.rows.refresh_failed(&row.id, holder, retry_at, &reason, spent).await?;
+                Ok(Landing::Later(reason, retry_at))
+            }
+        }
+    }
+
+    /// Saves new tokens, however long the database makes it wait: they exist nowhere else.
+    async fn save(&self, row: &ConnectionRow, fresh: ConnectionValue) -> Result<Landing, ConnectionError> {
+        let mut pause = SAVE_PAUSE.0;
+        loop {
+            match self.try_save(row, &fresh).await {
+                Ok(true) => return Ok(Landing::Good(Arc::new(fresh))),
+                // The owner connected again, or removed it, meanwhile: theirs counts.
+                Ok(false) => return self.as_it_is(&row.id).await,
+                Err(error) => {
+                    tracing::error!(connection = row.id, %error, "new tokens could not be saved yet; they are kept in memory");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(SAVE_PAUSE.1);
+                }
+            }
+        }
+    }
+
+    async fn try_save(&self, row: &ConnectionRow, fresh: &ConnectionValue) -> Result<bool, ConnectionError> {
+        let sealed = self.seal(row, fresh)?;
+        let mut tx = self.db.begin().await?;
+        let saved = app_connections::refreshed(&mut tx, &row.id, row.rev, &sealed, self.now()).await?;
+        if saved {
+            let now = app_connections::reread(&mut tx, &row.id).await?;
+            let event =
+                self.note(&mut tx, now.as_ref().unwrap_or(row), "host", EventKind::Refreshed, json!({})).await?;
+            tx.commit().await?;
+            self.events.published(&event);
+        }
+        Ok(saved)
+    }
+
+    /// Puts a connection into `ERROR`, unless its value has changed since `row` was read; answers whether it did.
+    pub(super) async fn set_broken(
+        &self,
+        row: &ConnectionRow,
+        holder: Option<&str>,
+        reason: &str,
+    ) -> Result<bool, ConnectionError> {
+        let mut tx = self.db.begin().await?;
+        let set = app_connections::broken(&mut tx, &row.id, row.rev, holder, reason, self.now()).await?;
+        if set {
+            let now = app_connections::reread(&mut tx, &row.id).await?;
+            let detail = json!({"reason": reason});
+            let event = self.note(&mut tx, now.as_ref().unwrap_or(row), "host", EventKind::Errored, detail).await?;
+            tx.commit().await?;
+            self.events.published(&event);
+            tracing::warn!(connection = row.id, piece = row.piece_name, reason, "a connection does not work any more");
+        }
+        Ok(set)
+    }
+
+    /// What somebody else has made of a connection meanwhile.
+    async fn as_it_is(&self, id: &str) -> Result<Landing, ConnectionError> {
+        Ok(match self.rows.any_with_value(id).await? {
+            None => Landing::Gone,
+            Some((row, _)) if row.status != "ACTIVE" => Landing::Broken(row.status_reason.unwrap_or_default()),
+            Some((row, sealed)) => match self.open(&row, &sealed) {
+                Ok(value) => Landing::Good(Arc::new(value)),
+                Err(error) => Landing::Broken(error.to_string()),
+            },
+        })
+    }
+}
+
+/// How long to wait after a failure, in milliseconds: what the provider asks for, within bounds, else longer each time, and
+/// not the same for all that failed at once.
+fn pause(failures: i64, error: &TokenError) -> i64 {
+    let doubled = FIRST_PAUSE.saturating_mul(1 << failures.clamp(0, 10)).min(LAST_PAUSE);
+    let ours = doubled / 2 + rand::random_range(0..=doubled / 2);
+    let asked = match error {
+        TokenError::Unavailable { retry_after: Some(after), .. } => {
+            i64::try_from(after.as_millis()).unwrap_or(i64::MAX)
+        }
+        _ => 0,
+    };
+    ours.max(asked.min(LONGEST_PAUSE))
+}

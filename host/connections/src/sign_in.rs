@@ -1,0 +1,334 @@
+//! Signing in at a provider: from the authorization URL to the callback.
+//!
+//! A sign-in is bound to the browser that began it: the start sets a cookie, and without that cookie the callback finds
+//! nothing. Otherwise somebody could begin a sign-in, have a victim finish it, and hold a connection to the victim's account
+//! (RFC 6819, section 4.4.1.8; RFC 9700, section 4.7).
+//!
+//! The code that the provider sends is exchanged here, on the server, when the start said what to make of it. Clients of
+//! the older contract make the connection themselves with a second request; what they get in place of the code is a
+//! *ticket*, which only the owner can redeem, once. The code itself never passes through a window.
+
+use leno_base::{ExternalId, NoRandomness, Owner, random};
+use leno_db::{ConnectionRow, OAuthSession, oauth_sessions};
+use leno_metadata::{ConnectionValue, OAuth2, Problem, Problems};
+use leno_oauth2::{self, Authorization, Pkce, TokenError};
+use leno_vault::Place;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+use crate::{ConnectionError, Connections, NewConnection, Replace};
+
+/// How long a sign-in may take, in milliseconds.
+const LIFETIME: i64 = 600_000;
+/// What a ticket begins with.
+const TICKET: &str = "leno-ticket-";
+/// The table of sign-ins, as it stands in the MAC of their drafts.
+const TABLE: &str = "oauth_sessions";
+
+/// What to begin.
+pub struct SignIn<'a> {
+    /// The piece, as the client wrote it.
+    pub piece_name: String,
+    /// Its version.
+    pub piece_version: String,
+    /// How it signs in.
+    pub oauth2: &'a OAuth2,
+    /// The client: the caller's own, or that of the operator.
+    pub client: SignInClient,
+    /// Where the provider sends the browser back to.
+    pub redirect_url: String,
+    /// What the user filled in.
+    pub props: Map<String, Value>,
+    /// What to make of it; without it the client makes the connection itself.
+    pub draft: Option<Draft>,
+}
+
+/// Who asks the provider.
+pub enum SignInClient {
+    /// A client of the caller's own. The secret may be missing: the client sends it later.
+    Own {
+        /// Its id.
+        id: String,
+        /// Its secret.
+        secret: Option<SecretString>,
+    },
+    /// The client that the operator registered for the piece.
+    Platform,
+}
+
+/// The connection that a sign-in is to become.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Draft {
+    /// The name that flows use.
+    pub external_id: ExternalId,
+    /// The name for people.
+    pub display_name: String,
+    /// Free.
+    pub metadata: Option<Value>,
+}
+
+/// A sign-in that was begun.
+pub struct Begun {
+    /// Where to send the browser.
+    pub authorization_url: String,
+    /// What comes back with the code.
+    pub state: String,
+    /// The PKCE verifier; none when PKCE is off, or when the exchange happens here.
+    pub verifier: Option<SecretString>,
+    /// The PKCE challenge; none when PKCE is off.
+    pub challenge: Option<String>,
+    /// The client's id.
+    pub client_id: String,
+    /// The scopes that are asked for, with spaces between.
+    pub scope: String,
+}
+
+/// How a callback ended.
+pub enum Finished {
+    /// The connection was made.
+    Connected(Box<ConnectionRow>),
+    /// The client makes the connection, with this in place of the code.
+    Ticket(SecretString),
+}
+
+/// Why a callback brought nothing. The words of RFC 6749 where there are any.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}: {description}")]
+pub struct Failed {
+    /// For programs.
+    pub error: String,
+    /// For people.
+    pub description: String,
+}
+
+/// What the exchange needs.
+#[derive(Serialize, Deserialize)]
+struct Pending {
+    piece_name: String,
+    piece_version: String,
+    /// The request form of the value, complete but for the code and, maybe, the secret.
+    value: Value,
+    draft: Option<Draft>,
+}
+
+impl Connections {
+    /// Begins a sign-in for the browser that holds `browser`.
+    ///
+    /// # Errors
+    /// [`ConnectionError::NoPlatformApp`], [`ConnectionError::Invalid`], or the database or the operating system failed.
+    pub async fn sign_in(
+        &self,
+        owner: &Owner,
+        browser: &SecretString,
+        begin: SignIn<'_>,
+    ) -> Result<Begun, ConnectionError> {
+        let (kind, client_id, secret) = match begin.client {
+            SignInClient::Own { id, secret } => ("OAUTH2", id, secret),
+            SignInClient::Platform => {
+                let app = self.0.platform_app(&owner.tenant, &begin.piece_name).await?;
+                // Told now, and not when the user is back from the provider.
+                leno_oauth2::platform_rule(begin.oauth2, &begin.props).map_err(Problems::from)?;
+                ("PLATFORM_OAUTH2", app.client_id, None)
+            }
+        };
+        let state = leno_oauth2::state()?;
+        let pkce = Pkce::fresh(begin.oauth2)?;
+        let props = Value::Object(begin.props);
+        let request = Authorization {
+            client_id: &client_id,
+            redirect_uri: &begin.redirect_url,
+            state: &state,
+            pkce: pkce.as_ref(),
+            props: Some(&props),
+        };
+        let authorization_url = leno_oauth2::authorization_url(begin.oauth2, &request).map_err(Problems::from)?;
+        let scope = leno_oauth2::requested_scope(begin.oauth2, Some(&props));
+        let mut value = Map::from_iter([
+            ("type".to_owned(), kind.into()),
+            ("client_id".to_owned(), client_id.as_str().into()),
+            ("redirect_url".to_owned(), begin.redirect_url.into()),
+            ("scope".to_owned(), scope.as_str().into()),
+            ("props".to_owned(), props),
+        ]);
+        let verifier = pkce.as_ref().map(|pkce| &pkce.verifier);
+        for (name, secret) in [("client_secret", secret.as_ref()), ("code_verifier", verifier)] {
+            if let Some(secret) = secret {
+                value.insert(name.to_owned(), secret.expose_secret().into());
+            }
+        }
+        let exchanged_here = begin.draft.is_some();
+        let pending = Pending {
+            piece_name: begin.piece_name,
+            piece_version: begin.piece_version,
+            value: Value::Object(value),
+            draft: begin.draft,
+        };
+        self.keep(owner, &state, Some(browser), &pending).await?;
+        let (verifier, challenge) = pkce.map(|pkce| (pkce.verifier, pkce.challenge)).unzip();
+        let verifier = verifier.filter(|_| !exchanged_here);
+        Ok(Begun { authorization_url: authorization_url.into(), state, verifier, challenge, client_id, scope })
+    }
+
+    /// Ends a sign-in with what the provider sent to the callback, which must come from the browser that began it. `piece`
+    /// answers how a piece signs in.
+    ///
+    /// # Errors
+    /// [`Failed`], in words for the page.
+    pub async fn signed_in(
+        &self,
+        state: &str,
+        browser: Option<&SecretString>,
+        answer: Result<SecretString, Failed>,
+        piece: impl Fn(&str) -> Option<OAuth2>,
+    ) -> Result<Finished, Failed> {
+        let taken = match browser {
+            Some(browser) => self.take(state, &hash(browser.expose_secret())).await.map_err(Failed::of)?,
+            None => None,
+        };
+        let Some((owner, mut pending)) = taken else {
+            let description = "this sign-in was begun in another browser, has been finished already, or took more than 10 minutes; \
+                               begin again";
+            return Err(Failed { error: "invalid_state".into(), description: description.into() });
+        };
+        // Only now: whoever has not begun it cannot end it either.
+        let code = answer?;
+        if let Value::Object(members) = &mut pending.value {
+            members.insert("code".into(), code.expose_secret().into());
+        }
+        let Some(draft) = pending.draft.take() else {
+            let ticket = SecretString::from(format!("{TICKET}{}", *random::token().map_err(Failed::of)?));
+            self.keep(&owner, ticket.expose_secret(), None, &pending).await.map_err(Failed::of)?;
+            return Ok(Finished::Ticket(ticket));
+        };
+        let Some(oauth2) = piece(&pending.piece_name) else {
+            let description = "the piece was removed meanwhile".to_owned();
+            return Err(Failed { error: "server_error".into(), description });
+        };
+        // A task of its own: a window that is closed now must not cost the code, which works only once.
+        let connections = self.clone();
+        let made = self.to_the_end(async move {
+            let value = ConnectionValue::new(std::mem::take(&mut pending.value)).map_err(Problems::from)?;
+            let value = connections.claim(&owner, &pending.piece_name, Some(&oauth2), value).await?;
+            let new = NewConnection {
+                external_id: draft.external_id,
+                display_name: draft.display_name,
+                piece_name: pending.piece_name.clone(),
+                piece_version: pending.piece_version.clone(),
+                value,
+                metadata: draft.metadata,
+                replace: Replace::Any,
+            };
+            connections.put(&owner, new).await
+        });
+        match made.await {
+            Some(Ok((row, _))) => Ok(Finished::Connected(Box::new(row))),
+            Some(Err(error)) => Err(Failed::of(error)),
+            None => Err(Failed { error: "server_error".into(), description: "this host failed".into() }),
+        }
+    }
+
+    /// What a ticket stands for, once: the request form of a value, with code and verifier. None when `code` is no ticket.
+    ///
+    /// # Errors
+    /// [`ConnectionError::Invalid`]: the ticket is somebody else's, was redeemed already, or is too old.
+    pub(super) async fn redeem(&self, owner: &Owner, code: &str) -> Result<Option<ConnectionValue>, ConnectionError> {
+        if !code.starts_with(TICKET) {
+            return Ok(None);
+        }
+        let refused = || {
+            let message =
+                "is no longer good: it works once, for the user who began the sign-in, for 10 minutes; begin again";
+            ConnectionError::Invalid(Problem::new("/code", message).into())
+        };
+        let (whose, mut pending) = self.take(code, "").await?.ok_or_else(refused)?;
+        if whose != *owner {
+            return Err(refused());
+        }
+        let value = std::mem::take(&mut pending.value);
+        Ok(Some(ConnectionValue::new(value).map_err(Problems::from)?))
+    }
+
+    /// Removes sign-ins that nobody finished in time.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn sweep(&self) -> Result<u64, ConnectionError> {
+        Ok(oauth_sessions::delete_expired(&self.0.db, self.0.now()).await?)
+    }
+
+    async fn keep(
+        &self,
+        owner: &Owner,
+        key: &str,
+        browser: Option<&SecretString>,
+        pending: &Pending,
+    ) -> Result<(), ConnectionError> {
+        let inner = &*self.0;
+        let now = inner.now();
+        let state_hash = hash(key);
+        let text = Zeroizing::new(serde_json::to_string(pending).unwrap_or_default());
+        let place = Place { table: TABLE, tenant: owner.tenant.as_str(), row: &state_hash };
+        let session = OAuthSession {
+            draft: inner.keyring.seal(&text.as_str().into(), place)?,
+            state_hash: state_hash.clone(),
+            tenant: owner.tenant.clone(),
+            owner: owner.user.clone(),
+            browser_hash: browser.map(|browser| hash(browser.expose_secret())).unwrap_or_default(),
+            key_id: inner.keyring.active().as_str().to_owned(),
+            expires_at: now + LIFETIME,
+        };
+        Ok(oauth_sessions::insert(&inner.db, &session, now).await?)
+    }
+
+    async fn take(&self, key: &str, browser_hash: &str) -> Result<Option<(Owner, Pending)>, ConnectionError> {
+        let inner = &*self.0;
+        let found = oauth_sessions::take(&inner.db, &hash(key), browser_hash, inner.now()).await?;
+        let Some(session) = found else { return Ok(None) };
+        let place = Place { table: TABLE, tenant: session.tenant.as_str(), row: &session.state_hash };
+        let text = inner.keyring.open(&session.draft, place).map_err(|error| crate::service::broken(&error))?;
+        let pending = serde_json::from_str(text.expose_secret())
+            .map_err(|_| ConnectionError::Broken { reason: "the sign-in cannot be read".into() })?;
+        Ok(Some((Owner { tenant: session.tenant, user: session.owner }, pending)))
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        // Overwrites what it holds.
+        drop(ConnectionValue::new(std::mem::take(&mut self.value)));
+    }
+}
+
+impl Failed {
+    /// What went wrong here, for the page: nothing of this host's insides.
+    fn of(error: impl Into<ConnectionError>) -> Self {
+        let error = error.into();
+        let (code, description) = match &error {
+            ConnectionError::Db(_) | ConnectionError::Randomness(_) => {
+                tracing::error!(%error, "a sign-in could not be finished");
+                ("server_error", "this host failed; try again later".to_owned())
+            }
+            ConnectionError::Provider(TokenError::InvalidGrant { .. }) => ("invalid_grant", error.to_string()),
+            ConnectionError::Provider(TokenError::Refused { .. }) => ("access_denied", error.to_string()),
+            ConnectionError::Provider(_) => ("temporarily_unavailable", error.to_string()),
+            error => ("server_error", error.to_string()),
+        };
+        Self { error: code.to_owned(), description }
+    }
+}
+
+/// SHA-256 in hexadecimal: what is kept of texts that let somebody in.
+fn hash(text: &str) -> String {
+    hex::encode(Sha256::digest(text.as_bytes()))
+}
+
+/// A new value for the cookie of a browser that has none.
+///
+/// # Errors
+/// The operating system has no random bytes.
+pub fn new_browser() -> Result<SecretString, NoRandomness> {
+    Ok(random::token()?.as_str().into())
+}

@@ -1,0 +1,61 @@
+//! Who did what to which secret: table `audit_log`, to which rows are only ever added.
+
+use leno_base::TenantId;
+use serde_json::Value;
+use sqlx::{AnyConnection, Row as _};
+use uuid::Uuid;
+
+use crate::{Db, DbError};
+
+/// One line of the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditEntry {
+    /// In milliseconds since 1970.
+    pub at: i64,
+    /// Whose data it is about.
+    pub tenant: TenantId,
+    /// `user:ID`, `piece:NAME`, `internal`, or `host`.
+    pub actor: String,
+    /// `connection.created`, `secret.revealed`, …
+    pub event: &'static str,
+    /// The row that it is about.
+    pub subject: String,
+    /// What else there is to know. Never a secret.
+    pub detail: Value,
+}
+
+/// Adds an entry, in the transaction of what it tells about if there is one.
+pub async fn append(tx: &mut AnyConnection, entry: &AuditEntry) -> Result<(), DbError> {
+    const SQL: &str = "INSERT INTO audit_log (id, at, tenant_id, actor, event, subject, detail) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    sqlx::query(SQL)
+        .bind(Uuid::now_v7().to_string())
+        .bind(entry.at)
+        .bind(entry.tenant.as_str())
+        .bind(&entry.actor)
+        .bind(entry.event)
+        .bind(&entry.subject)
+        .bind(entry.detail.to_string())
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Adds an entry by itself.
+///
+/// # Errors
+/// [`DbError::Query`].
+pub async fn record(db: &Db, entry: &AuditEntry) -> Result<(), DbError> {
+    let mut connection = db.pool().acquire().await?;
+    append(&mut connection, entry).await
+}
+
+/// The events of one subject, oldest first, for tests and for people who look into what happened.
+///
+/// # Errors
+/// [`DbError::Query`].
+pub async fn events_of(db: &Db, subject: &str) -> Result<Vec<(String, String)>, DbError> {
+    const SQL: &str = "SELECT actor, event FROM audit_log WHERE subject = $1 ORDER BY at, id";
+    let rows = sqlx::query(SQL).bind(subject).fetch_all(db.pool()).await?;
+    Ok(rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<Result<_, sqlx::Error>>()?)
+}

@@ -1,0 +1,50 @@
+//! Every key that ever encrypted something here: table `encryption_keys`. The keys themselves are nowhere in the database;
+//! `kid` is a check value that follows from the key.
+
+use sqlx::{AnyConnection, Row as _};
+
+use crate::{Db, DbError};
+
+/// One key that was used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRow {
+    /// The key's id.
+    pub kid: String,
+    /// When a host first started with it, in milliseconds since 1970.
+    pub created_at: i64,
+    /// When it was retired.
+    pub retired_at: Option<i64>,
+}
+
+/// All of them, the oldest first.
+///
+/// # Errors
+/// [`DbError::Query`].
+pub async fn list(db: &Db) -> Result<Vec<KeyRow>, DbError> {
+    const SQL: &str = "SELECT kid, created_at, retired_at FROM encryption_keys ORDER BY created_at, kid";
+    let read = |row: &sqlx::any::AnyRow| -> Result<KeyRow, sqlx::Error> {
+        Ok(KeyRow {
+            kid: row.try_get("kid")?,
+            created_at: row.try_get("created_at")?,
+            retired_at: row.try_get("retired_at")?,
+        })
+    };
+    let rows = sqlx::query(SQL).fetch_all(db.pool()).await?;
+    Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+}
+
+/// Records a key, if it is not yet.
+///
+/// # Errors
+/// [`DbError::Query`].
+pub async fn record(db: &Db, kid: &str, now: i64) -> Result<(), DbError> {
+    const SQL: &str = "INSERT INTO encryption_keys (kid, created_at) VALUES ($1, $2) ON CONFLICT (kid) DO NOTHING";
+    sqlx::query(SQL).bind(kid).bind(now).execute(db.pool()).await?;
+    Ok(())
+}
+
+/// Marks a key as retired; answers whether it was there and not retired yet.
+pub async fn retire(tx: &mut AnyConnection, kid: &str, now: i64) -> Result<bool, DbError> {
+    const SQL: &str = "UPDATE encryption_keys SET retired_at = $1 WHERE kid = $2 AND retired_at IS NULL";
+    Ok(sqlx::query(SQL).bind(now).bind(kid).execute(tx).await?.rows_affected() == 1)
+}

@@ -1,0 +1,349 @@
+//! Where owners want their events sent, and the events on their way there: tables `webhook_endpoints` and
+//! `webhook_deliveries`.
+//!
+//! A delivery is due when it is the oldest of its endpoint that is PENDING, its time has come and nobody has claimed it: so
+//! an endpoint gets its events one by one, in their order.
+
+use leno_base::{TenantId, UserId};
+use sqlx::{AnyConnection, Row as _, any::AnyRow};
+use uuid::Uuid;
+
+use crate::{Db, DbError, EventRow, Kind};
+
+/// Where an owner wants events sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointRow {
+    /// Row id.
+    pub id: String,
+    /// The address.
+    pub url: String,
+    /// JSON list of types; empty for all.
+    pub events: String,
+    /// When its receiver said that it is gone.
+    pub disabled_at: Option<i64>,
+    /// In milliseconds since 1970.
+    pub created_at: i64,
+}
+
+/// One event on its way, as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryRow {
+    /// Row id.
+    pub id: String,
+    /// The event.
+    pub event_id: String,
+    /// Its type.
+    pub kind: String,
+    /// `PENDING`, `DELIVERED` or `DEAD`.
+    pub status: String,
+    /// How often it was sent.
+    pub attempts: i64,
+    /// When it is sent next, if it is PENDING.
+    pub next_at: i64,
+    /// Why it was not taken the last time.
+    pub last_error: Option<String>,
+    /// When the event happened.
+    pub created_at: i64,
+    /// When it was last sent or asked for.
+    pub updated_at: i64,
+}
+
+/// A delivery that this host may send now. Who has it, has the only one until it expires.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// Row id.
+    pub id: String,
+    /// The endpoint.
+    pub endpoint: String,
+    /// The endpoint's tenant.
+    pub tenant: TenantId,
+    /// The address.
+    pub url: String,
+    /// The endpoint's secret, as it is stored.
+    pub secret: String,
+    /// The event.
+    pub event_id: String,
+    /// The JSON text to send.
+    pub payload: String,
+    /// Counts this attempt.
+    pub attempt: i64,
+    /// When the claim expires.
+    pub until: i64,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome<'a> {
+    /// The receiver took it.
+    Delivered,
+    /// It is sent again at that time.
+    Again {
+        /// In milliseconds since 1970.
+        at: i64,
+        /// What happened.
+        error: &'a str,
+    },
+    /// It is given up.
+    Dead {
+        /// What happened.
+        error: &'a str,
+    },
+}
+
+/// What came of asking for a delivery once more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Retried {
+    /// It is on its way again.
+    Pending(DeliveryRow),
+    /// The receiver has it.
+    Delivered,
+    /// The owner has no such endpoint or delivery.
+    Missing,
+}
+
+macro_rules! delivery {
+    () => {
+        "d.id, d.event_id, d.type, d.status, d.attempts, d.next_at, d.last_error, d.created_at, d.updated_at"
+    };
+}
+
+/// Adds a delivery of `event` for each endpoint of its owner that wants it.
+pub(super) async fn enqueue(tx: &mut AnyConnection, kind: Kind, event: &EventRow) -> Result<(), DbError> {
+    macro_rules! wanted {
+        () => {
+            "SELECT id, events FROM webhook_endpoints WHERE tenant_id = $1 AND owner_id = $2 AND disabled_at IS NULL"
+        };
+    }
+    const INSERT: &str = "INSERT INTO webhook_deliveries \
+        (id, endpoint_id, event_id, type, payload, status, next_at, created_at, updated_at) \
+        VALUES ($1, $2, $3, $4, $5, 'PENDING', $6, $6, $6)";
+    let sql = match kind {
+        Kind::Sqlite => wanted!(),
+        // Else somebody could remove an endpoint meanwhile, and the change of a connection fail for it.
+        Kind::Postgres => concat!(wanted!(), " FOR KEY SHARE"),
+    };
+    let query = sqlx::query(sql).bind(event.tenant.as_str()).bind(event.owner.as_str());
+    for row in query.fetch_all(&mut *tx).await? {
+        let events: Vec<String> = serde_json::from_str(&row.try_get::<String, _>("events")?).unwrap_or_default();
+        if !events.is_empty() && !events.contains(&event.kind) {
+            continue;
+        }
+        sqlx::query(INSERT)
+            .bind(Uuid::now_v7().to_string())
+            .bind(row.try_get::<String, _>("id")?)
+            .bind(&event.id)
+            .bind(&event.kind)
+            .bind(&event.payload)
+            .bind(event.created_at)
+            .execute(&mut *tx)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Adds an endpoint with its sealed secret, unless its owner has `most` already; answers whether it was added. The owner must
+/// be among the users.
+pub async fn insert(
+    tx: &mut AnyConnection,
+    tenant: &TenantId,
+    owner: &UserId,
+    endpoint: &EndpointRow,
+    sealed: (&str, &str),
+    most: i64,
+) -> Result<bool, DbError> {
+    // Changes nothing, but lets one at a time count and add.
+    const LOCK: &str = "UPDATE users SET anonymous = anonymous WHERE tenant_id = $1 AND id = $2";
+    const COUNT: &str = "SELECT COUNT(*) FROM webhook_endpoints WHERE tenant_id = $1 AND owner_id = $2";
+    const INSERT: &str = "INSERT INTO webhook_endpoints \
+        (id, tenant_id, owner_id, url, secret, key_id, events, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    sqlx::query(LOCK).bind(tenant.as_str()).bind(owner.as_str()).execute(&mut *tx).await?;
+    let count = sqlx::query(COUNT).bind(tenant.as_str()).bind(owner.as_str()).fetch_one(&mut *tx).await?;
+    if count.try_get::<i64, _>(0)? >= most {
+        return Ok(false);
+    }
+    sqlx::query(INSERT)
+        .bind(&endpoint.id)
+        .bind(tenant.as_str())
+        .bind(owner.as_str())
+        .bind(&endpoint.url)
+        .bind(sealed.0)
+        .bind(sealed.1)
+        .bind(&endpoint.events)
+        .bind(endpoint.created_at)
+        .execute(tx)
+        .await?;
+    Ok(true)
+}
+
+/// The owner's endpoints, oldest first.
+pub async fn list(db: &Db, tenant: &TenantId, owner: &UserId) -> Result<Vec<EndpointRow>, DbError> {
+    const SQL: &str = "SELECT id, url, events, disabled_at, created_at FROM webhook_endpoints \
+        WHERE tenant_id = $1 AND owner_id = $2 ORDER BY created_at, id";
+    let rows = sqlx::query(SQL).bind(tenant.as_str()).bind(owner.as_str()).fetch_all(db.pool()).await?;
+    let read = |row: &AnyRow| {
+        Ok(EndpointRow {
+            id: row.try_get("id")?,
+            url: row.try_get("url")?,
+            events: row.try_get("events")?,
+            disabled_at: row.try_get("disabled_at")?,
+            created_at: row.try_get("created_at")?,
+        })
+    };
+    Ok(rows.iter().map(read).collect::<Result<_, sqlx::Error>>()?)
+}
+
+/// Removes an endpoint of the owner, with what is on its way there; answers whether it was there.
+pub async fn remove(db: &Db, tenant: &TenantId, owner: &UserId, id: &str) -> Result<bool, DbError> {
+    const SQL: &str = "DELETE FROM webhook_endpoints WHERE tenant_id = $1 AND owner_id = $2 AND id = $3";
+    let query = sqlx::query(SQL).bind(tenant.as_str()).bind(owner.as_str()).bind(id);
+    Ok(query.execute(db.pool()).await?.rows_affected() == 1)
+}
+
+/// Up to `limit` deliveries of an endpoint of the owner, of one status or of all, the newest event first; none when the owner
+/// has no such endpoint.
+pub async fn deliveries(
+    db: &Db,
+    tenant: &TenantId,
+    owner: &UserId,
+    endpoint: &str,
+    status: Option<&str>,
+    limit: i64,
+) -> Result<Option<Vec<DeliveryRow>>, DbError> {
+    const OWNED: &str = "SELECT id FROM webhook_endpoints WHERE tenant_id = $1 AND owner_id = $2 AND id = $3";
+    const SQL: &str = concat!(
+        "SELECT ",
+        delivery!(),
+        " FROM webhook_deliveries d WHERE d.endpoint_id = $1 AND (CAST($2 AS TEXT) IS NULL OR d.status = $2) \
+         ORDER BY d.event_id DESC LIMIT $3"
+    );
+    let owned = sqlx::query(OWNED).bind(tenant.as_str()).bind(owner.as_str()).bind(endpoint);
+    if owned.fetch_optional(db.pool()).await?.is_none() {
+        return Ok(None);
+    }
+    let rows = sqlx::query(SQL).bind(endpoint).bind(status).bind(limit).fetch_all(db.pool()).await?;
+    Ok(Some(rows.iter().map(read).collect::<Result<_, _>>()?))
+}
+
+/// Sends a delivery of the owner once more, at once, with all its attempts before it if it was given up. The endpoint takes
+/// events again if it was disabled.
+pub async fn retry(
+    db: &Db,
+    tenant: &TenantId,
+    owner: &UserId,
+    endpoint: &str,
+    id: &str,
+    now: i64,
+) -> Result<Retried, DbError> {
+    // First the endpoint: whoever disables it, or removes it, takes the locks in this order too.
+    const ENABLE: &str =
+        "UPDATE webhook_endpoints SET disabled_at = NULL WHERE tenant_id = $1 AND owner_id = $2 AND id = $3";
+    const SQL: &str = "UPDATE webhook_deliveries SET status = 'PENDING', next_at = $1, updated_at = $1, \
+        attempts = CASE WHEN status = 'DEAD' THEN 0 ELSE attempts END \
+        WHERE id = $2 AND endpoint_id = $3 AND status <> 'DELIVERED'";
+    const READ: &str =
+        concat!("SELECT ", delivery!(), " FROM webhook_deliveries d WHERE d.id = $1 AND d.endpoint_id = $2");
+    let mut tx = db.begin().await?;
+    let owned = sqlx::query(ENABLE).bind(tenant.as_str()).bind(owner.as_str()).bind(endpoint);
+    if owned.execute(&mut *tx).await?.rows_affected() == 0 {
+        return Ok(Retried::Missing);
+    }
+    let done = sqlx::query(SQL).bind(now).bind(id).bind(endpoint).execute(&mut *tx).await?.rows_affected();
+    let row = sqlx::query(READ).bind(id).bind(endpoint).fetch_optional(&mut *tx).await?;
+    Ok(match (row, done) {
+        (None, _) => Retried::Missing,
+        (Some(_), 0) => Retried::Delivered,
+        (Some(row), _) => {
+            let row = read(&row)?;
+            tx.commit().await?;
+            Retried::Pending(row)
+        }
+    })
+}
+
+/// Claims up to `limit` deliveries that are due, until `until`. Whoever else claims gets others.
+pub async fn claim(db: &Db, now: i64, until: i64, limit: i64) -> Result<Vec<Claimed>, DbError> {
+    const DUE: &str = "SELECT d.id, d.endpoint_id, e.tenant_id, e.url, e.secret, d.event_id, d.payload, d.attempts, \
+        d.claimed_until FROM webhook_endpoints e JOIN webhook_deliveries d ON d.endpoint_id = e.id \
+        WHERE d.status = 'PENDING' AND d.next_at <= $1 AND d.claimed_until <= $1 AND d.event_id = \
+        (SELECT MIN(o.event_id) FROM webhook_deliveries o WHERE o.endpoint_id = e.id AND o.status = 'PENDING') \
+        ORDER BY d.next_at LIMIT $2";
+    const CLAIM: &str = "UPDATE webhook_deliveries SET claimed_until = $1, attempts = attempts + 1, updated_at = $2 \
+        WHERE id = $3 AND status = 'PENDING' AND attempts = $4 AND claimed_until = $5 AND next_at <= $2";
+    let due = sqlx::query(DUE).bind(now).bind(limit).fetch_all(db.pool()).await?;
+    let mut claimed = Vec::with_capacity(due.len());
+    for row in due {
+        let (id, attempts): (String, i64) = (row.try_get("id")?, row.try_get("attempts")?);
+        let seen: i64 = row.try_get("claimed_until")?;
+        let query = sqlx::query(CLAIM).bind(until).bind(now).bind(&id).bind(attempts).bind(seen);
+        if query.execute(db.pool()).await?.rows_affected() == 1 {
+            claimed.push(Claimed {
+                id,
+                endpoint: row.try_get("endpoint_id")?,
+                tenant: row.try_get::<String, _>("tenant_id")?.into(),
+                url: row.try_get("url")?,
+                secret: row.try_get("secret")?,
+                event_id: row.try_get("event_id")?,
+                payload: row.try_get("payload")?,
+                attempt: attempts + 1,
+                until,
+            });
+        }
+    }
+    Ok(claimed)
+}
+
+/// Records how an attempt ended, if it is still the claim's to tell; answers whether it was.
+pub async fn settle(db: &Db, claimed: &Claimed, outcome: Outcome<'_>, now: i64) -> Result<bool, DbError> {
+    const SQL: &str = "UPDATE webhook_deliveries SET status = $1, next_at = $2, last_error = $3, claimed_until = 0, \
+        updated_at = $4 WHERE id = $5 AND attempts = $6 AND claimed_until = $7";
+    let (status, next_at, error) = match outcome {
+        Outcome::Delivered => ("DELIVERED", now, None),
+        Outcome::Again { at, error } => ("PENDING", at, Some(error)),
+        Outcome::Dead { error } => ("DEAD", now, Some(error)),
+    };
+    let query = sqlx::query(SQL).bind(status).bind(next_at).bind(error).bind(now);
+    let query = query.bind(&claimed.id).bind(claimed.attempt).bind(claimed.until);
+    Ok(query.execute(db.pool()).await?.rows_affected() == 1)
+}
+
+/// Sends nothing more to an endpoint, and gives up what is on its way there.
+pub async fn disable(db: &Db, endpoint: &str, error: &str, now: i64) -> Result<(), DbError> {
+    const DISABLE: &str = "UPDATE webhook_endpoints SET disabled_at = $1 WHERE id = $2";
+    const GIVE_UP: &str = "UPDATE webhook_deliveries SET status = 'DEAD', last_error = $1, claimed_until = 0, \
+        updated_at = $2 WHERE endpoint_id = $3 AND status = 'PENDING'";
+    let mut tx = db.begin().await?;
+    sqlx::query(DISABLE).bind(now).bind(endpoint).execute(&mut *tx).await?;
+    sqlx::query(GIVE_UP).bind(error).bind(now).bind(endpoint).execute(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Gives up what has waited behind others since before `before` without being sent once; answers how many. Else what an
+/// endpoint that never answers is owed would only grow.
+pub async fn expire(db: &Db, before: i64, error: &str, now: i64) -> Result<u64, DbError> {
+    const SQL: &str = "UPDATE webhook_deliveries SET status = 'DEAD', last_error = $1, updated_at = $2 \
+        WHERE status = 'PENDING' AND attempts = 0 AND updated_at < $3";
+    Ok(sqlx::query(SQL).bind(error).bind(now).bind(before).execute(db.pool()).await?.rows_affected())
+}
+
+/// Removes what was delivered before one time, and what was given up before another; answers how many.
+pub async fn clean(db: &Db, delivered_before: i64, dead_before: i64) -> Result<u64, DbError> {
+    const SQL: &str = "DELETE FROM webhook_deliveries WHERE (status = 'DELIVERED' AND updated_at < $1) \
+        OR (status = 'DEAD' AND updated_at < $2)";
+    let query = sqlx::query(SQL).bind(delivered_before).bind(dead_before);
+    Ok(query.execute(db.pool()).await?.rows_affected())
+}
+
+fn read(row: &AnyRow) -> Result<DeliveryRow, sqlx::Error> {
+    Ok(DeliveryRow {
+        id: row.try_get("id")?,
+        event_id: row.try_get("event_id")?,
+        kind: row.try_get("type")?,
+        status: row.try_get("status")?,
+        attempts: row.try_get("attempts")?,
+        next_at: row.try_get("next_at")?,
+        last_error: row.try_get("last_error")?,
+        created_at: row.try_get("created_at")?,
+        updated_at: row.try_get("updated_at")?,
+    })
+}

@@ -1,0 +1,86 @@
+//! What happened to connections, for their owners: table `connection_events`.
+
+use leno_base::{TenantId, UserId};
+use sqlx::{AnyConnection, Row as _, any::AnyRow};
+
+use super::{Db, DbError, Kind, endpoints};
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRow {
+    /// Unique, and later ones are greater (UUID version 7).
+    pub id: String,
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Whose connection it is.
+    pub owner: UserId,
+    /// `connection.created`, …
+    pub kind: String,
+    /// The JSON text that is sent.
+    pub payload: String,
+    /// In milliseconds since 1970.
+    pub created_at: i64,
+}
+
+macro_rules! columns {
+    () => {
+        "id, tenant_id, owner_id, type, payload, created_at"
+    };
+}
+
+/// Adds an event, and a delivery for each of the owner's endpoints that wants it, in the transaction of what it tells about.
+pub async fn append(tx: &mut AnyConnection, kind: Kind, event: &EventRow) -> Result<(), DbError> {
+    const SQL: &str = concat!("INSERT INTO connection_events (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6)");
+    sqlx::query(SQL)
+        .bind(&event.id)
+        .bind(event.tenant.as_str())
+        .bind(event.owner.as_str())
+        .bind(&event.kind)
+        .bind(&event.payload)
+        .bind(event.created_at)
+        .execute(&mut *tx)
+        .await?;
+    endpoints::enqueue(tx, kind, event).await
+}
+
+/// Up to `limit` events of everybody with ids beyond `after`, in their order.
+pub async fn since(db: &Db, after: &str, limit: i64) -> Result<Vec<EventRow>, DbError> {
+    const SQL: &str = concat!("SELECT ", columns!(), " FROM connection_events WHERE id > $1 ORDER BY id LIMIT $2");
+    let rows = sqlx::query(SQL).bind(after).bind(limit).fetch_all(db.pool()).await?;
+    Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+}
+
+/// Up to `limit` events of one owner with ids beyond `after`, in their order.
+pub async fn of_owner_since(
+    db: &Db,
+    tenant: &TenantId,
+    owner: &UserId,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<EventRow>, DbError> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM connection_events WHERE tenant_id = $1 AND owner_id = $2 AND id > $3 ORDER BY id LIMIT $4"
+    );
+    let query = sqlx::query(SQL).bind(tenant.as_str()).bind(owner.as_str()).bind(after).bind(limit);
+    let rows = query.fetch_all(db.pool()).await?;
+    Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+}
+
+/// Removes the events from before `before`; answers how many.
+pub async fn delete_before(db: &Db, before: i64) -> Result<u64, DbError> {
+    let sql = "DELETE FROM connection_events WHERE created_at < $1";
+    Ok(sqlx::query(sql).bind(before).execute(db.pool()).await?.rows_affected())
+}
+
+fn read(row: &AnyRow) -> Result<EventRow, sqlx::Error> {
+    Ok(EventRow {
+        id: row.try_get("id")?,
+        tenant: row.try_get::<String, _>("tenant_id")?.into(),
+        owner: row.try_get::<String, _>("owner_id")?.into(),
+        kind: row.try_get("type")?,
+        payload: row.try_get("payload")?,
+        created_at: row.try_get("created_at")?,
+    })
+}

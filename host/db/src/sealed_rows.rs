@@ -1,0 +1,116 @@
+//! What is encrypted, seen as such: four tables, one shape of `(id, tenant_id, sealed text, key_id)`.
+//!
+//! These statements work over all tenants on behalf of the host, and never look at what a row means.
+
+use sqlx::{AnyConnection, Row as _, any::AnyRow};
+
+use crate::{Db, DbError};
+
+/// A table with sealed texts.
+#[derive(Debug)]
+pub struct SealedTable {
+    /// The table, as it is bound into every seal.
+    pub name: &'static str,
+    count: &'static str,
+    count_of: &'static str,
+    page: &'static str,
+    rewrap: &'static str,
+}
+
+/// One sealed text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedRow {
+    /// The row's primary key.
+    pub id: String,
+    /// The tenant.
+    pub tenant: String,
+    /// `{iv, data, kid, mac}`.
+    pub sealed: String,
+}
+
+macro_rules! tables {
+    ($($table:literal ($id:literal, $sealed:literal)),* $(,)?) => {
+        /// All tables with sealed texts.
+        pub const TABLES: &[SealedTable] = &[$(SealedTable {
+            name: $table,
+            // Jumps from one key id to the next over the index: as fast with a million rows as with one. Only the rows of
+            // keys that are not in the list `$1` are counted.
+            count: concat!(
+                "WITH RECURSIVE kid (id) AS (SELECT MIN(key_id) FROM ", $table, " UNION ALL \
+                 SELECT (SELECT MIN(key_id) FROM ", $table, " WHERE key_id > kid.id) FROM kid WHERE kid.id IS NOT NULL) \
+                 SELECT id, (SELECT COUNT(*) FROM ", $table, " WHERE key_id = kid.id) FROM kid \
+                 WHERE id IS NOT NULL AND REPLACE($1, ',' || id || ',', '') = $1"
+            ),
+            count_of: concat!("SELECT COUNT(*) FROM ", $table, " WHERE key_id = $1"),
+            page: concat!(
+                "SELECT ", $id, ", tenant_id, ", $sealed, " FROM ", $table,
+                " WHERE key_id <> $1 AND ", $id, " > $2 ORDER BY ", $id, " LIMIT $3"
+            ),
+            // The old text is the fence: whoever changed the row meanwhile wins.
+            rewrap: concat!(
+                "UPDATE ", $table, " SET ", $sealed, " = $1, key_id = $2 WHERE ", $id, " = $3 AND ", $sealed, " = $4"
+            ),
+        }),*];
+    };
+}
+
+tables! {
+    "app_connection" ("id", "value"),
+    "platform_oauth_apps" ("id", "client_secret"),
+    "oauth_sessions" ("state_hash", "draft"),
+    "webhook_endpoints" ("id", "secret"),
+}
+
+impl SealedTable {
+    /// How many rows are under each key that is not in `but`.
+    ///
+    /// # Errors
+    /// [`DbError::Query`].
+    pub async fn rows_per_key(&self, db: &Db, but: &[&str]) -> Result<Vec<(String, i64)>, DbError> {
+        let list = format!(",{},", but.join(",,"));
+        let rows = sqlx::query(self.count).bind(list).fetch_all(db.pool()).await?;
+        Ok(rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<Result<_, sqlx::Error>>()?)
+    }
+
+    /// How many rows are under one key.
+    ///
+    /// # Errors
+    /// [`DbError::Query`].
+    pub async fn rows_of(&self, tx: &mut AnyConnection, kid: &str) -> Result<i64, DbError> {
+        Ok(sqlx::query(self.count_of).bind(kid).fetch_one(tx).await?.try_get(0)?)
+    }
+
+    /// Up to `limit` rows that are not under `kid`, by primary key, beyond `after`.
+    ///
+    /// # Errors
+    /// [`DbError::Query`].
+    pub async fn under_other_keys(
+        &self,
+        db: &Db,
+        kid: &str,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<SealedRow>, DbError> {
+        let read = |row: &AnyRow| -> Result<SealedRow, sqlx::Error> {
+            Ok(SealedRow { id: row.try_get(0)?, tenant: row.try_get(1)?, sealed: row.try_get(2)? })
+        };
+        let rows = sqlx::query(self.page).bind(kid).bind(after).bind(limit).fetch_all(db.pool()).await?;
+        Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+    }
+
+    /// Replaces `row`'s text by `sealed`, which is under `kid`, if nobody changed it meanwhile; answers whether it was so.
+    /// Not a change of what the row says: nothing else of it is touched.
+    ///
+    /// # Errors
+    /// [`DbError::Query`].
+    pub async fn rewrap(
+        &self,
+        tx: &mut AnyConnection,
+        row: &SealedRow,
+        sealed: &str,
+        kid: &str,
+    ) -> Result<bool, DbError> {
+        let query = sqlx::query(self.rewrap).bind(sealed).bind(kid).bind(&row.id).bind(&row.sealed);
+        Ok(query.execute(tx).await?.rows_affected() == 1)
+    }
+}

@@ -1,0 +1,337 @@
+//! One suite for both databases: every claim is checked on SQLite, and on the PostgreSQL server of this machine.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "test code")]
+
+use std::time::Duration;
+
+use leno_base::Digest;
+use leno_db::{
+    Db, DeliveryRow, EndpointRow, EntryKey, EventRow, Kind, PieceVersion, PieceVersions, StoreEntries, endpoints,
+    events, users,
+};
+use leno_testkit::{fresh::Fresh, on_both};
+
+fn key<'a>(tenant: &'a str, piece: &'a str, scope: &'a str, scope_id: &'a str, key: &'a str) -> EntryKey<'a> {
+    EntryKey { tenant, piece, scope, scope_id, key }
+}
+
+const KEY: EntryKey<'_> = EntryKey { tenant: "t", piece: "p", scope: "flow", scope_id: "f", key: "k" };
+
+/// An endpoint of user `u` of tenant `t`.
+async fn endpoint(db: &Db, id: &str, events: &str) -> bool {
+    let (tenant, owner) = ("t".into(), "u".into());
+    let row = EndpointRow {
+        id: id.into(),
+        url: "https://example.com/".into(),
+        events: events.into(),
+        disabled_at: None,
+        created_at: 1,
+    };
+    let mut tx = db.begin().await.unwrap();
+    users::hold(&mut tx, &tenant, &owner, false, 1).await.unwrap();
+    let added = endpoints::insert(&mut tx, &tenant, &owner, &row, ("sealed", "key"), 3).await.unwrap();
+    tx.commit().await.unwrap();
+    added
+}
+
+/// An event of user `owner` of tenant `t`.
+async fn event(db: &Db, id: &str, owner: &str, kind: &str, at: i64) -> EventRow {
+    let event = EventRow {
+        id: id.into(),
+        tenant: "t".into(),
+        owner: owner.into(),
+        kind: kind.into(),
+        payload: "{}".into(),
+        created_at: at,
+    };
+    let mut tx = db.begin().await.unwrap();
+    events::append(&mut tx, db.kind(), &event).await.unwrap();
+    tx.commit().await.unwrap();
+    event
+}
+
+async fn deliveries(db: &Db, endpoint: &str, status: Option<&str>) -> Vec<DeliveryRow> {
+    endpoints::deliveries(db, &"t".into(), &"u".into(), endpoint, status, 100).await.unwrap().unwrap()
+}
+
+on_both! {
+    what_is_put_is_got_byte_for_byte_and_put_again_replaces_it(db) {
+        let entries = StoreEntries::new(db);
+        assert_eq!(entries.get(KEY, 0).await.unwrap(), None);
+        let every_byte: Vec<u8> = (0..=255).cycle().take(512 << 10).collect();
+        for value in [&every_byte[..], b"", b"short", b"\0"] {
+            entries.put(KEY, value, None).await.unwrap();
+            assert_eq!(entries.get(KEY, i64::MAX - 1).await.unwrap().as_deref(), Some(value));
+        }
+        entries.delete(KEY).await.unwrap();
+        entries.delete(KEY).await.unwrap();
+        assert_eq!(entries.get(KEY, 0).await.unwrap(), None);
+    }
+
+    no_part_of_a_key_reaches_into_another(db) {
+        let entries = StoreEntries::new(db);
+        let keys = [
+            KEY,
+            key("T", "p", "flow", "f", "k"),
+            key("t", "P", "flow", "f", "k"),
+            key("t", "p", "project", "f", "k"),
+            key("t", "p", "flow", "", "k"),
+            key("t", "p", "flow", "f", "K"),
+            key("t", "p", "flow", "f", "k "),
+            key("t", "p", "flow", "f", "%"),
+            key("t", "p", "flow", "f", "'; DROP TABLE store_entries; --"),
+            key("t", "p", "flow", "f", "$1"),
+            key("t", "p", "flow", "f", "é"),
+            key("t", "p", "flow", "f", "e\u{301}"),
+            key("t", "pf", "low", "f", "k"),
+        ];
+        for (number, key) in keys.iter().enumerate() {
+            entries.put(*key, &[number as u8], None).await.unwrap();
+        }
+        for (number, key) in keys.iter().enumerate() {
+            assert_eq!(entries.get(*key, 0).await.unwrap(), Some(vec![number as u8]), "{key:?}");
+        }
+        entries.delete(KEY).await.unwrap();
+        assert_eq!(entries.get(keys[1], 0).await.unwrap(), Some(vec![1]));
+    }
+
+    an_expired_value_is_absent_for_everybody_and_cleaned_up_later(db) {
+        let entries = StoreEntries::new(db);
+        let forever = key("t", "p", "flow", "f", "forever");
+        entries.put(KEY, b"old", Some(100)).await.unwrap();
+        entries.put(forever, b"x", None).await.unwrap();
+        assert_eq!(entries.get(KEY, 99).await.unwrap().as_deref(), Some(&b"old"[..]));
+        assert_eq!(entries.get(KEY, 100).await.unwrap(), None);
+        assert!(!entries.compare_and_set(KEY, Some(b"old"), b"new", 100).await.unwrap());
+        assert!(!entries.compare_and_set(KEY, None, b"new", 99).await.unwrap());
+        assert!(entries.compare_and_set(KEY, None, b"new", 100).await.unwrap());
+        assert_eq!(entries.get(KEY, i64::MAX).await.unwrap().as_deref(), Some(&b"new"[..]), "the new one does not expire");
+
+        entries.put(KEY, b"a", Some(100)).await.unwrap();
+        assert_eq!(entries.delete_expired(99).await.unwrap(), 0);
+        assert_eq!(entries.delete_expired(100).await.unwrap(), 1);
+        assert_eq!(entries.delete_expired(100).await.unwrap(), 0);
+        assert!(entries.get(forever, 100).await.unwrap().is_some());
+    }
+
+    compare_and_set_changes_only_what_was_seen_and_what_it_sets_does_not_expire(db) {
+        let entries = StoreEntries::new(db);
+        assert!(!entries.compare_and_set(KEY, Some(b"a"), b"b", 0).await.unwrap());
+        assert!(entries.compare_and_set(KEY, None, b"", 0).await.unwrap());
+        assert!(!entries.compare_and_set(KEY, None, b"b", 0).await.unwrap());
+        assert!(entries.compare_and_set(KEY, Some(b""), b"b", 0).await.unwrap());
+        assert!(entries.compare_and_set(KEY, Some(b"b"), b"b", 0).await.unwrap());
+        assert!(!entries.compare_and_set(KEY, Some(b"B"), b"c", 0).await.unwrap());
+        assert_eq!(entries.get(KEY, 0).await.unwrap().as_deref(), Some(&b"b"[..]));
+
+        entries.put(KEY, b"1", Some(100)).await.unwrap();
+        assert!(entries.compare_and_set(KEY, Some(b"1"), b"2", 50).await.unwrap());
+        assert_eq!(entries.get(KEY, 100).await.unwrap().as_deref(), Some(&b"2"[..]));
+    }
+
+    of_many_rivals_no_update_is_lost(db) {
+        let entries = StoreEntries::new(db);
+        let rivals: Vec<_> = (0..8).map(|_| {
+            let entries = entries.clone();
+            tokio::spawn(async move {
+                for _ in 0..10 {
+                    loop {
+                        let old = entries.get(KEY, 0).await.unwrap();
+                        let count = old.as_deref().map_or(0, |bytes| u32::from_le_bytes(bytes.try_into().unwrap()));
+                        let new = (count + 1).to_le_bytes();
+                        if entries.compare_and_set(KEY, old.as_deref(), &new, 0).await.unwrap() {
+                            break;
+                        }
+                    }
+                }
+            })
+        }).collect();
+        for rival in rivals {
+            rival.await.unwrap();
+        }
+        assert_eq!(entries.get(KEY, 0).await.unwrap(), Some(80_u32.to_le_bytes().to_vec()));
+    }
+
+    the_history_keeps_the_first_and_the_last_time_of_each_component(db) {
+        let versions = PieceVersions::new(db);
+        let (one, two) = (Digest::of(b"one"), Digest::of(b"two"));
+        versions.loaded("p", "1.0.0", one, "p.wasm", 1).await.unwrap();
+        versions.loaded("p", "1.0.0", two, "p.wasm", 2).await.unwrap();
+        versions.loaded("p", "1.0.0", one, "p-1.wasm", 3).await.unwrap();
+        versions.loaded("q", "1.0.0", one, "q.wasm", 4).await.unwrap();
+        let seen: Vec<_> = versions.of("p").await.unwrap();
+        assert_eq!(seen.len(), 2);
+        assert_eq!(seen[0], PieceVersion {
+            name: "p".into(), version: "1.0.0".into(), digest: one.to_string(), file: "p-1.wasm".into(),
+            first_seen_at: 1, last_loaded_at: 3,
+        });
+        assert_eq!(seen[1].digest, two.to_string());
+    }
+
+    an_event_goes_to_the_endpoints_of_its_owner_that_want_it(db) {
+        assert!(endpoint(&db, "all", "[]").await);
+        assert!(endpoint(&db, "some", r#"["connection.errored"]"#).await);
+        assert!(endpoint(&db, "gone", "[]").await);
+        assert!(!endpoint(&db, "one too many", "[]").await);
+        endpoints::disable(&db, "gone", "gone", 5).await.unwrap();
+        let first = event(&db, "1", "u", "connection.created", 10).await;
+        let second = event(&db, "2", "u", "connection.errored", 20).await;
+        let other = event(&db, "3", "v", "connection.errored", 30).await;
+        let ids = |rows: Vec<DeliveryRow>| rows.into_iter().map(|row| row.event_id).collect::<Vec<_>>();
+        assert_eq!(ids(deliveries(&db, "all", None).await), ["2", "1"]);
+        assert_eq!(ids(deliveries(&db, "some", None).await), ["2"]);
+        assert!(deliveries(&db, "gone", None).await.is_empty());
+        assert_eq!(endpoints::deliveries(&db, &"t".into(), &"v".into(), "all", None, 9).await.unwrap(), None);
+        assert_eq!(events::since(&db, "1", 9).await.unwrap(), [second.clone(), other]);
+        let own = events::of_owner_since(&db, &"t".into(), &"u".into(), "", 9).await.unwrap();
+        assert_eq!(own, [first, second]);
+        assert!(!endpoints::remove(&db, &"t".into(), &"v".into(), "all").await.unwrap());
+        assert!(endpoints::remove(&db, &"t".into(), &"u".into(), "all").await.unwrap());
+        assert!(endpoint(&db, "another", "[]").await);
+    }
+
+    of_many_hosts_one_claims_a_delivery_and_only_the_oldest_of_an_endpoint(db) {
+        endpoint(&db, "a", "[]").await;
+        endpoint(&db, "b", "[]").await;
+        for id in ["1", "2", "3"] {
+            event(&db, id, "u", "connection.created", 10).await;
+        }
+        let claim = |now| {
+            let db = db.clone();
+            tokio::spawn(async move { endpoints::claim(&db, now, now + 100, 50).await.unwrap() })
+        };
+        let mut got = Vec::new();
+        for rival in (0..8).map(|_| claim(20)).collect::<Vec<_>>() {
+            got.extend(rival.await.unwrap());
+        }
+        got.sort_by(|a, b| a.endpoint.cmp(&b.endpoint));
+        let seen: Vec<_> = got.iter().map(|one| (one.endpoint.as_str(), one.event_id.as_str(), one.attempt)).collect();
+        assert_eq!(seen, [("a", "1", 1), ("b", "1", 1)]);
+
+        // The one is done, the next of that endpoint is due; the other waits for its time.
+        assert!(endpoints::settle(&db, &got[0], endpoints::Outcome::Delivered, 30).await.unwrap());
+        let again = endpoints::Outcome::Again { at: 500, error: "no" };
+        assert!(endpoints::settle(&db, &got[1], again, 30).await.unwrap());
+        assert!(!endpoints::settle(&db, &got[1], again, 30).await.unwrap());
+        let next = claim(40).await.unwrap();
+        assert_eq!(next.len(), 1);
+        assert_eq!((next[0].endpoint.as_str(), next[0].event_id.as_str()), ("a", "2"));
+        assert!(claim(139).await.unwrap().is_empty());
+        // A claim that expired is anybody's.
+        let expired = claim(140).await.unwrap();
+        assert_eq!((expired[0].event_id.as_str(), expired[0].attempt), ("2", 2));
+        assert!(!endpoints::settle(&db, &next[0], endpoints::Outcome::Delivered, 141).await.unwrap());
+        assert_eq!(claim(500).await.unwrap().len(), 2);
+    }
+
+    what_is_old_goes_and_what_waits_too_long_is_given_up(db) {
+        endpoint(&db, "a", "[]").await;
+        for (id, at) in [("1", 10), ("2", 20), ("3", 30)] {
+            event(&db, id, "u", "connection.created", at).await;
+        }
+        let claimed = endpoints::claim(&db, 40, 50, 1).await.unwrap();
+        endpoints::settle(&db, &claimed[0], endpoints::Outcome::Delivered, 40).await.unwrap();
+        assert_eq!(endpoints::expire(&db, 25, "too long", 60).await.unwrap(), 1);
+        let dead = deliveries(&db, "a", Some("DEAD")).await;
+        assert_eq!((dead[0].event_id.as_str(), dead[0].last_error.as_deref()), ("2", Some("too long")));
+        assert_eq!(endpoints::clean(&db, 40, 60).await.unwrap(), 0);
+        assert_eq!(endpoints::clean(&db, 41, 60).await.unwrap(), 1);
+        assert_eq!(endpoints::clean(&db, 41, 61).await.unwrap(), 1);
+        assert_eq!(deliveries(&db, "a", None).await.len(), 1);
+        assert_eq!(events::delete_before(&db, 30).await.unwrap(), 2);
+        assert_eq!(events::since(&db, "", 9).await.unwrap().len(), 1);
+    }
+
+    an_endpoint_may_be_removed_while_events_are_written(db) {
+        for round in 0..10 {
+            let name = format!("e{round}");
+            assert!(endpoint(&db, &name, "[]").await);
+            let writer = {
+                let db = db.clone();
+                tokio::spawn(async move { event(&db, &format!("{round}"), "u", "connection.created", 1).await })
+            };
+            assert!(endpoints::remove(&db, &"t".into(), &"u".into(), &name).await.unwrap());
+            writer.await.unwrap();
+        }
+    }
+
+    migrating_twice_or_from_two_hosts_at_once_does_no_harm(db) {
+        let (first, second) = tokio::join!(db.migrate(), db.migrate());
+        first.unwrap();
+        second.unwrap();
+        db.ping().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn two_hosts_may_start_on_one_empty_database() {
+    let sqlite = Fresh::sqlite();
+    let postgres = Fresh::postgres("two_hosts_may_start_on_one_empty_database").await;
+    for fresh in [Some(sqlite), postgres].into_iter().flatten() {
+        let (first, second) = tokio::join!(fresh.open(), fresh.open());
+        first.close().await;
+        second.close().await;
+        fresh.remove().await;
+    }
+}
+
+#[tokio::test]
+async fn a_sqlite_file_is_made_for_its_owner_alone_and_survives_a_restart() {
+    use std::os::unix::fs::MetadataExt as _;
+    let fresh = Fresh::sqlite();
+    let db = fresh.open().await;
+    assert_eq!(db.kind(), Kind::Sqlite);
+    StoreEntries::new(db.clone()).put(KEY, b"v", None).await.unwrap();
+    let Fresh::Sqlite(directory) = &fresh else { panic!() };
+    for entry in std::fs::read_dir(directory.path()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().mode() & 0o777, 0o600, "{:?}", entry.file_name());
+    }
+    for (pragma, expected) in
+        [("journal_mode", "wal"), ("synchronous", "2"), ("foreign_keys", "1"), ("busy_timeout", "5000")]
+    {
+        let sql = format!("SELECT CAST({pragma} AS TEXT) FROM pragma_{pragma}");
+        let value: String = if pragma == "busy_timeout" {
+            let sql = "SELECT CAST(timeout AS TEXT) FROM pragma_busy_timeout";
+            sqlx::query_scalar(sql).fetch_one(db.pool()).await.unwrap()
+        } else {
+            sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(db.pool()).await.unwrap()
+        };
+        assert_eq!(value, expected, "{pragma}");
+    }
+    db.close().await;
+    let again = fresh.open().await;
+    assert!(StoreEntries::new(again).get(KEY, 0).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_is_told_without_its_password() {
+    for url in
+        ["postgres://leno:hunter2@127.0.0.1:1/leno", "sqlite:///nowhere/at/all.db", "sqlite:///etc", "sqlite::memory:"]
+    {
+        let error = Db::connect(url).await.unwrap_err().to_string();
+        assert!(error.contains("cannot be opened") && !error.contains("hunter2"), "{error}");
+    }
+}
+
+on_both! {
+    a_transaction_that_is_abandoned_while_it_begins_holds_nothing_back(db) {
+        let entries = StoreEntries::new(db.clone());
+        for round in 0..200_u64 {
+            let begin = async {
+                let tx = db.begin().await.unwrap();
+                tokio::task::yield_now().await;
+                drop(tx);
+            };
+            let _ = tokio::time::timeout(Duration::from_micros(round * 7 % 400), begin).await;
+            // Every connection of the pool is one that others write with.
+            let value = round.to_string();
+            let put = entries.put(KEY, value.as_bytes(), None);
+            tokio::time::timeout(Duration::from_secs(10), put).await.expect("a lock was left behind").unwrap();
+        }
+        // What was written is there for a host that comes later.
+        assert_eq!(entries.get(KEY, 0).await.unwrap().unwrap(), b"199");
+        let mut tx = tokio::time::timeout(Duration::from_secs(5), db.begin()).await.unwrap().unwrap();
+        sqlx::query("DELETE FROM store_entries").execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+}

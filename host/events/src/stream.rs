@@ -1,0 +1,385 @@
+//! What happens to connections, told to their owners.
+//!
+//! The table is the truth: an event is written in the transaction of what it tells about, and one task of each process reads
+//! the table for all who listen there. So listeners get what other hosts on the same database wrote as well, and a host that
+//! dies between a change and its telling loses nothing.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures_util::{Stream, stream};
+use leno_base::{Clock, TenantId, UserId, iso, milliseconds};
+use leno_db::{Db, DbError, EventRow, Kind, events};
+use serde_json::{Value, json};
+use sqlx::AnyConnection;
+use tokio::sync::{Notify, broadcast};
+use tokio_util::sync::CancellationToken;
+use uuid::{ContextV7, Uuid};
+
+/// How often the table is looked at while somebody listens.
+const TICK: Duration = Duration::from_secs(1);
+/// How much later than a younger event an older one may become visible, in milliseconds: the transactions of two hosts end in
+/// any order, and their clocks differ.
+const OVERLAP: i64 = 10_000;
+/// Rows read at once.
+const PAGE: i64 = 200;
+/// Events that a listener may be behind before it has to go back to the table.
+const BEHIND: usize = 256;
+/// Ids that a listener remembers, so that what it hears and reads comes once.
+const REMEMBERED: usize = 4 * BEHIND;
+/// Streams of one owner at once, on this host.
+const MAX_STREAMS: usize = 10;
+
+/// Something that happened, to be told to its owner.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The user who is told.
+    pub owner: UserId,
+    /// The type, such as `connection.created`: subject, dot, what happened.
+    pub kind: &'static str,
+    /// What there is to know, as JSON. Never a secret.
+    pub data: Value,
+}
+
+/// Why somebody cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// The owner listens too often already.
+    #[error("{MAX_STREAMS} streams of your events are open on this host already; close one of them")]
+    TooMany,
+    /// This host ends.
+    #[error("this host is shutting down; ask it again when it is back")]
+    Stopping,
+    /// The table cannot be read.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// The events of connections. Cheap to clone.
+#[derive(Clone)]
+pub struct Events(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    /// Ids of one process grow even within a millisecond.
+    ids: Mutex<ContextV7>,
+    heard: broadcast::Sender<Arc<EventRow>>,
+    tail: tokio::sync::Mutex<Tail>,
+    wake_tail: Notify,
+    wake_deliverer: Arc<Notify>,
+    listeners: Mutex<HashMap<Owner, usize>>,
+    stop: CancellationToken,
+}
+
+type Owner = (TenantId, UserId);
+
+impl Events {
+    /// The events in `db`.
+    #[must_use]
+    pub fn new(db: Db, clock: Arc<dyn Clock>) -> Self {
+        Self(Arc::new(Inner {
+            db,
+            clock,
+            ids: Mutex::new(ContextV7::new()),
+            heard: broadcast::channel(BEHIND).0,
+            tail: tokio::sync::Mutex::default(),
+            wake_tail: Notify::new(),
+            wake_deliverer: Arc::default(),
+            listeners: Mutex::default(),
+            stop: CancellationToken::new(),
+        }))
+    }
+
+    /// Writes an event in the transaction of the change that it reports, with a delivery for each of the owner's endpoints
+    /// that wants it. Call it after the statements of the change, so that concurrent changes of one row are written in
+    /// their order, and [`Events::published`] after the commit. `now` is in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// [`DbError::Query`]: the transaction is not to be committed.
+    pub async fn append(&self, tx: &mut AnyConnection, event: NewEvent, now: i64) -> Result<EventRow, DbError> {
+        let NewEvent { tenant, owner, kind, data } = event;
+        let id = self.id(now);
+        let payload = json!({
+            "id": id,
+            "type": kind,
+            "createdAt": iso(now),
+            "tenantId": tenant,
+            "ownerId": owner,
+            "data": data,
+        });
+        let event =
+            EventRow { id, tenant, owner, kind: kind.to_owned(), payload: payload.to_string(), created_at: now };
+        events::append(tx, self.0.db.kind(), &event).await?;
+        Ok(event)
+    }
+
+    /// Says that the transaction of `event` was committed: listeners and webhooks get it now, and not at the next look.
+    pub fn published(&self, event: &EventRow) {
+        tracing::debug!(event = event.id, kind = event.kind, "an event happened");
+        self.0.wake_tail.notify_one();
+        self.0.wake_deliverer.notify_one();
+    }
+
+    /// The owner's events from now on, or after the event `after`: first what the table has, then what comes. Each comes at
+    /// least once; after `after`, some from shortly before it may come again, as they may have become visible later.
+    ///
+    /// The stream ends at [`Events::stop`], or when the table cannot be read; who listens may then resume.
+    ///
+    /// # Errors
+    /// [`ListenError`].
+    pub async fn listen(
+        &self,
+        tenant: &TenantId,
+        owner: &UserId,
+        after: Option<Uuid>,
+    ) -> Result<impl Stream<Item = Arc<EventRow>> + Send + 'static, ListenError> {
+        if self.0.stop.is_cancelled() {
+            return Err(ListenError::Stopping);
+        }
+        let place = Place::take(&self.0, (tenant.clone(), owner.clone()))?;
+        let heard = self.follow().await?;
+        // What is older than this is not to be read again when the listener falls behind.
+        let mut sent = Window { newest: milliseconds(&*self.0.clock), ..Window::default() };
+        let catching_up = after.map(|after| {
+            sent.add(&after.to_string(), millis(&after));
+            self.resume_from(&after)
+        });
+        let listener = Listener { place, heard, sent, catching_up, page: Vec::new().into_iter() };
+        Ok(stream::unfold(listener, |mut listener| async move { listener.next().await.map(|event| (event, listener)) }))
+    }
+
+    /// Ends all streams, and takes no further ones.
+    pub fn stop(&self) {
+        self.0.stop.cancel();
+    }
+
+    /// Is notified when there may be something to deliver.
+    pub(super) fn deliverer(&self) -> Arc<Notify> {
+        self.0.wake_deliverer.clone()
+    }
+
+    fn id(&self, now: i64) -> String {
+        let now = u64::try_from(now).unwrap_or_default();
+        let (seconds, nanos) = (now / 1000, u32::try_from(now % 1000).unwrap_or_default() * 1_000_000);
+        let context = self.0.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        Uuid::new_v7(uuid::Timestamp::from_unix(&*context, seconds, nanos)).to_string()
+    }
+
+    /// Where to read on from after `after`: on SQLite writers take turns, so there nothing older can come later.
+    fn resume_from(&self, after: &Uuid) -> String {
+        match self.0.db.kind() {
+            Kind::Sqlite => after.to_string(),
+            Kind::Postgres => beyond(millis(after) - OVERLAP),
+        }
+    }
+
+    /// What is written from now on.
+    async fn follow(&self) -> Result<broadcast::Receiver<Arc<EventRow>>, DbError> {
+        let mut tail = self.0.tail.lock().await;
+        if !tail.running {
+            // What is there already is nobody's news.
+            *tail = Tail::default();
+            let now = milliseconds(&*self.0.clock);
+            tail.read(&self.0.db, now).await?;
+            tail.running = true;
+            tokio::spawn(follow(Arc::downgrade(&self.0), self.0.stop.clone()));
+        }
+        Ok(self.0.heard.subscribe())
+    }
+}
+
+/// Reads the table for all listeners, as long as there are any.
+async fn follow(events: std::sync::Weak<Inner>, stop: CancellationToken) {
+    loop {
+        let Some(inner) = events.upgrade() else { return };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = inner.wake_tail.notified() => {}
+            () = tokio::time::sleep(TICK) => {}
+        }
+        let mut tail = inner.tail.lock().await;
+        if inner.heard.receiver_count() == 0 {
+            tail.running = false;
+            return;
+        }
+        match tail.read(&inner.db, milliseconds(&*inner.clock)).await {
+            Ok(new) => new.into_iter().for_each(|event| drop(inner.heard.send(Arc::new(event)))),
+            Err(error) => tracing::warn!(%error, "the events of connections could not be read"),
+        }
+    }
+}
+
+/// The end of the table, as far as it was read.
+#[derive(Default)]
+struct Tail {
+    running: bool,
+    seen: Window,
+}
+
+impl Tail {
+    /// What was not there before.
+    async fn read(&mut self, db: &Db, now: i64) -> Result<Vec<EventRow>, DbError> {
+        let mut after = beyond(self.seen.newest.max(now) - OVERLAP);
+        let mut new = Vec::new();
+        loop {
+            let page = events::since(db, &after, PAGE).await?;
+            let full = i64::try_from(page.len()).unwrap_or(PAGE) >= PAGE;
+            let Some(last) = page.last() else { break };
+            after.clone_from(&last.id);
+            new.extend(page.into_iter().filter(|event| self.seen.add(&event.id, event.created_at)));
+            if !full {
+                break;
+            }
+        }
+        self.seen.forget_before(now);
+        Ok(new)
+    }
+}
+
+/// The ids of the last while.
+#[derive(Default)]
+struct Window {
+    ids: BTreeSet<String>,
+    newest: i64,
+}
+
+impl Window {
+    /// Answers whether it was not there.
+    fn add(&mut self, id: &str, at: i64) -> bool {
+        self.newest = self.newest.max(at);
+        self.ids.insert(id.to_owned())
+    }
+
+    fn forget_before(&mut self, now: i64) {
+        let horizon = beyond(self.newest.max(now) - OVERLAP);
+        self.ids = self.ids.split_off(&horizon);
+    }
+}
+
+/// One who listens.
+struct Listener {
+    place: Place,
+    heard: broadcast::Receiver<Arc<EventRow>>,
+    /// What it got lately.
+    sent: Window,
+    /// The id after which it reads the table, until it has come to its end.
+    catching_up: Option<String>,
+    page: std::vec::IntoIter<EventRow>,
+}
+
+impl Listener {
+    async fn next(&mut self) -> Option<Arc<EventRow>> {
+        let inner = self.place.inner.clone();
+        loop {
+            if inner.stop.is_cancelled() {
+                return None;
+            }
+            let event = match self.catching_up.clone() {
+                Some(after) => match self.page.next() {
+                    Some(event) => {
+                        self.catching_up = Some(event.id.clone());
+                        Arc::new(event)
+                    }
+                    None => {
+                        self.turn_page(&inner.db, &after).await?;
+                        continue;
+                    }
+                },
+                None => {
+                    let heard = tokio::select! {
+                        () = inner.stop.cancelled() => return None,
+                        heard = self.heard.recv() => heard,
+                    };
+                    match heard {
+                        Ok(event) => event,
+                        Err(broadcast::error::RecvError::Lagged(_)) => {
+                            // It reads slowly; the table has what it missed.
+                            self.catching_up = Some(beyond(self.sent.newest - OVERLAP));
+                            continue;
+                        }
+                        Err(broadcast::error::RecvError::Closed) => return None,
+                    }
+                }
+            };
+            let (tenant, owner) = &self.place.owner;
+            if event.tenant != *tenant || event.owner != *owner {
+                // Another's; but it tells how far the table was read.
+                self.sent.newest = self.sent.newest.max(event.created_at);
+                continue;
+            }
+            if self.sent.add(&event.id, event.created_at) {
+                if self.sent.ids.len() > REMEMBERED {
+                    self.sent.ids.pop_first();
+                }
+                return Some(event);
+            }
+        }
+    }
+
+    async fn turn_page(&mut self, db: &Db, after: &str) -> Option<()> {
+        let (tenant, owner) = &self.place.owner;
+        match events::of_owner_since(db, tenant, owner, after, PAGE).await {
+            Ok(page) => {
+                if page.is_empty() {
+                    self.catching_up = None;
+                }
+                self.page = page.into_iter();
+                Some(())
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the events of an owner could not be read; the stream ends");
+                None
+            }
+        }
+    }
+}
+
+/// One of an owner's streams.
+struct Place {
+    inner: Arc<Inner>,
+    owner: Owner,
+}
+
+impl Place {
+    fn take(inner: &Arc<Inner>, owner: Owner) -> Result<Self, ListenError> {
+        let mut listeners = inner.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = listeners.entry(owner.clone()).or_default();
+        if *count >= MAX_STREAMS {
+            return Err(ListenError::TooMany);
+        }
+        *count += 1;
+        Ok(Self { inner: inner.clone(), owner })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut listeners = self.inner.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = listeners.get_mut(&self.owner) {
+            *count -= 1;
+            if *count == 0 {
+                listeners.remove(&self.owner);
+            }
+        }
+    }
+}
+
+/// The time in an id of version 7, in milliseconds since 1970.
+fn millis(id: &Uuid) -> i64 {
+    i64::try_from(id.as_u128() >> 80).unwrap_or_default()
+}
+
+/// Before every id of version 7 from `ms` on, after those from before.
+fn beyond(ms: i64) -> String {
+    let ms = u128::try_from(ms).unwrap_or_default();
+    Uuid::from_u128(ms << 80).to_string()
+}
+
+#[cfg(test)]
+pub(super) mod tests;

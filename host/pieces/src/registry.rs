@@ -1,0 +1,239 @@
+//! The registry: keeps what is served equal to what is in the pieces directory, and never forgets a good version.
+//!
+//! Readers see an immutable [`Table`] behind one pointer. One task - the [`loader`](crate::loader) - reads, checks,
+//! compiles and swaps, so two loads never race.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use leno_metadata::{PieceName, VersionReq};
+use leno_sandbox::{Engine, Grant};
+use notify::{RecursiveMode, Watcher as _};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    FileStatus, NotFound, Reason, Version,
+    loader::{Command, Loader},
+    table::Table,
+};
+
+/// What an operator grants each piece, by its name.
+pub type GrantFor = Arc<dyn Fn(&PieceName) -> Grant + Send + Sync>;
+/// Learns of every change of a file's status.
+pub type OnStatus = Arc<dyn Fn(&FileStatus) + Send + Sync>;
+
+/// How a [`Registry`] is set up.
+#[derive(Clone)]
+pub struct RegistryOptions {
+    /// Where components are dropped.
+    pub directory: PathBuf,
+    /// The lock file with the pinned digests.
+    pub lock: PathBuf,
+    /// Whether only pinned digests load.
+    pub production: bool,
+    /// What each piece may do.
+    pub grants: GrantFor,
+    /// How long calls of a version that was replaced or removed may go on.
+    pub drain: Duration,
+    /// Told of every change.
+    pub on_status: OnStatus,
+}
+
+/// A registry that could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// The directory is not usable.
+    #[error(
+        "the pieces directory {path} cannot be used: {reason}; set LENO_PIECES_DIR to a directory that leno may read"
+    )]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+}
+
+/// Why an upload was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UploadError {
+    /// The component does not load.
+    #[error("{}", .0.message)]
+    Refused(Reason),
+    /// Its name and version are taken by other bytes.
+    #[error("{}", .0.message)]
+    Conflict(Reason),
+    /// The file could not be written.
+    #[error("the component could not be written to the pieces directory: {0}")]
+    Io(String),
+    /// The registry is shutting down.
+    #[error("this host is shutting down")]
+    Stopped,
+}
+
+/// Why a file was not removed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RemoveError {
+    /// Not the name of a piece's file.
+    #[error("`{0}` is not the name of a file in the pieces directory: a plain name that ends in .wasm is expected")]
+    BadName(String),
+    /// There is no such file.
+    #[error("there is no file `{0}` in the pieces directory; GET /api/admin/pieces lists those there are")]
+    NotFound(String),
+    /// The system refused.
+    #[error("the file could not be removed: {0}")]
+    Io(String),
+    /// The registry is shutting down.
+    #[error("this host is shutting down")]
+    Stopped,
+}
+
+/// What readers see: one consistent state.
+#[derive(Default)]
+pub(crate) struct Published {
+    pub(crate) table: Table,
+    /// Each file, and the version of it that runs calls.
+    pub(crate) files: Vec<(FileStatus, Option<Arc<Version>>)>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) published: ArcSwap<Published>,
+    pub(crate) ready: AtomicBool,
+}
+
+/// The pieces that this host serves. Cheap to clone.
+#[derive(Clone)]
+pub struct Registry {
+    shared: Arc<Shared>,
+    commands: mpsc::Sender<Command>,
+}
+
+/// How often the directory is looked at even if nobody said that it changed: some file systems do not say.
+const LOOK_ANYWAY: Duration = Duration::from_secs(30);
+
+impl Registry {
+    /// Loads what is in the directory, then watches it.
+    ///
+    /// # Errors
+    /// The directory cannot be made or read. A file that does not load is no error: see [`Registry::files`].
+    pub async fn open(options: RegistryOptions, engine: Engine) -> Result<Self, RegistryError> {
+        let unusable = |reason: String| RegistryError::Directory { path: options.directory.clone(), reason };
+        std::fs::create_dir_all(&options.directory).map_err(|error| unusable(error.to_string()))?;
+        let (commands, inbox) = mpsc::channel(64);
+
+        // The watch begins before the first look, so that nothing is missed between the two.
+        let (look, mut looks) = mpsc::channel(1);
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            if event.is_ok_and(|event| !event.kind.is_access()) {
+                // Full means that a look is due already.
+                let _ = look.try_send(());
+            }
+        })
+        .map_err(|error| unusable(error.to_string()))?;
+        watcher.watch(&options.directory, RecursiveMode::NonRecursive).map_err(|error| unusable(error.to_string()))?;
+
+        let shared = Arc::new(Shared { published: ArcSwap::default(), ready: AtomicBool::new(false) });
+        let mut loader = Loader::new(options.clone(), engine, shared.clone());
+        loader.look(true).await.map_err(|error| unusable(error.to_string()))?;
+        shared.ready.store(true, Ordering::Release);
+        tokio::spawn(loader.serve(inbox));
+
+        let sender = commands.downgrade();
+        tokio::spawn(async move {
+            let _watcher = watcher;
+            loop {
+                let event = tokio::time::timeout(LOOK_ANYWAY, looks.recv()).await;
+                if matches!(event, Ok(None)) {
+                    return;
+                }
+                match sender.upgrade() {
+                    Some(commands) if commands.send(Command::Look).await.is_ok() => {}
+                    _ => return,
+                }
+            }
+        });
+        Ok(Self { shared, commands })
+    }
+
+    /// The newest version of `name` that matches `version`.
+    ///
+    /// # Errors
+    /// [`NotFound`], which tells what there is.
+    pub fn get(&self, name: &PieceName, version: &VersionReq) -> Result<Arc<Version>, NotFound> {
+        self.shared.published.load().table.get(name, version)
+    }
+
+    /// The newest version of each piece, by display name.
+    #[must_use]
+    pub fn latest(&self) -> Vec<Arc<Version>> {
+        self.shared.published.load().table.latest()
+    }
+
+    /// Every version of `name`, newest first.
+    #[must_use]
+    pub fn versions(&self, name: &PieceName) -> Vec<Arc<Version>> {
+        self.shared.published.load().table.versions(name)
+    }
+
+    /// Every file of the directory, by name, with its status.
+    #[must_use]
+    pub fn files(&self) -> Vec<FileStatus> {
+        let published = self.shared.published.load();
+        let status = |(status, version): &(FileStatus, Option<Arc<Version>>)| FileStatus {
+            calls: version.as_ref().map_or(0, |version| version.piece.calls()),
+            ..status.clone()
+        };
+        published.files.iter().map(status).collect()
+    }
+
+    /// Whether the directory was looked at once.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.shared.ready.load(Ordering::Acquire)
+    }
+
+    /// Looks at the directory now, and answers when what is there is served.
+    pub async fn refresh(&self) {
+        let (reply, answer) = oneshot::channel();
+        if self.commands.send(Command::Refresh(reply)).await.is_ok() {
+            let _ = answer.await;
+        }
+    }
+
+    /// Takes a component: loads it first, then puts it into the directory as `NAME-VERSION.wasm`. Answers when it is
+    /// served. Bytes that are served already are no error.
+    ///
+    /// # Errors
+    /// [`UploadError`]; nothing has changed then.
+    pub async fn upload(&self, bytes: Bytes) -> Result<FileStatus, UploadError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Upload(bytes, reply)).await.map_err(|_| UploadError::Stopped)?;
+        answer.await.map_err(|_| UploadError::Stopped)?
+    }
+
+    /// Removes a file of the directory. Its piece is not served from then on; calls under way go on.
+    ///
+    /// # Errors
+    /// [`RemoveError`].
+    pub async fn remove(&self, file: &str) -> Result<FileStatus, RemoveError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Remove(file.to_owned(), reply)).await.map_err(|_| RemoveError::Stopped)?;
+        answer.await.map_err(|_| RemoveError::Stopped)?
+    }
+
+    /// Stops loading, gives the calls under way `grace` to end, then cancels them.
+    pub async fn shutdown(&self, grace: Duration) {
+        let (reply, answer) = oneshot::channel();
+        if self.commands.send(Command::Stop(grace, reply)).await.is_ok() {
+            let _ = answer.await;
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The `store` interface of one call.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use leno_base::{Clock, SystemClock, TenantId, milliseconds};
+use leno_db::{Db, DbError, EntryKey, StoreEntries};
+use leno_metadata::{ErrorKind, PieceError, PieceName};
+use leno_sandbox::{Scope, Store};
+
+/// What one call may store: the entries of its tenant and piece, in its flow and its project. The guest names scope and
+/// key, never the rest.
+#[derive(Clone)]
+pub struct PieceStore {
+    entries: StoreEntries,
+    tenant: TenantId,
+    piece: PieceName,
+    flow: String,
+    project: String,
+    clock: Arc<dyn Clock>,
+}
+
+impl PieceStore {
+    /// The store of `piece` for `tenant`. Calls without a flow share one flow scope, calls without a project one project
+    /// scope: that of the tenant's other such calls of the same piece.
+    #[must_use]
+    pub fn new(db: Db, tenant: TenantId, piece: PieceName, flow: Option<String>, project: Option<String>) -> Self {
+        Self {
+            entries: StoreEntries::new(db),
+            tenant,
+            piece,
+            flow: flow.unwrap_or_default(),
+            project: project.unwrap_or_default(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// The same store with the time from `clock`.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
+    fn key<'a>(&'a self, scope: Scope, key: &'a str) -> EntryKey<'a> {
+        let scope_id = match scope {
+            Scope::Flow => &self.flow,
+            Scope::Project => &self.project,
+        };
+        EntryKey { tenant: self.tenant.as_str(), piece: self.piece.short(), scope: scope.as_str(), scope_id, key }
+    }
+
+    fn now(&self) -> i64 {
+        milliseconds(&*self.clock)
+    }
+}
+
+/// The piece learns that the store failed, the operator why.
+fn failed(error: &DbError) -> PieceError {
+    tracing::error!(%error, "the store of a piece failed");
+    PieceError::new(ErrorKind::Unavailable, "store-unavailable", "the store is out of order; try again later")
+}
+
+#[async_trait]
+impl Store for PieceStore {
+    async fn get(&self, scope: Scope, key: &str) -> Result<Option<Vec<u8>>, PieceError> {
+        self.entries.get(self.key(scope, key), self.now()).await.map_err(|error| failed(&error))
+    }
+
+    async fn put(&self, scope: Scope, key: &str, value: &[u8], ttl_seconds: Option<u32>) -> Result<(), PieceError> {
+        let expires_at = ttl_seconds.map(|seconds| self.now().saturating_add(i64::from(seconds) * 1000));
+        self.entries.put(self.key(scope, key), value, expires_at).await.map_err(|error| failed(&error))
+    }
+
+    async fn compare_and_set(
+        &self,
+        scope: Scope,
+        key: &str,
+        old: Option<&[u8]>,
+        new: &[u8],
+    ) -> Result<bool, PieceError> {
+        self.entries.compare_and_set(self.key(scope, key), old, new, self.now()).await.map_err(|error| failed(&error))
+    }
+
+    async fn delete(&self, scope: Scope, key: &str) -> Result<(), PieceError> {
+        self.entries.delete(self.key(scope, key)).await.map_err(|error| failed(&error))
+    }
+}

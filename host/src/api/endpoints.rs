@@ -1,0 +1,320 @@
+//! Where the caller's events are sent, and what became of them.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Request, State},
+};
+use http::StatusCode;
+use leno_base::iso;
+use leno_connections::EventKind;
+use leno_db::{DeliveryRow, EndpointRow};
+use leno_events::{EndpointError, MAX_ENDPOINTS, Retried};
+use leno_metadata::Problem as Fault;
+use secrecy::ExposeSecret as _;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::App;
+use crate::edge::{
+    Rejection,
+    authorization::Authorized,
+    extract::{self, JsonBody, Kind, Member, Path, Query, name_of},
+};
+
+/// The most deliveries of an answer, and how many they are when nobody says.
+const MOST: i64 = 100;
+const DEFAULT: i64 = 50;
+const STATUSES: [&str; 3] = ["PENDING", "DELIVERED", "DEAD"];
+
+/// Where to send events.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = WebhookRequest, example = json!({"url": "https://example.com/hooks", "events": ["connection.errored"]}))]
+pub(super) struct Body {
+    /// An https address on a public host.
+    #[schema(max_length = 2048)]
+    url: String,
+    /// The types of events to send; all of them when it is empty or left out.
+    #[schema(value_type = Option<Vec<String>>)]
+    events: Option<Vec<Value>>,
+}
+
+impl JsonBody for Body {
+    const MEMBERS: &'static [Member] = &[
+        Member { name: "url", kind: Kind::Text, required: true },
+        Member { name: "events", kind: Kind::List, required: false },
+    ];
+    const EXAMPLE: &'static str = r#"{"url": "https://example.com/hooks", "events": ["connection.errored"]}"#;
+}
+
+/// Where events are sent.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Webhook {
+    id: String,
+    url: String,
+    /// The types of events that are sent; empty for all.
+    events: Vec<String>,
+    /// When its receiver answered 410: nothing is sent until one of its deliveries is asked for again.
+    #[schema(format = "date-time")]
+    disabled_at: Option<String>,
+    #[schema(format = "date-time")]
+    created: String,
+    /// What its events are signed with, as in Standard Webhooks. Only in the answer to its registration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
+    secret: Option<String>,
+}
+
+/// The caller's webhooks.
+#[derive(Serialize, ToSchema)]
+pub(super) struct WebhookList {
+    data: Vec<Webhook>,
+}
+
+/// One event on its way.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Delivery {
+    id: String,
+    event_id: String,
+    r#type: String,
+    /// `PENDING`, `DELIVERED`, or `DEAD` when it was given up.
+    status: String,
+    /// How often it was sent.
+    attempts: i64,
+    /// When it is sent next, if it is pending.
+    #[schema(format = "date-time")]
+    next_attempt_at: Option<String>,
+    /// Why it was not taken the last time.
+    last_error: Option<String>,
+    #[schema(format = "date-time")]
+    created: String,
+    #[schema(format = "date-time")]
+    updated: String,
+}
+
+/// Events on their way, the newest first.
+#[derive(Serialize, ToSchema)]
+pub(super) struct DeliveryList {
+    data: Vec<Delivery>,
+}
+
+/// Lists the caller's webhooks.
+#[utoipa::path(
+    get,
+    path = "/api/app-connections/webhooks",
+    operation_id = "listWebhooks",
+    tag = "events",
+    responses((status = 200, description = "The webhooks, oldest first.", body = WebhookList)),
+)]
+pub(super) async fn list(
+    Authorized(caller): Authorized,
+    State(app): State<Arc<App>>,
+) -> Result<Json<WebhookList>, Rejection> {
+    let rows = app.endpoints.list(&caller.actor.tenant, &caller.actor.user).await.map_err(failed)?;
+    Ok(Json(WebhookList { data: rows.into_iter().map(|row| shown(row, None)).collect() }))
+}
+
+/// Adds a webhook: what happens to the caller's connections is sent there.
+///
+/// Requests are signed as in Standard Webhooks, with the secret that only this answer tells. An event is sent until the
+/// receiver answers 2xx, for about a day; a receiver that answers 410 gets nothing more. Events come in their order, each
+/// at least once and always under the same `webhook-id`.
+#[utoipa::path(
+    post,
+    path = "/api/app-connections/webhooks",
+    operation_id = "registerWebhook",
+    tag = "events",
+    request_body = Body,
+    responses(
+        (status = 201, description = "It gets events from now on.", body = Webhook),
+        (status = 409, description = "The caller has as many webhooks as there may be."),
+    ),
+)]
+pub(super) async fn register(
+    Authorized(caller): Authorized,
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<(StatusCode, Json<Webhook>), Rejection> {
+    let body: Body = extract::json(request, app.max_body).await?;
+    let (kinds, mut faults) = kinds(body.events.as_deref().unwrap_or_default());
+    if let (false, Err(EndpointError::Address(why))) = (faults.is_empty(), app.endpoints.check(&body.url)) {
+        faults.insert(0, Fault::new("/url", why));
+    }
+    if !faults.is_empty() {
+        return Err(Rejection::invalid_members(faults));
+    }
+    let done = app.endpoints.register(&caller.actor.tenant, &caller.actor.user, &body.url, &kinds).await;
+    let (row, secret) = done.map_err(|error| match error {
+        EndpointError::Address(why) => Rejection::invalid_members(vec![Fault::new("/url", why)]),
+        EndpointError::TooMany => {
+            Rejection::new(StatusCode::CONFLICT, "too_many_webhooks", "Too many webhooks", error.to_string())
+                .details(Some(serde_json::json!({"limit": MAX_ENDPOINTS})))
+        }
+        EndpointError::Random(_) | EndpointError::Db(_) => Rejection::internal(error.to_string()),
+    })?;
+    let (user, tenant) = (&caller.actor.user, &caller.actor.tenant);
+    tracing::info!(target: "audit", event = "webhook_registered", %user, %tenant, webhook = row.id, "a webhook was registered");
+    Ok((StatusCode::CREATED, Json(shown(row, Some(secret.expose_secret().to_owned())))))
+}
+
+/// Removes a webhook, with what is still on its way there.
+#[utoipa::path(
+    delete,
+    path = "/api/app-connections/webhooks/{id}",
+    operation_id = "removeWebhook",
+    tag = "events",
+    params(("id" = String, Path, description = "The webhook.")),
+    responses(
+        (status = 204, description = "It is removed."),
+        (status = 404, description = "The caller has no such webhook."),
+    ),
+)]
+pub(super) async fn remove(
+    Authorized(caller): Authorized,
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Rejection> {
+    match app.endpoints.remove(&caller.actor.tenant, &caller.actor.user, &id).await.map_err(failed)? {
+        true => {
+            let (user, tenant) = (&caller.actor.user, &caller.actor.tenant);
+            tracing::info!(target: "audit", event = "webhook_removed", %user, %tenant, webhook = id, "a webhook was removed");
+            Ok(StatusCode::NO_CONTENT)
+        }
+        false => Err(missing()),
+    }
+}
+
+/// Lists what was sent to a webhook, is on its way there, or was given up.
+#[utoipa::path(
+    get,
+    path = "/api/app-connections/webhooks/{id}/deliveries",
+    operation_id = "listWebhookDeliveries",
+    tag = "events",
+    params(
+        ("id" = String, Path, description = "The webhook."),
+        ("status" = Option<String>, Query, description = "`PENDING`, `DELIVERED` or `DEAD`; all when it is left out."),
+        ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many at most; 50 when it is left out."),
+    ),
+    responses(
+        (status = 200, description = "The deliveries, the newest event first.", body = DeliveryList),
+        (status = 404, description = "The caller has no such webhook."),
+    ),
+)]
+pub(super) async fn deliveries(
+    Authorized(caller): Authorized,
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    query: Query,
+) -> Result<Json<DeliveryList>, Rejection> {
+    let mut faults = Vec::new();
+    let status = query.get("status").filter(|status| {
+        let known = STATUSES.contains(status);
+        if !known {
+            faults.push(Fault::new("status", format!("must be one of {}", STATUSES.join(", "))));
+        }
+        known
+    });
+    let limit = query.get("limit").map(|limit| limit.parse().ok().filter(|limit| (1..=MOST).contains(limit)));
+    if limit == Some(None) {
+        faults.push(Fault::new("limit", format!("must be a whole number from 1 to {MOST}")));
+    }
+    if !faults.is_empty() {
+        return Err(Rejection::invalid_query(faults));
+    }
+    let limit = limit.flatten().unwrap_or(DEFAULT);
+    let rows = app.endpoints.deliveries(&caller.actor.tenant, &caller.actor.user, &id, status, limit).await;
+    let rows = rows.map_err(failed)?.ok_or_else(missing)?;
+    Ok(Json(DeliveryList { data: rows.into_iter().map(delivery).collect() }))
+}
+
+/// Sends an event to a webhook once more, at once: one that was given up, or that waits for its next attempt.
+///
+/// A webhook that was disabled takes events again.
+#[utoipa::path(
+    post,
+    path = "/api/app-connections/webhooks/{id}/deliveries/{delivery}/retry",
+    operation_id = "retryWebhookDelivery",
+    tag = "events",
+    params(
+        ("id" = String, Path, description = "The webhook."),
+        ("delivery" = String, Path, description = "The delivery."),
+    ),
+    responses(
+        (status = 200, description = "It is on its way.", body = Delivery),
+        (status = 404, description = "The caller has no such webhook or delivery."),
+        (status = 409, description = "The receiver has it."),
+    ),
+)]
+pub(super) async fn retry(
+    Authorized(caller): Authorized,
+    State(app): State<Arc<App>>,
+    Path((id, delivery_id)): Path<(String, String)>,
+) -> Result<Json<Delivery>, Rejection> {
+    match app.endpoints.retry(&caller.actor.tenant, &caller.actor.user, &id, &delivery_id).await.map_err(failed)? {
+        Retried::Pending(row) => Ok(Json(delivery(row))),
+        Retried::Delivered => {
+            let detail = "the receiver has taken this event; only those that it has not can be sent again";
+            Err(Rejection::new(StatusCode::CONFLICT, "already_delivered", "Already delivered", detail))
+        }
+        Retried::Missing => Err(missing()),
+    }
+}
+
+/// The types of events, or what is wrong with each of them.
+fn kinds(events: &[Value]) -> (Vec<&'static str>, Vec<Fault>) {
+    let (mut kinds, mut faults) = (Vec::new(), Vec::new());
+    for (event, at) in events.iter().zip(0..) {
+        let name = event.as_str();
+        match EventKind::ALL.into_iter().find(|kind| Some(kind.as_str()) == name) {
+            Some(kind) if !kinds.contains(&kind.as_str()) => kinds.push(kind.as_str()),
+            Some(_) => {}
+            None if faults.len() < leno_metadata::MAX_PROBLEMS => {
+                let known = EventKind::ALL.map(EventKind::as_str).join(", ");
+                let what = if name.is_some() { "a text that is no type of event" } else { name_of(event) };
+                faults.push(Fault::new(format!("/events/{at}"), format!("is {what}; the types are {known}")));
+            }
+            None => {}
+        }
+    }
+    (kinds, faults)
+}
+
+fn shown(row: EndpointRow, secret: Option<String>) -> Webhook {
+    Webhook {
+        id: row.id,
+        url: row.url,
+        events: serde_json::from_str(&row.events).unwrap_or_default(),
+        disabled_at: row.disabled_at.map(iso),
+        created: iso(row.created_at),
+        secret,
+    }
+}
+
+fn delivery(row: DeliveryRow) -> Delivery {
+    Delivery {
+        id: row.id,
+        event_id: row.event_id,
+        r#type: row.kind,
+        next_attempt_at: (row.status == "PENDING").then(|| iso(row.next_at)),
+        status: row.status,
+        attempts: row.attempts,
+        last_error: row.last_error,
+        created: iso(row.created_at),
+        updated: iso(row.updated_at),
+    }
+}
+
+fn missing() -> Rejection {
+    let detail = "you have no such webhook or delivery; GET /api/app-connections/webhooks lists your webhooks";
+    Rejection::new(StatusCode::NOT_FOUND, "webhook_not_found", "Webhook not found", detail)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is mapped over")]
+fn failed(error: leno_db::DbError) -> Rejection {
+    Rejection::internal(error.to_string())
+}

@@ -1,0 +1,139 @@
+//! Who may enter: the bearer token of a request (RFC 6750) as a [`Caller`], and the operator's routes.
+
+use std::fmt;
+
+use axum::extract::{FromRef, FromRequestParts};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
+
+use super::Rejection;
+use crate::identity::{Caller, Identity, Permission};
+
+/// Where a process of the operator shows the internal token.
+const INTERNAL_TOKEN: HeaderName = HeaderName::from_static("x-internal-token");
+
+/// What a request without a token is told to bring.
+const CHALLENGE: &str = r#"Bearer realm="leno""#;
+
+/// The user behind the request. A route without it is open to everybody.
+pub(crate) struct Authorized(pub(crate) Caller);
+
+impl<S: Send + Sync> FromRequestParts<S> for Authorized
+where
+    Identity: FromRef<S>,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
+        let token = bearer(&parts.headers)?;
+        Identity::from_ref(state).verify(token).map(Self).map_err(|error| {
+            let description: String = error.to_string().chars().map(quotable).collect();
+            let challenge = format!(r#"Bearer realm="leno", error="invalid_token", error_description="{description}""#);
+            unauthorized(error.code(), error.to_string(), &challenge)
+        })
+    }
+}
+
+/// The token of the `Authorization` header. Tokens elsewhere - the query, a form - are not looked at: they end up in
+/// other people's logs.
+fn bearer(headers: &HeaderMap) -> Result<&str, Rejection> {
+    let missing = |detail: &'static str| unauthorized("token-missing", detail, CHALLENGE);
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Err(missing("this address needs an access token; send `Authorization: Bearer TOKEN`"));
+    };
+    if values.next().is_some() {
+        return Err(missing("the request has several Authorization headers; send one"));
+    }
+    let token = value.to_str().ok().and_then(|value| {
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start_matches(' '))
+    });
+    match token {
+        Some(token) if !token.is_empty() => Ok(token),
+        _ => Err(missing("the Authorization header holds no bearer token; send `Authorization: Bearer TOKEN`")),
+    }
+}
+
+/// A character that an `error_description` may hold (RFC 6750, section 3): printable ASCII without `"` and `\`.
+fn quotable(c: char) -> char {
+    match c {
+        '"' => '\'',
+        ' '..='~' if c != '\\' => c,
+        _ => '?',
+    }
+}
+
+fn unauthorized(code: &'static str, detail: impl Into<std::borrow::Cow<'static, str>>, challenge: &str) -> Rejection {
+    let challenge = HeaderValue::from_str(challenge).unwrap_or(HeaderValue::from_static("Bearer"));
+    Rejection::new(StatusCode::UNAUTHORIZED, code, "Unauthorized", detail)
+        .with_header(header::WWW_AUTHENTICATE, challenge)
+}
+
+/// A process of the operator, by the internal token alone: no user, whatever their permissions, may do this.
+pub(crate) struct Internal;
+
+impl<S: Send + Sync> FromRequestParts<S> for Internal
+where
+    Identity: FromRef<S>,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
+        match parts.headers.get(INTERNAL_TOKEN) {
+            Some(token) => internal(&Identity::from_ref(state), token),
+            None => {
+                let detail = "this address is for processes of the operator; send the X-Internal-Token header";
+                Err(unauthorized("internal-token", detail, CHALLENGE))
+            }
+        }
+    }
+}
+
+fn internal(identity: &Identity, token: &HeaderValue) -> Result<Internal, Rejection> {
+    if identity.is_internal(token.to_str().unwrap_or_default()) {
+        return Ok(Internal);
+    }
+    let detail = "the X-Internal-Token header is not this host's INTERNAL_API_TOKEN, or that is not set";
+    Err(unauthorized("internal-token", detail, CHALLENGE))
+}
+
+/// Who acts for the operator: somebody whose token has [`Permission::Admin`], or a process with the internal token.
+pub(crate) enum Operator {
+    User(Caller),
+    Internal,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Operator
+where
+    Identity: FromRef<S>,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
+        if let Some(token) = parts.headers.get(INTERNAL_TOKEN) {
+            return internal(&Identity::from_ref(state), token).map(|Internal| Self::Internal);
+        }
+        let Authorized(caller) = Authorized::from_request_parts(parts, state).await?;
+        if caller.may(Permission::Admin) {
+            return Ok(Self::User(caller));
+        }
+        let permission = Permission::Admin.as_str();
+        let detail = format!(
+            "changing what this host serves needs {permission} among the token's permissions, or the X-Internal-Token \
+             header; a role in a tenant, SUPER_ADMIN too, does not include it"
+        );
+        let challenge = format!(r#"Bearer realm="leno", error="insufficient_scope", scope="{permission}""#);
+        let challenge = HeaderValue::from_str(&challenge).unwrap_or(HeaderValue::from_static("Bearer"));
+        Err(Rejection::new(StatusCode::FORBIDDEN, "admin_required", "Forbidden", detail)
+            .with_header(header::WWW_AUTHENTICATE, challenge))
+    }
+}
+
+impl fmt::Display for Operator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(caller) => write!(f, "user {} of tenant {}", caller.actor.user, caller.actor.tenant),
+            Self::Internal => f.write_str("internal token"),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! What every request passes, whichever surface it is for.
+//!
+//! | File | Holds |
+//! | --- | --- |
+//! | `listener/` | connections: accepting, time limits for heads, bodies and answers, graceful end |
+//! | `ring` | request ids, response headers, panics, counting |
+//! | `authorization` | the bearer token or the internal token of a request |
+//! | `extract` | path, query and JSON bodies, with every fault listed |
+//! | `rejection` | why a request was refused, before any surface gives it a form |
+//! | `public_url` | how the outside world reaches this host |
+//!
+//! Extractors need only what they name: [`Authorized`](authorization::Authorized) works in every router whose state yields an
+//! [`Identity`](crate::identity::Identity) (`FromRef`). They refuse with a [`Rejection`]; the surface that the request is
+//! for renders it, see [`rejection::render_with`].
+//!
+//! The edge knows no room of the host and no surface.
+
+pub(crate) mod authorization;
+pub(crate) mod extract;
+pub(crate) mod listener;
+pub(crate) mod public_url;
+pub(crate) mod rejection;
+pub(crate) mod ring;
+
+use http::HeaderName;
+
+pub use self::{public_url::PublicUrl, rejection::Rejection};
+
+/// The run that a response belongs to.
+pub(crate) const RUN_ID: HeaderName = HeaderName::from_static("x-run-id");

@@ -1,0 +1,363 @@
+//! The keys of a host over time: which are in use, the check at the start, rotation, retirement.
+
+use std::collections::BTreeMap;
+
+use leno_base::{NoRandomness, TenantId};
+use leno_db::{
+    AuditEntry, Db, DbError, audit_log, encryption_keys,
+    sealed_rows::{SealedRow, SealedTable, TABLES},
+};
+use secrecy::SecretString;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::{InvalidKey, Key, Keyring, Place};
+
+/// Rows that are rewritten in one transaction: few, so that others wait for milliseconds only.
+const BATCH: i64 = 200;
+/// A rotation goes over a table again while others change it under its hands, but not for ever.
+const PASSES: usize = 10;
+
+/// Keys that do not fit the database.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// Starting would lose secrets.
+    #[error(
+        "this host does not have the key of {}; nothing was started and nothing is lost: set \
+         INTEGRATION_ENCRYPTION_KEY to that key again, or add it to LENO_OLD_ENCRYPTION_KEYS (a generated key is in the \
+         file `encryption-key` of the data directory); the key that was set is {active}",
+        missing(.rows)
+    )]
+    Missing {
+        /// Rows per key and table.
+        rows: Vec<(String, &'static str, i64)>,
+        /// The key that writes.
+        active: String,
+    },
+    /// The key that would write was retired.
+    #[error("the encryption key {0} was retired; set INTEGRATION_ENCRYPTION_KEY to another one")]
+    Retired(String),
+    /// The key that writes cannot be retired.
+    #[error("the key {0} is the one that this host writes with; set another INTEGRATION_ENCRYPTION_KEY first")]
+    Active(String),
+    /// Nobody has heard of the key.
+    #[error("there is no key {kid}; there are: {}", .known.join(", "))]
+    Unknown {
+        /// What was asked for.
+        kid: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The operating system failed.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
+}
+
+fn missing(rows: &[(String, &'static str, i64)]) -> String {
+    let part = |(kid, table, count): &(String, &str, i64)| format!("{count} rows of {table} (key {kid})");
+    rows.iter().map(part).collect::<Vec<_>>().join(", ")
+}
+
+impl Keyring {
+    /// A keyring of keys as they are written in settings.
+    ///
+    /// # Errors
+    /// [`InvalidKey`].
+    pub fn parse(active: &SecretString, older: &[SecretString]) -> Result<Self, InvalidKey> {
+        let older = older.iter().map(Key::parse).collect::<Result<_, _>>()?;
+        Ok(Self::new(Key::parse(active)?, older))
+    }
+
+    fn has(&self, kid: &str) -> bool {
+        self.ids().any(|id| id.as_str() == kid)
+    }
+}
+
+/// Checks that this host has every key that something is encrypted with, and that the key it writes with was not retired;
+/// then records that key. Answers what is strange, but no reason not to start. One query per table, over an index.
+///
+/// # Errors
+/// [`KeyError`].
+pub async fn check(db: &Db, keyring: &Keyring, now: i64) -> Result<Vec<String>, KeyError> {
+    let active = keyring.active().as_str();
+    let known: Vec<&str> = keyring.ids().map(crate::KeyId::as_str).collect();
+    let recorded = encryption_keys::list(db).await?;
+    if recorded.iter().any(|key| key.kid == active && key.retired_at.is_some()) {
+        return Err(KeyError::Retired(active.to_owned()));
+    }
+    let mut rows = Vec::new();
+    for table in TABLES {
+        let under = table.rows_per_key(db, &known).await?;
+        rows.extend(under.into_iter().map(|(kid, count)| (kid, table.name, count)));
+    }
+    if !rows.is_empty() {
+        return Err(KeyError::Missing { rows, active: active.to_owned() });
+    }
+    encryption_keys::record(db, active, now).await?;
+    let mut warnings = Vec::new();
+    for key in recorded {
+        match (keyring.has(&key.kid), key.retired_at) {
+            (false, None) => warnings.push(format!(
+                "the encryption key {0} was used here and this host does not have it; nothing is encrypted with it now: \
+                 `leno keys retire {0}` if no other host uses it",
+                key.kid
+            )),
+            (true, Some(_)) => {
+                warnings.push(format!("the encryption key {} was retired and is of no use any more", key.kid));
+            }
+            _ => {}
+        }
+    }
+    Ok(warnings)
+}
+
+/// What a key is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyState {
+    /// Writes and reads.
+    Active,
+    /// Reads.
+    Old,
+    /// Was used, but this host does not have it.
+    Missing,
+    /// Must not be used again.
+    Retired,
+}
+
+/// A key, and what is under it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyUse {
+    /// The key's id.
+    pub id: String,
+    /// What it is for.
+    pub state: KeyState,
+    /// When a host first started with it, in milliseconds since 1970.
+    pub first_used_at: Option<i64>,
+    /// When it was retired.
+    pub retired_at: Option<i64>,
+    /// Rows under it, per table.
+    pub rows: BTreeMap<&'static str, i64>,
+}
+
+/// All keys: those of the keyring, those that were recorded, and those that rows name.
+///
+/// # Errors
+/// [`KeyError::Db`].
+pub async fn list(db: &Db, keyring: &Keyring) -> Result<Vec<KeyUse>, KeyError> {
+    let recorded = encryption_keys::list(db).await?;
+    let mut rows: BTreeMap<String, BTreeMap<&'static str, i64>> = BTreeMap::new();
+    for table in TABLES {
+        for (kid, count) in table.rows_per_key(db, &[]).await? {
+            rows.entry(kid).or_default().insert(table.name, count);
+        }
+    }
+    let mut order: Vec<String> = keyring.ids().map(ToString::to_string).collect();
+    for kid in recorded.iter().map(|key| &key.kid).chain(rows.keys()) {
+        if !order.contains(kid) {
+            order.push(kid.clone());
+        }
+    }
+    let of = |id: String| {
+        let record = recorded.iter().find(|key| key.kid == id);
+        let state = match record.and_then(|key| key.retired_at) {
+            Some(_) => KeyState::Retired,
+            None if keyring.active().as_str() == id => KeyState::Active,
+            None if keyring.has(&id) => KeyState::Old,
+            None => KeyState::Missing,
+        };
+        let mut counts: BTreeMap<&'static str, i64> = TABLES.iter().map(|table| (table.name, 0)).collect();
+        counts.extend(rows.remove(&id).unwrap_or_default());
+        KeyUse {
+            state,
+            first_used_at: record.map(|key| key.created_at),
+            retired_at: record.and_then(|key| key.retired_at),
+            rows: counts,
+            id,
+        }
+    };
+    Ok(order.into_iter().map(of).collect())
+}
+
+/// A row that could not be rewritten.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unopened {
+    /// Its table.
+    pub table: &'static str,
+    /// Its primary key.
+    pub id: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a rotation did.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Rotation {
+    /// Rows that are now under the key that writes.
+    pub rewrapped: u64,
+    /// Rows that do not open; they were left as they are.
+    pub unopened: Vec<Unopened>,
+    /// Rows that are still under other keys, with those that do not open.
+    pub left: i64,
+}
+
+/// Encrypts everything anew that is not under the key that writes. Others may go on reading and writing: a row that somebody
+/// changes meanwhile is left to the next pass. May be stopped at any moment and begun again. `progress` hears of every
+/// batch how many rows it rewrote.
+///
+/// # Errors
+/// [`KeyError::Db`], [`KeyError::Randomness`], and those of [`check`] before anything is rewritten.
+pub async fn rotate(db: &Db, keyring: &Keyring, now: i64, mut progress: impl FnMut(u64)) -> Result<Rotation, KeyError> {
+    check(db, keyring, now).await?;
+    let mut rotation = Rotation::default();
+    for table in TABLES {
+        for _ in 0..PASSES {
+            let pass = go_over(db, keyring, table, &mut progress).await?;
+            rotation.rewrapped += pass.rewrapped;
+            if pass.overtaken == 0 && pass.rewrapped == 0 {
+                rotation.unopened.extend(pass.unopened);
+                break;
+            }
+        }
+        rotation.left += left(db, keyring, table).await?;
+    }
+    let detail = json!({"rewrapped": rotation.rewrapped, "left": rotation.left});
+    audit_log::record(db, &entry(now, "key.rotated", keyring.active().as_str(), detail)).await?;
+    Ok(rotation)
+}
+
+/// How many rows are not under the key that writes.
+///
+/// # Errors
+/// [`KeyError::Db`].
+pub async fn to_rotate(db: &Db, keyring: &Keyring) -> Result<i64, KeyError> {
+    let mut sum = 0;
+    for table in TABLES {
+        sum += left(db, keyring, table).await?;
+    }
+    Ok(sum)
+}
+
+async fn left(db: &Db, keyring: &Keyring, table: &SealedTable) -> Result<i64, KeyError> {
+    let others = table.rows_per_key(db, &[keyring.active().as_str()]).await?;
+    Ok(others.iter().map(|(_, count)| count).sum())
+}
+
+#[derive(Default)]
+struct Pass {
+    rewrapped: u64,
+    /// Somebody else changed them first.
+    overtaken: u64,
+    unopened: Vec<Unopened>,
+}
+
+async fn go_over(
+    db: &Db,
+    keyring: &Keyring,
+    table: &SealedTable,
+    progress: &mut impl FnMut(u64),
+) -> Result<Pass, KeyError> {
+    let active = keyring.active().as_str();
+    let mut pass = Pass::default();
+    let mut after = String::new();
+    loop {
+        let rows = table.under_other_keys(db, active, &after, BATCH).await?;
+        let Some(last) = rows.last() else { return Ok(pass) };
+        after.clone_from(&last.id);
+        let mut fresh = Vec::with_capacity(rows.len());
+        for row in rows {
+            let place = Place { table: table.name, tenant: &row.tenant, row: &row.id };
+            match keyring.open(&row.sealed, place) {
+                Ok(plain) => fresh.push((keyring.seal(&plain, place)?, row)),
+                Err(error) => pass.unopened.push(Unopened { table: table.name, id: row.id, reason: error.to_string() }),
+            }
+        }
+        let (done, of) = (write(db, active, table, &fresh).await?, fresh.len() as u64);
+        pass.rewrapped += done;
+        pass.overtaken += of - done;
+        progress(done);
+    }
+}
+
+/// Writes a batch in a transaction; answers how many rows were still as they had been read.
+async fn write(db: &Db, kid: &str, table: &SealedTable, batch: &[(String, SealedRow)]) -> Result<u64, KeyError> {
+    if batch.is_empty() {
+        return Ok(0);
+    }
+    let mut tx = db.begin().await?;
+    let mut done = 0;
+    for (sealed, row) in batch {
+        match table.rewrap(&mut tx, row, sealed, kid).await {
+            Ok(written) => done += u64::from(written),
+            // The batch met somebody who held its rows in another order: he goes first, the next pass comes back.
+            Err(DbError::Query(error)) if is_conflict(&error) => return Ok(0),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    tx.commit().await.map_err(DbError::from)?;
+    Ok(done)
+}
+
+/// `serialization_failure` and `deadlock_detected` of PostgreSQL.
+fn is_conflict(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| matches!(&*code, "40001" | "40P01"))
+}
+
+/// What became of a request to retire a key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum Retirement {
+    /// It is retired now.
+    Done,
+    /// It was already.
+    Before,
+    /// Rows are still under it: how many, per table.
+    InUse(BTreeMap<&'static str, i64>),
+}
+
+/// Retires a key: no host starts with it any more. Refused while something is encrypted with it.
+///
+/// # Errors
+/// [`KeyError::Active`], [`KeyError::Unknown`], [`KeyError::Db`].
+pub async fn retire(db: &Db, keyring: &Keyring, kid: &str, now: i64) -> Result<Retirement, KeyError> {
+    if keyring.active().as_str() == kid {
+        return Err(KeyError::Active(kid.to_owned()));
+    }
+    let recorded = encryption_keys::list(db).await?;
+    let mut tx = db.begin().await?;
+    let mut rows = BTreeMap::new();
+    for table in TABLES {
+        match table.rows_of(&mut tx, kid).await? {
+            0 => {}
+            count => drop(rows.insert(table.name, count)),
+        }
+    }
+    if !rows.is_empty() {
+        return Ok(Retirement::InUse(rows));
+    }
+    match recorded.iter().find(|key| key.kid == kid) {
+        None => {
+            let mut known: Vec<String> = keyring.ids().map(ToString::to_string).collect();
+            known.extend(recorded.into_iter().map(|key| key.kid).filter(|kid| !keyring.has(kid)));
+            Err(KeyError::Unknown { kid: kid.to_owned(), known })
+        }
+        Some(_) if !encryption_keys::retire(&mut tx, kid, now).await? => Ok(Retirement::Before),
+        Some(_) => {
+            audit_log::append(&mut tx, &entry(now, "key.retired", kid, json!({}))).await?;
+            tx.commit().await.map_err(DbError::from)?;
+            Ok(Retirement::Done)
+        }
+    }
+}
+
+/// Keys belong to no tenant.
+fn entry(at: i64, event: &'static str, subject: &str, detail: serde_json::Value) -> AuditEntry {
+    AuditEntry { at, tenant: TenantId::from(""), actor: "host".into(), event, subject: subject.into(), detail }
+}
+
+#[cfg(test)]
+mod tests;
