@@ -34,6 +34,7 @@ mod error;
 pub mod fuzzing;
 mod host;
 mod injection;
+mod lookup;
 mod metadata;
 mod name;
 mod problem;
@@ -49,6 +50,7 @@ pub use coerce::{Coerced, FileContent, MAX_EXPANSION, PendingFile, coerce, coerc
 pub use connection::{ConnectionKind, ConnectionValue};
 pub use error::{ErrorKind, PieceError};
 pub use injection::Injection;
+pub use lookup::Undeclared;
 pub use metadata::{
     Action, Category, ErrorHandling, ErrorOption, Handshake, HandshakeStrategy, MAX_DOCUMENT, Metadata, Renew,
     RenewStrategy, TestStrategy, Trigger, TriggerKind,

@@ -2,19 +2,20 @@
 
 mod breaker;
 mod directory;
-mod files;
 mod loader;
 mod lock;
+mod observer;
 mod registry;
 mod runs;
 mod status;
 mod store;
 mod table;
+mod trail;
 
-pub use files::fetch as fetch_files;
 pub use lock::{Lock, LockError, Pin};
+pub use observer::Observer;
 pub use registry::{GrantFor, OnStatus, Registry, RegistryError, RegistryOptions, RemoveError, UploadError};
-pub use runs::{Observer, OptionsRequest, Refusal, Run, RunRequest, Runs, StoreFor};
+pub use runs::{Refusal, Run, Runs, StepContext, StepRequest, StoreFor};
 pub use status::{FileState, FileStatus, Reason};
 pub use store::PieceStore;
 pub use table::{NotFound, Version};

@@ -18,7 +18,7 @@ use tokio::{
     process::Command,
 };
 
-use crate::engine;
+use crate::settings;
 
 /// Where compilation happens.
 #[derive(Debug, Clone)]
@@ -137,7 +137,7 @@ async fn run(mut command: Command, bytes: &Arc<[u8]>, cpu: Duration) -> Result<V
 }
 
 fn precompile(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let engine = engine::compiling().map_err(|error| format!("{error:#}"))?;
+    let engine = settings::compiling().map_err(|error| format!("{error:#}"))?;
     engine.precompile_component(bytes).map_err(|error| format!("{error:#}"))
 }
 

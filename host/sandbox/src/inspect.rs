@@ -4,9 +4,9 @@ use serde::Serialize;
 use wasmparser::{ComponentExternalKind, Encoding, Instance, Parser, Payload, Validator, WasmFeatures};
 
 use crate::{
-    engine::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_MEMORY, MAX_TABLE, MAX_TABLES},
+    LoadError,
     linker::{self, SECRETS},
-    load::LoadError,
+    settings::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_MEMORY, MAX_TABLE, MAX_TABLES},
 };
 
 /// The largest component accepted, in bytes. A JavaScript piece has 14 MB.

@@ -25,19 +25,9 @@ pub(super) fn no_piece(registry: &Registry, missing: &NotFound) -> Rejection {
 
 /// Why nothing ran.
 pub(super) fn refused(registry: &Registry, refusal: Refusal) -> Rejection {
-    let unprocessable = |code: &'static str, error: &'static str, refusal: &Refusal| {
-        Rejection::new(StatusCode::UNPROCESSABLE_ENTITY, code, error, refusal.to_string()).kind(ErrorKind::InvalidInput)
-    };
     match refusal {
         Refusal::NotFound(missing) => no_piece(registry, &missing).kind(ErrorKind::NotFound),
-        Refusal::Unknown(text) => {
-            Rejection::new(StatusCode::NOT_FOUND, "unknown", "Not found", text).kind(ErrorKind::NotFound)
-        }
-        Refusal::Input(problems) => invalid_props(&problems),
-        Refusal::ConnectionRequired { .. } => {
-            unprocessable("connection_required", "A connection is required", &refusal)
-        }
-        Refusal::NotResolvable { .. } => unprocessable("not_resolvable", "The property has no such options", &refusal),
+        Refusal::Step(refusal) => step_refused(&refusal),
         Refusal::CircuitOpen { retry_after, .. } => Rejection::new(
             StatusCode::TOO_MANY_REQUESTS,
             "circuit_open",
@@ -46,6 +36,28 @@ pub(super) fn refused(registry: &Registry, refusal: Refusal) -> Rejection {
         )
         .kind(ErrorKind::RateLimited)
         .retry_after(retry_after),
+    }
+}
+
+/// Why a step does not fit its piece.
+fn step_refused(refusal: &leno_sandbox::Refusal) -> Rejection {
+    use leno_sandbox::Refusal;
+    let unprocessable = |code: &'static str, error: &'static str, detail: String| {
+        Rejection::new(StatusCode::UNPROCESSABLE_ENTITY, code, error, detail).kind(ErrorKind::InvalidInput)
+    };
+    match refusal {
+        Refusal::Undeclared(undeclared) => {
+            Rejection::new(StatusCode::NOT_FOUND, "unknown", "Not found", undeclared.to_string())
+                .kind(ErrorKind::NotFound)
+        }
+        Refusal::Input(problems) => invalid_props(problems),
+        Refusal::ConnectionRequired { .. } => {
+            let detail = format!("{refusal}; name one in the request");
+            unprocessable("connection_required", "A connection is required", detail)
+        }
+        Refusal::NotResolvable { .. } => {
+            unprocessable("not_resolvable", "The property has no such options", refusal.to_string())
+        }
     }
 }
 
@@ -135,6 +147,7 @@ mod tests {
             piece: "text".parse().unwrap(),
             version: semver::Version::new(1, 0, 0),
             digest: Digest::of(b""),
+            resolved: None,
             report: Report::refused(failure.clone()),
         };
         let response = failed(run, failure).into_response();

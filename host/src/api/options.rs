@@ -9,7 +9,8 @@ use axum::{
 };
 use http::HeaderValue;
 use leno_metadata::{PieceName, Problem as Fault, VersionReq};
-use leno_pieces::OptionsRequest;
+use leno_pieces::{StepContext, StepRequest};
+use leno_sandbox::Step;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -100,24 +101,18 @@ pub(super) async fn options(
         input: &input,
     };
     let connection = given.connection(&app, &caller, &piece).await?;
-    let kind = kind(&app, &piece, &version, &body.action_name, &body.property_name);
-    let request = OptionsRequest {
-        piece,
-        version,
-        owner: body.action_name,
-        property: body.property_name,
-        input,
-        search: body.search_value,
-        connection,
-    };
+    let step =
+        Step::Options { owner: body.action_name, property: body.property_name, input, search: body.search_value };
+    let request =
+        StepRequest { piece, version, step, connection, context: StepContext::default(), wall: None, trace: false };
     let mut run =
-        app.runs.options(&caller.actor, request).await.map_err(|refusal| failure::refused(&app.registry, refusal))?;
+        app.runs.run(&caller.actor, request).await.map_err(|refusal| failure::refused(&app.registry, refusal))?;
     let nothing = Err(leno_sandbox::Failure::Cancelled);
     let output = match std::mem::replace(&mut run.report.result, nothing) {
         Ok(output) => output,
         Err(failure) => return Err(failure::failed(run, failure)),
     };
-    let answer = answer(kind, output.as_str()).map_err(|problem| Rejection::internal(problem.to_string()))?;
+    let answer = answer(run.resolved, output.as_str()).map_err(|problem| Rejection::internal(problem.to_string()))?;
     let mut response = Json(answer).into_response();
     if let Ok(id) = HeaderValue::from_str(&run.id) {
         response.headers_mut().insert(crate::edge::RUN_ID, id);
@@ -141,15 +136,6 @@ impl OptionsBody {
             _ => Err(Rejection::invalid_members(faults)),
         }
     }
-}
-
-/// The type of the property, if there is one.
-fn kind(app: &App, piece: &PieceName, version: &VersionReq, owner: &str, property: &str) -> Option<&'static str> {
-    let version = app.registry.get(piece, version).ok()?;
-    let metadata = version.piece.metadata();
-    let action = metadata.actions.get(owner).map(|action| &action.props);
-    let props = action.or_else(|| metadata.triggers.get(owner).map(|trigger| &trigger.props))?;
-    Some(props.get(property)?.kind.name())
 }
 
 /// What the piece answered, in one of two shapes: `{options: [{label, value}], …}` for a dropdown and, as in Activepieces,

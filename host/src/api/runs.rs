@@ -10,8 +10,8 @@ use axum::{
 use http::{HeaderValue, header};
 use leno_base::Digest;
 use leno_metadata::{Problem as Fault, VersionReq};
-use leno_pieces::{Run, RunRequest};
-use leno_sandbox::{LogLine, Output, Usage};
+use leno_pieces::{Run, StepContext, StepRequest};
+use leno_sandbox::{LogLine, Output, Step, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 use utoipa::ToSchema;
@@ -178,14 +178,13 @@ async fn answer(
         input: &body.input,
     };
     let connection = given.connection(app, caller, &piece).await?;
-    let request = RunRequest {
+    let request = StepRequest {
         piece,
         version,
-        action,
-        input: body.input,
+        step: Step::Action { name: action, input: body.input },
         connection,
+        context: StepContext { idempotency_key: body.idempotency_key, ..StepContext::default() },
         wall: body.timeout_ms.map(Duration::from_millis),
-        idempotency_key: body.idempotency_key,
         trace: false,
     };
     let mut run =

@@ -2,13 +2,14 @@
 
 use std::{fmt::Write as _, io::Read as _, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use leno_db::Db;
-use leno_egress::{Client, ClientConfig, PrivateGrant, Transport};
-use leno_metadata::{Connection, ConnectionValue, Problems, Properties, coerce};
-use leno_pieces::{PieceStore, fetch_files};
+use leno_egress::{Client, ClientConfig, PrivateGrant};
+use leno_metadata::{Connection, ConnectionValue};
+use leno_pieces::PieceStore;
 use leno_sandbox::{
-    CallOptions, Capabilities, Context, Entry, Failure, Level, Limits, Log, LogLine, NoStore, Piece, Report, Store,
+    CallOptions, Capabilities, Context, Failure, Level, Limits, Log, LogLine, NoStore, Piece, Refusal, Report, Step,
+    Store,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -73,24 +74,21 @@ async fn go(args: &Args) -> anyhow::Result<ExitCode> {
         grant
     })
     .await?;
-    check(&piece, &args.action, connection.is_some())?;
-
-    let transport: Arc<dyn Transport> = Arc::new(Client::new(ClientConfig::default())?);
-    let props = props(&piece, &args.action, &input, &transport).await?;
+    let step = Step::Action { name: args.action.clone(), input };
+    let prepared = piece.prepare(step, connection.is_some()).map_err(|refusal| explain(&refusal))?;
     let kept = Kept::new(&piece).await?;
     let run = Uuid::now_v7().to_string();
     let capabilities = Capabilities {
         context: Context { run_id: run.clone(), attempt: 1, idempotency_key: run, webhook_url: None },
         connection,
-        transport,
+        transport: Arc::new(Client::new(ClientConfig::default())?),
         store: kept.store.clone(),
         log: (!args.json).then(|| Arc::new(Printed(Style::stderr())) as Arc<dyn Log>),
         setup: None,
         audit: None,
         clock: None,
     };
-    let entry = Entry::Run { action: &args.action, props: &props };
-    let report = piece.call(&entry, capabilities, CallOptions { wall: None, trace: true }).await;
+    let report = prepared.run(capabilities, CallOptions { wall: None, trace: true }).await;
     match args.json {
         true => terminal::print_json(&document(&piece, &args.action, &report))?,
         false => show(&report)?,
@@ -121,34 +119,16 @@ fn connection(path: &PathBuf) -> anyhow::Result<Arc<dyn Connection>> {
     Ok(Arc::new(Arc::new(value)))
 }
 
-/// What can be refused before anything runs.
-fn check(piece: &Piece, action: &str, connected: bool) -> anyhow::Result<()> {
-    let metadata = piece.metadata();
-    let name = metadata.name.short();
-    let Some(found) = metadata.actions.get(action) else {
-        let known: Vec<&str> = metadata.actions.keys().map(String::as_str).collect();
-        bail!("piece `{name}` has no action `{action}`; it has: {}", known.join(", "));
-    };
-    if !connected && found.require_auth && metadata.auth.iter().any(|auth| auth.required) {
-        let kinds: Vec<&str> = metadata.auth.iter().map(|auth| auth.kind()).collect();
-        bail!(
-            "action `{action}` of piece `{name}` needs a connection ({}); give one with --connection",
-            kinds.join(" or ")
-        );
+/// Why nothing ran, in the words of the command line.
+fn explain(refusal: &Refusal) -> anyhow::Error {
+    match refusal {
+        Refusal::Input(problems) => {
+            let lines: String = problems.iter().map(|problem| format!("\n  {problem}")).collect();
+            anyhow!("--props do not fit the action:{}", terminal::harmless(&lines, true))
+        }
+        Refusal::ConnectionRequired { .. } => anyhow!("{refusal}; give one with --connection"),
+        Refusal::Undeclared(_) | Refusal::NotResolvable { .. } => anyhow!("{refusal}"),
     }
-    Ok(())
-}
-
-async fn props(piece: &Piece, action: &str, input: &Value, transport: &Arc<dyn Transport>) -> anyhow::Result<String> {
-    let misfit = |problems: Problems| {
-        let lines: String = problems.iter().map(|problem| format!("\n  {problem}")).collect();
-        anyhow!("--props do not fit the action:{}", terminal::harmless(&lines, true))
-    };
-    let nothing = Properties::new();
-    let declared = piece.metadata().actions.get(action).map_or(&nothing, |action| &action.props);
-    let mut coerced = coerce(declared, input).map_err(misfit)?;
-    fetch_files(transport, piece.grant(), &mut coerced).await.map_err(misfit)?;
-    Ok(coerced.value.to_string())
 }
 
 /// Where the piece stores: a database of its own, which goes away with this value.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use leno_metadata::Metadata;
-use leno_sandbox::{Entry, Grant};
+use leno_sandbox::{Grant, Step};
 
 use crate::{ActionCall, Host, OptionsCall, Run, TriggerCall, build, call::Call, engine::engine};
 
@@ -153,7 +153,7 @@ impl Piece {
     /// # Panics
     /// When the connection could not have been saved for this piece.
     pub async fn validate(&self, host: &Host) -> Run {
-        Call::new(self, host, "checking the connection").enter(&Entry::Validate).await
+        Call::new(self, host, "checking the connection").run(Step::Validate).await
     }
 
     /// Checks of the metadata what loading has not: that the piece says the same of itself at any time, and that the
@@ -167,7 +167,7 @@ impl Piece {
     pub async fn assert_metadata_valid(&self) {
         let host = Host::new();
         host.clock().set("2099-12-31T23:59:59Z");
-        let run = Call::new(self, &host, "the metadata").enter(&Entry::Describe).await;
+        let run = Call::new(self, &host, "the metadata").describe().await;
         let (said, says) = (&self.metadata().document, run.output());
         assert!(said == says, "the piece says something else of itself each time:\n{said:#}\n{says:#}");
         let full = self.metadata().full();

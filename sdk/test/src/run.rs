@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use leno_metadata::{ErrorKind, PieceError, Problem, Problems};
-use leno_sandbox::{Failure, HostCall, LogLine, Report, Usage};
+use leno_sandbox::{Failure, HostCall, LogLine, Refusal, Report, Usage};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -42,6 +42,22 @@ impl From<Problems> for RunError {
             .collect();
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         Self { problems, ..Self::new(ErrorKind::InvalidInput, "invalid_props", lines.join("\n")) }
+    }
+}
+
+impl From<Refusal> for RunError {
+    fn from(refusal: Refusal) -> Self {
+        let (kind, code) = match refusal {
+            Refusal::Input(problems) => return problems.into(),
+            Refusal::Undeclared(_) => (ErrorKind::NotFound, "unknown"),
+            Refusal::ConnectionRequired { .. } => (ErrorKind::InvalidInput, "connection_required"),
+            Refusal::NotResolvable { .. } => (ErrorKind::InvalidInput, "not_resolvable"),
+        };
+        let message = match refusal {
+            Refusal::ConnectionRequired { .. } => format!("{refusal}: choose one with `Host::connection`"),
+            refusal => refusal.to_string(),
+        };
+        Self::new(kind, code, message)
     }
 }
 

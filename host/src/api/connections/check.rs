@@ -10,7 +10,8 @@ use axum::{
 use http::StatusCode;
 use leno_connections::ConnectionError;
 use leno_metadata::{Connection, ConnectionKind, PieceName, Problem as Fault, VersionReq};
-use leno_sandbox::Failure;
+use leno_pieces::{StepContext, StepRequest};
+use leno_sandbox::{Failure, Step};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -183,7 +184,16 @@ async fn verdict(
     version: &VersionReq,
     connection: Arc<dyn Connection>,
 ) -> Result<Response, Rejection> {
-    let run = app.runs.validate(&caller.actor, piece, version, connection).await;
+    let request = StepRequest {
+        piece: piece.clone(),
+        version: version.clone(),
+        step: Step::Validate,
+        connection: Some(connection),
+        context: StepContext::default(),
+        wall: None,
+        trace: false,
+    };
+    let run = app.runs.run(&caller.actor, request).await;
     let run = run.map_err(|refusal| failure::refused(&app.registry, refusal))?;
     match run.report.result {
         Ok(_) => Ok(worked("the piece says that the connection works".into())),

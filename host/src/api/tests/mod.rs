@@ -124,8 +124,13 @@ async fn app(setup: Setup) -> (App, tempfile::TempDir) {
     let registry = Registry::open(options, engine.clone()).await.unwrap();
     let metrics = Arc::new(Metrics::new());
     let transport = Arc::new(leno_egress::Client::new(leno_egress::ClientConfig::default()).unwrap());
-    let runs =
-        Runs::new(registry.clone(), transport.clone(), Arc::new(|_, _| Arc::new(NoStore)), db.clone(), metrics.clone());
+    let runs = Runs::new(
+        registry.clone(),
+        transport.clone(),
+        Arc::new(|_, _, _| Arc::new(NoStore)),
+        db.clone(),
+        metrics.clone(),
+    );
     let identity = Identity::new(&"a-secret-that-is-long-enough-for-hs256".into(), Some(&INTERNAL.into()));
     let production = setup.production;
     let public_url = PublicUrl::new(None, ([127, 0, 0, 1], 4747).into());

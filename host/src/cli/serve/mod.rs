@@ -184,9 +184,10 @@ async fn open(config: &Config, address: SocketAddr) -> anyhow::Result<Opened> {
     let private = config.webhook_private.clone();
     let endpoints = Endpoints::new(db.clone(), keyring, clock, client.clone(), private, &events);
     let stores = db.clone();
-    let store_for = move |actor: &Actor, piece: &PieceName| {
+    let store_for = move |actor: &Actor, piece: &PieceName, flow: Option<&str>| {
         let tenant = actor.tenant.clone();
-        Arc::new(PieceStore::new(stores.clone(), tenant, piece.clone(), None, None)) as Arc<dyn Store>
+        Arc::new(PieceStore::new(stores.clone(), tenant, piece.clone(), flow.map(str::to_owned), None))
+            as Arc<dyn Store>
     };
     let runs = Runs::new(registry.clone(), client, Arc::new(store_for), db.clone(), metrics.clone());
     let app = App {

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use leno_sandbox::Entry;
+use leno_sandbox::Step;
 use serde_json::{Value, json};
 
 use super::Call;
-use crate::{Host, Piece, Run, RunError};
+use crate::{Host, Piece, Run};
 
 /// One action of a piece, to be run. Made by [`Piece::action`].
 #[derive(Clone)]
@@ -40,16 +40,6 @@ impl<'p> ActionCall<'p> {
     pub async fn run(self, host: &Host) -> Run {
         let mut call = Call::new(self.piece, host, &format!("action `{}`", self.name));
         call.wall = self.wall;
-        let Some(action) = self.piece.metadata().actions.get(&self.name) else {
-            // The sandbox says which actions there are.
-            return call.enter(&Entry::Run { action: &self.name, props: "{}" }).await;
-        };
-        if let Err(error) = call.require_connection(action.require_auth) {
-            return call.refuse(error);
-        }
-        match call.props(&action.props, &self.props).await {
-            Ok(props) => call.enter(&Entry::Run { action: &self.name, props: &props }).await,
-            Err(problems) => call.refuse(RunError::from(problems)),
-        }
+        call.run(Step::Action { name: self.name, input: self.props }).await
     }
 }

@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use leno_metadata::ErrorKind;
-use leno_sandbox::Entry;
+use leno_sandbox::{Hook, Step};
 use serde_json::{Value, json};
 
 use super::Call;
@@ -77,7 +77,7 @@ impl<'p> TriggerCall<'p> {
 
     /// Asks for the answer to a request with which the service makes sure that the webhook is wanted.
     pub async fn handshake(&self, host: &Host, request: impl Into<Value>) -> Run {
-        self.enter(self.call(host, "the handshake of"), Hook::Handshake(&request.into().to_string())).await
+        self.enter(self.call(host, "the handshake of"), Hook::Handshake { request: request.into().to_string() }).await
     }
 
     /// Renews the trigger's subscription.
@@ -89,7 +89,7 @@ impl<'p> TriggerCall<'p> {
         let held = Arc::new(Held::new(host.store.clone()));
         let mut call = self.call(host, "a run of");
         call.store = held.clone();
-        let mut run = self.enter(call, Hook::Run(event.as_deref())).await;
+        let mut run = self.enter(call, Hook::Run { event }).await;
         if run.result.is_ok() && !self.dying && !held.settle() {
             let message = "another run of the trigger has changed in the store what this one found there";
             run.result = Err(RunError::new(ErrorKind::Unavailable, "store-conflict", message).into());
@@ -103,40 +103,7 @@ impl<'p> TriggerCall<'p> {
         call
     }
 
-    async fn enter(&self, call: Call<'_>, hook: Hook<'_>) -> Run {
-        let Some(trigger) = self.piece.metadata().triggers.get(&self.name) else {
-            // The sandbox says which triggers there are.
-            return call.enter(&hook.entry(&self.name, "{}")).await;
-        };
-        if let Err(error) = call.require_connection(trigger.require_auth) {
-            return call.refuse(error);
-        }
-        match call.props(&trigger.props, &self.props).await {
-            Ok(props) => call.enter(&hook.entry(&self.name, &props)).await,
-            Err(problems) => call.refuse(RunError::from(problems)),
-        }
-    }
-}
-
-/// A function of a trigger, with what it gets besides the props.
-enum Hook<'a> {
-    Enable,
-    Disable,
-    Run(Option<&'a str>),
-    Test,
-    Handshake(&'a str),
-    Renew,
-}
-
-impl<'a> Hook<'a> {
-    fn entry(&self, trigger: &'a str, props: &'a str) -> Entry<'a> {
-        match *self {
-            Self::Enable => Entry::Enable { trigger, props },
-            Self::Disable => Entry::Disable { trigger, props },
-            Self::Run(event) => Entry::Trigger { trigger, props, event },
-            Self::Test => Entry::Test { trigger, props },
-            Self::Handshake(request) => Entry::Handshake { trigger, props, request },
-            Self::Renew => Entry::Renew { trigger, props },
-        }
+    async fn enter(&self, call: Call<'_>, hook: Hook) -> Run {
+        call.run(Step::Trigger { name: self.name.clone(), input: self.props.clone(), hook }).await
     }
 }

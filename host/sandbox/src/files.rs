@@ -1,40 +1,44 @@
-//! Files that an input names by URL: fetched by the host before the call.
+//! Files that an input names by URL, fetched by the host before the piece is entered.
 //!
-//! The URL comes from whoever runs the step, not from the piece, so the piece's list of hosts does not apply; non-public
-//! addresses stay closed unless the piece has a grant for them.
+//! The URL comes from the caller, not from the piece, so the piece's list of hosts does not apply; non-public addresses stay
+//! closed unless the piece has a grant for them.
 
 use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use leno_egress::{Caps, HostPattern, Policy, Request, Transport};
 use leno_metadata::{Coerced, FileContent, PendingFile, Problem, Problems};
-use leno_sandbox::Grant;
+
+use crate::{Failure, Piece};
 
 /// The largest file, in bytes, as in Activepieces (`AP_MAX_FILE_SIZE_MB`: 25).
 const MAX_FILE: usize = 25 << 20;
-/// How long fetching one file may take.
+/// The longest that fetching one file may take; the call's own wall time is shorter in most cases.
 const MAX_TIME: Duration = Duration::from_secs(30);
 /// Redirects followed to a file.
 const REDIRECTS: u8 = 5;
 /// Files fetched at once.
 const AT_ONCE: usize = 4;
 
-/// Fetches every pending file of `coerced` and fills it in.
-///
-/// # Errors
-/// The problems, each with the pointer of its property.
-pub async fn fetch(transport: &Arc<dyn Transport>, grant: &Grant, coerced: &mut Coerced) -> Result<(), Problems> {
-    if coerced.files.is_empty() {
-        return Ok(());
-    }
+/// Fetches every pending file of `coerced` and fills it in. Ends with the first failure, and as soon as the files together
+/// are larger than the input that `piece` accepts.
+pub(crate) async fn fetch(piece: &Piece, transport: &Arc<dyn Transport>, coerced: &mut Coerced) -> Result<(), Failure> {
     let any: Vec<HostPattern> = "*".parse().into_iter().collect();
-    let policy = Policy::new(any, grant.private.clone());
+    let policy = Policy::new(any, piece.grant().private.clone());
     let fetches: Vec<_> = coerced.files.iter().cloned().map(|file| one(transport, &policy, file)).collect();
-    let fetched: Vec<(String, FileContent)> = stream::iter(fetches).buffered(AT_ONCE).try_collect().await?;
-    for (pointer, content) in fetched {
-        coerced.fill(&pointer, &content)?;
+    let mut fetched = stream::iter(fetches).buffered(AT_ONCE);
+    let mut bytes = 0;
+    while let Some((pointer, content)) = fetched.try_next().await.map_err(|problem| invalid(problem.into()))? {
+        // In the input a file is base64.
+        bytes += content.data.len().div_ceil(3) * 4;
+        piece.accept(bytes)?;
+        coerced.fill(&pointer, &content).map_err(|problem| invalid(problem.into()))?;
     }
     Ok(())
+}
+
+fn invalid(problems: Problems) -> Failure {
+    Failure::InvalidProps(problems)
 }
 
 async fn one(

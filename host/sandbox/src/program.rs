@@ -1,4 +1,4 @@
-//! One entry into a piece.
+//! A component that can be entered, and one entry into it.
 
 use std::{
     sync::Arc,
@@ -6,15 +6,14 @@ use std::{
 };
 
 use leno_base::Clock;
-use leno_metadata::{Metadata, PieceError, Properties};
+use leno_metadata::PieceError;
+use tokio_util::sync::CancellationToken;
 use wasmtime::{Store, Trap, UpdateDeadline, component::ResourceTable};
 use wasmtime_wasi::{HostWallClock, I32Exit, WasiCtx};
 
 use crate::{
-    Capabilities, Failure, Limits, Output, Piece, Report, Usage,
-    bindings::{PrivilegedPiece, types},
-    credential::Door,
-    load::Program,
+    CallOptions, Engine, Entry, Failure, Limits, Output, Report, Usage,
+    bindings::{PrivilegedPiece, PrivilegedPiecePre, types},
     logs::Logs,
     meter::{CpuMeter, Metered},
     state::{CallState, MemoryAccount, Reach, Unusable},
@@ -22,181 +21,22 @@ use crate::{
     value::{self, Mask},
 };
 
-/// Which export to call, and with what. JSON goes in as text.
-#[derive(Debug, Clone, Copy)]
-pub enum Entry<'a> {
-    /// `metadata.describe`: used at load.
-    Describe,
-    /// `actions.run`.
-    Run {
-        /// The action's name.
-        action: &'a str,
-        /// Its props, coerced.
-        props: &'a str,
-    },
-    /// `properties.resolve`.
-    Resolve {
-        /// The action or trigger that the property belongs to.
-        owner: &'a str,
-        /// The property's name.
-        property: &'a str,
-        /// The values chosen so far.
-        props: &'a str,
-        /// What the user typed to search, if the property asks for it.
-        search: Option<&'a str>,
-    },
-    /// `authentication.validate`.
-    Validate,
-    /// `triggers.enable`.
-    Enable {
-        /// The trigger's name.
-        trigger: &'a str,
-        /// Its props, coerced.
-        props: &'a str,
-    },
-    /// `triggers.disable`.
-    Disable {
-        /// The trigger's name.
-        trigger: &'a str,
-        /// Its props, coerced.
-        props: &'a str,
-    },
-    /// `triggers.run`.
-    Trigger {
-        /// The trigger's name.
-        trigger: &'a str,
-        /// Its props, coerced.
-        props: &'a str,
-        /// The webhook request; none when polled.
-        event: Option<&'a str>,
-    },
-    /// `triggers.test`.
-    Test {
-        /// The trigger's name.
-        trigger: &'a str,
-        /// Its props, coerced.
-        props: &'a str,
-    },
-    /// `triggers.handshake`.
-    Handshake {
-        /// The trigger's name.
-        trigger: &'a str,
-        /// Its props, coerced.
-        props: &'a str,
-        /// The webhook request.
-        request: &'a str,
-    },
-    /// `triggers.renew`.
-    Renew {
-        /// The trigger's name.
-        trigger: &'a str,
-        /// Its props, coerced.
-        props: &'a str,
-    },
+/// What it takes to enter a component, whether its piece is known already or not.
+pub(crate) struct Program {
+    pub(crate) engine: Engine,
+    pub(crate) pre: PrivilegedPiecePre<CallState>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) cancel: CancellationToken,
 }
 
-/// How to make one call.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct CallOptions {
-    /// Lowers [`Limits::wall`] for this call.
-    pub wall: Option<Duration>,
-    /// Whether to list every host call in the report.
-    pub trace: bool,
-}
-
-impl Piece {
-    /// Makes one call: waits for a place (for a bounded time), makes a fresh store and instance, enters the export, and
-    /// reports. Dropping the future ends the call.
-    pub async fn call(&self, entry: &Entry<'_>, capabilities: Capabilities, options: CallOptions) -> Report {
-        if let Some(unknown) = unknown(&self.0.manifest.metadata, entry) {
-            return Report::refused(Failure::Unknown(unknown));
-        }
-        let given = input_size(entry);
-        let accepted = self.0.program.limits.input;
-        if given > accepted {
-            let message = format!("the input has {given} bytes; at most {accepted} are accepted");
-            return Report::refused(Failure::Piece(PieceError::invalid("input-too-large", message)));
-        }
-        let loaded = &self.0;
-        let _piece_place = match loaded.gate.enter().await {
-            Ok(place) => place,
-            Err(failure) => return Report::refused(failure),
-        };
-        let _host_place = match loaded.program.engine.enter().await {
-            Ok(place) => place,
-            Err(failure) => return Report::refused(failure),
-        };
-        let reach = Reach { capabilities, door: Door::new(loaded.manifest.clone()) };
-        let report = run(&loaded.program, entry, Some(reach), options).await;
-        let held = Duration::from_micros(report.usage.wall_micros);
-        loaded.gate.left(held);
-        loaded.program.engine.0.gate.left(held);
-        report
-    }
-}
-
-fn input_size(entry: &Entry<'_>) -> usize {
-    match entry {
-        Entry::Describe | Entry::Validate => 0,
-        Entry::Run { props, .. }
-        | Entry::Resolve { props, .. }
-        | Entry::Enable { props, .. }
-        | Entry::Disable { props, .. }
-        | Entry::Test { props, .. }
-        | Entry::Renew { props, .. } => props.len(),
-        Entry::Trigger { props, event, .. } => props.len() + event.map_or(0, str::len),
-        Entry::Handshake { props, request, .. } => props.len() + request.len(),
-    }
-}
-
-/// Why the entry does not exist, in words, before any code runs.
-fn unknown(metadata: &Metadata, entry: &Entry<'_>) -> Option<String> {
-    let name = metadata.name.short();
-    let missing = |what: &str, wanted: &str, known: Vec<&str>| {
-        let known =
-            if known.is_empty() { format!("it has no {what}s") } else { format!("it has: {}", known.join(", ")) };
-        Some(format!("piece `{name}` has no {what} `{wanted}`; {known}"))
-    };
-    match entry {
-        Entry::Describe | Entry::Validate => None,
-        Entry::Run { action, .. } if !metadata.actions.contains_key(*action) => {
-            missing("action", action, metadata.actions.keys().map(String::as_str).collect())
-        }
-        Entry::Run { .. } => None,
-        Entry::Resolve { owner, property, .. } => match props_of(metadata, owner) {
-            None => missing(
-                "action or trigger",
-                owner,
-                metadata.actions.keys().chain(metadata.triggers.keys()).map(String::as_str).collect(),
-            ),
-            Some(props) if !props.contains_key(*property) => {
-                missing("property", property, props.keys().map(String::as_str).collect())
-            }
-            Some(_) => None,
-        },
-        Entry::Enable { trigger, .. }
-        | Entry::Disable { trigger, .. }
-        | Entry::Trigger { trigger, .. }
-        | Entry::Test { trigger, .. }
-        | Entry::Handshake { trigger, .. }
-        | Entry::Renew { trigger, .. } => {
-            if metadata.triggers.contains_key(*trigger) {
-                return None;
-            }
-            missing("trigger", trigger, metadata.triggers.keys().map(String::as_str).collect())
-        }
-    }
-}
-
-/// The properties of an action, or else of a trigger.
-fn props_of<'m>(metadata: &'m Metadata, owner: &str) -> Option<&'m Properties> {
-    let action = metadata.actions.get(owner).map(|action| &action.props);
-    action.or_else(|| metadata.triggers.get(owner).map(|trigger| &trigger.props))
-}
-
-/// Runs an entry; the caller holds the places.
-pub(crate) async fn run(program: &Program, entry: &Entry<'_>, reach: Option<Reach>, options: CallOptions) -> Report {
-    let begun = Instant::now();
+/// Runs an entry; the caller holds the permits. The call's wall time counts from `begun`.
+pub(crate) async fn run(
+    program: &Program,
+    entry: &Entry<'_>,
+    reach: Option<Reach>,
+    options: CallOptions,
+    begun: Instant,
+) -> Report {
     let limits = match options.wall {
         Some(wall) if wall < program.limits.wall => Arc::new((*program.limits).clone().within(Some(wall))),
         _ => program.limits.clone(),

@@ -1,0 +1,60 @@
+//! The audit trail of one call.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use leno_base::{Actor, SystemClock, milliseconds};
+use leno_db::{AuditEntry, Db, audit_log};
+use leno_metadata::{ErrorKind, PieceError, PieceName};
+use leno_sandbox::Audit;
+use serde_json::{Value, json};
+
+use crate::observer::Observer;
+
+/// Records every use of a secret and every refusal of one call.
+pub(crate) struct Trail {
+    pub(crate) run: String,
+    pub(crate) step: Option<String>,
+    pub(crate) piece: PieceName,
+    pub(crate) actor: Actor,
+    /// The row of the connection, if it is stored.
+    pub(crate) connection: Option<String>,
+    pub(crate) db: Db,
+    pub(crate) observer: Arc<dyn Observer>,
+}
+
+#[async_trait]
+impl Audit for Trail {
+    async fn revealed(&self) -> Result<(), PieceError> {
+        self.observer.revealed(&self.piece);
+        let entry = AuditEntry {
+            at: milliseconds(&SystemClock),
+            tenant: self.actor.tenant.clone(),
+            actor: format!("piece:{}", self.piece),
+            event: "secret.revealed",
+            subject: self.connection.clone().unwrap_or_default(),
+            detail: detail(self),
+        };
+        if let Err(error) = audit_log::record(&self.db, &entry).await {
+            tracing::error!(%error, run = self.run, "a reveal could not be written down, and was refused");
+            let message =
+                "this host could not write the reveal down, without which no piece sees a secret; try again later";
+            return Err(PieceError::new(ErrorKind::Unavailable, "audit-unavailable", message));
+        }
+        tracing::info!(target: "audit", event = "secret_revealed", run = self.run, piece = %self.piece, tenant = %self.actor.tenant, user = %self.actor.user, "a piece saw a connection's value");
+        Ok(())
+    }
+
+    fn denied(&self, function: &'static str, why: &str) {
+        self.observer.denied(&self.piece, function);
+        tracing::info!(target: "audit", event = "denied", run = self.run, piece = %self.piece, tenant = %self.actor.tenant, user = %self.actor.user, function, why, "a host function refused a piece");
+    }
+}
+
+fn detail(trail: &Trail) -> Value {
+    let mut detail = json!({"run": trail.run, "user": trail.actor.user});
+    if let Some(step) = &trail.step {
+        detail["step"] = step.as_str().into();
+    }
+    detail
+}
