@@ -1,11 +1,12 @@
 //! Leno: hosts automation pieces as WebAssembly components.
 //!
-//! One module per room; a room uses only those below it:
-//! [`cli`] → [`api`] → [`pieces`], [`connections`] → [`db`], [`identity`], [`metrics`] → [`config`].
+//! The rooms are crates of their own (`leno-base`, `leno-db`, `leno-sandbox`, …). Here they become a server:
+//! [`cli`] → [`host`] → [`api`] → [`edge`] → [`identity`], [`metrics`]; [`cli`] → [`config`].
 
 pub mod api;
 pub mod cli;
 pub mod config;
 pub mod edge;
+pub mod host;
 pub mod identity;
 pub mod metrics;

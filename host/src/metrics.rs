@@ -58,6 +58,17 @@ struct PieceFunction {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Task {
+    task: &'static str,
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TaskName {
+    task: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Load {
     result: String,
 }
@@ -142,6 +153,8 @@ pub struct Metrics {
     denials: Family<PieceFunction, Counter>,
     reveals: Family<Piece, Counter>,
     loads: Family<Load, Counter>,
+    tasks: Family<Task, Counter>,
+    task_seconds: Family<TaskName, Seconds>,
     requests: Family<Request, Histogram, Buckets>,
     pool: PoolGauges,
     pieces: Gauge,
@@ -177,6 +190,8 @@ impl Metrics {
             denials: Family::default(),
             reveals: Family::default(),
             loads: Family::default(),
+            tasks: Family::default(),
+            task_seconds: Family::default(),
             requests: Family::new_with_constructor(Buckets),
             pool: PoolGauges::default(),
             pieces: Gauge::default(),
@@ -194,6 +209,8 @@ impl Metrics {
         leno.register("denials", "What host functions refused to pieces", self.denials.clone());
         leno.register("secret_reveals", "Connection values that pieces saw", self.reveals.clone());
         leno.register("piece_loads", "Loads of piece files: ok, or the code of the reason", self.loads.clone());
+        leno.register("task_passes", "Passes of background tasks, by result", self.tasks.clone());
+        leno.register_with_unit("task", "Time spent in background tasks", Unit::Seconds, self.task_seconds.clone());
         leno.register_with_unit("http_request", "HTTP requests, by route", Unit::Seconds, self.requests.clone());
         leno.register("calls_in_flight", "Calls under way", pool.calls.clone());
         leno.register("calls_max", "Calls at once that there is room for", pool.calls_max.clone());
@@ -211,6 +228,13 @@ impl Metrics {
     /// A file was loaded: `ok`, or the code of the reason why not, one of this program's own.
     pub fn load(&self, result: &str) {
         self.loads.get_or_create(&Load { result: result.to_owned() }).inc();
+    }
+
+    /// A pass of a background task ended.
+    pub fn task(&self, task: &'static str, took: Duration, ok: bool) {
+        let result = if ok { "ok" } else { "error" };
+        self.tasks.get_or_create(&Task { task, result }).inc();
+        self.task_seconds.get_or_create(&TaskName { task }).inc_by(took.as_secs_f64());
     }
 
     /// A request was answered.

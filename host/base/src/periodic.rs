@@ -12,6 +12,9 @@ use tokio_util::sync::CancellationToken;
 /// Called after each pass of a task: its name, how long it took, and whether it succeeded.
 pub type OnRun = Arc<dyn Fn(&'static str, Duration, bool) + Send + Sync>;
 
+/// How long a pass may go on when the host stops.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// The host's repeating background tasks, by name: one place that starts, reports and stops them. Cheap to clone.
 #[derive(Clone)]
 pub struct Periodic(Arc<Inner>);
@@ -26,7 +29,7 @@ struct Inner {
 struct Entry {
     name: &'static str,
     interval: Duration,
-    wake: Notify,
+    wake: Arc<Notify>,
     state: Mutex<State>,
 }
 
@@ -79,15 +82,15 @@ impl Periodic {
     }
 
     /// Runs `pass` now and then after each `interval`, lengthened by up to a tenth so that hosts that started together do
-    /// not stay together. A pass returns what it did, in a few words, or why it failed; a failure is logged and the task
-    /// goes on. A pass that panics counts as a failure.
-    pub async fn every<F, R, E>(&self, name: &'static str, interval: Duration, pass: F)
+    /// not stay together, and whenever `wake` is notified. A pass returns what it did, in a few words, or why it failed; a
+    /// failure is logged and the task goes on. A pass that panics counts as a failure. Passes of one task do not overlap.
+    pub async fn every<F, R, E>(&self, name: &'static str, interval: Duration, wake: Arc<Notify>, pass: F)
     where
         F: Fn() -> R + Send + 'static,
         R: Future<Output = Result<String, E>> + Send + 'static,
         E: fmt::Display + Send + 'static,
     {
-        let entry = Arc::new(Entry { name, interval, wake: Notify::new(), state: Mutex::new(State::default()) });
+        let entry = Arc::new(Entry { name, interval, wake, state: Mutex::default() });
         self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(entry.clone());
         let (stop, on_run) = (self.0.stop.clone(), self.0.on_run.clone());
         self.0.running.lock().await.spawn(async move {
@@ -99,16 +102,20 @@ impl Periodic {
                 let ended = tokio::select! {
                     ended = &mut running => ended,
                     () = stop.cancelled() => {
-                        running.abort();
-                        running.await
+                        if tokio::time::timeout(GRACE, &mut running).await.is_err() {
+                            running.abort();
+                        }
+                        return;
                     }
                 };
                 let result = match ended {
                     Ok(Ok(done)) => Ok(done),
                     Ok(Err(error)) => Err(error.to_string()),
-                    Err(error) if error.is_cancelled() => return,
                     Err(_) => Err("it panicked; the log says where".to_owned()),
                 };
+                if let Err(error) = &result {
+                    tracing::warn!(task = entry.name, error, "a background task failed; its next pass tries again");
+                }
                 let took = begun.elapsed();
                 on_run(entry.name, took, result.is_ok());
                 let pause = interval + interval.mul_f64(rand::random_range(0.0..0.1));
@@ -122,12 +129,6 @@ impl Periodic {
         });
     }
 
-    /// Starts the next pass of `name` now, if there is such a task.
-    pub fn wake(&self, name: &str) {
-        let tasks = self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks.iter().filter(|entry| entry.name == name).for_each(|entry| entry.wake.notify_one());
-    }
-
     /// Every task, in the order in which they were started.
     #[must_use]
     pub fn status(&self) -> Vec<TaskStatus> {
@@ -135,7 +136,7 @@ impl Periodic {
         tasks.iter().map(|entry| entry.status()).collect()
     }
 
-    /// Ends every task. A pass under way is cancelled at its next await.
+    /// Ends every task. A pass under way has a second to end, and is cancelled then.
     pub async fn stop(&self) {
         self.0.stop.cancel();
         let mut running = std::mem::take(&mut *self.0.running.lock().await);
@@ -201,7 +202,7 @@ mod tests {
         let periodic = Periodic::new(on_run);
         let pass = Arc::new(AtomicU64::new(0));
         periodic
-            .every("sweep", Duration::from_millis(1), move || {
+            .every("sweep", Duration::from_millis(1), Arc::default(), move || {
                 let pass = pass.fetch_add(1, Ordering::Relaxed);
                 async move {
                     match pass {
@@ -224,9 +225,9 @@ mod tests {
     async fn a_woken_task_does_not_wait_for_its_interval_and_a_stopped_one_ends_in_its_pass() {
         let periodic = Periodic::new(Arc::new(|_, _, _| {}));
         let pass = Arc::new(AtomicU64::new(0));
-        let hour = Duration::from_secs(3600);
+        let (hour, wake) = (Duration::from_secs(3600), Arc::new(Notify::new()));
         periodic
-            .every("slow", hour, move || {
+            .every("slow", hour, wake.clone(), move || {
                 let pass = pass.fetch_add(1, Ordering::Relaxed);
                 async move {
                     if pass == 1 {
@@ -239,7 +240,7 @@ mod tests {
         let status = until(&periodic, |status| status.next_run.is_some()).await;
         let ahead = status.next_run.unwrap().duration_since(SystemTime::now()).unwrap();
         assert!(ahead > hour - Duration::from_secs(60) && ahead < hour * 12 / 10, "{ahead:?}");
-        periodic.wake("slow");
+        wake.notify_one();
         until(&periodic, |status| status.next_run.is_none()).await;
         tokio::time::timeout(Duration::from_secs(20), periodic.stop()).await.expect("it did not end");
     }

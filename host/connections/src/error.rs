@@ -5,7 +5,7 @@ use std::time::Duration;
 use leno_base::NoRandomness;
 use leno_db::{DbError, WorkflowRef};
 use leno_metadata::{ErrorKind, PieceError, Problems};
-use leno_oauth2::{ClaimError, TokenError};
+use leno_oauth2::{ExchangeError, TokenError};
 
 /// Why something with a connection was not done. Holds no secret.
 #[derive(Debug, thiserror::Error)]
@@ -54,16 +54,19 @@ pub enum ConnectionError {
     /// The database failed.
     #[error(transparent)]
     Db(#[from] DbError),
+    /// A task of this host panicked; the log says where.
+    #[error("this host failed while it stored the connection")]
+    Panicked,
     /// The operating system failed.
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
 }
 
-impl From<ClaimError> for ConnectionError {
-    fn from(error: ClaimError) -> Self {
+impl From<ExchangeError> for ConnectionError {
+    fn from(error: ExchangeError) -> Self {
         match error {
-            ClaimError::Invalid(problems) => Self::Invalid(problems.into()),
-            ClaimError::Token(error) => Self::Provider(error),
+            ExchangeError::Invalid(problems) => Self::Invalid(problems.into()),
+            ExchangeError::Token(error) => Self::Provider(error),
         }
     }
 }

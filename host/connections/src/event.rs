@@ -1,6 +1,6 @@
 //! The events of connections.
 
-use leno_base::iso;
+use leno_base::{Owner, iso};
 use leno_db::ConnectionRow;
 use leno_events::NewEvent;
 use serde_json::json;
@@ -49,7 +49,7 @@ pub(crate) fn event(kind: EventKind, row: &ConnectionRow) -> NewEvent {
         "statusReason": row.status_reason,
         "expiresAt": row.expires_at.map(iso),
     });
-    NewEvent { tenant: row.tenant_id.clone(), owner: row.owner_id.clone(), kind: kind.as_str(), data }
+    NewEvent { owner: Owner { tenant: row.tenant_id.clone(), user: row.owner_id.clone() }, kind: kind.as_str(), data }
 }
 
 #[cfg(test)]
@@ -59,30 +59,13 @@ mod tests {
     #[test]
     fn an_event_tells_the_connection_without_its_value_and_its_metadata() {
         let row = ConnectionRow {
-            id: "row".into(),
-            tenant_id: "t".into(),
-            owner_id: "u".into(),
-            external_id: "a".into(),
             display_name: "Mine".into(),
             kind: "OAUTH2".into(),
-            status: "ACTIVE".into(),
-            status_reason: None,
-            platform_id: None,
             piece_name: "github".into(),
             piece_version: "1.0.0".into(),
-            project_ids: "[]".into(),
-            scope: "PROJECT".into(),
             metadata: Some(r#"{"note":"not for others"}"#.into()),
-            rev: 1,
-            edition: 1,
             expires_at: Some(1_700_000_000_000),
-            refresh_at: None,
-            refresh_started_at: None,
-            refresh_failures: 0,
-            retry_at: None,
-            lease_until: 0,
-            created_at: 1,
-            updated_at: 1,
+            ..ConnectionRow::blank("row".into(), "t".into(), "u".into(), "a".into(), 1)
         };
         let event = event(EventKind::Created, &row);
         let expected = json!({
@@ -90,6 +73,6 @@ mod tests {
             "status": "ACTIVE", "statusReason": null, "expiresAt": "2023-11-14T22:13:20.000Z",
         });
         assert_eq!((event.kind, event.data), ("connection.created", expected));
-        assert_eq!((event.tenant.as_str(), event.owner.as_str()), ("t", "u"));
+        assert_eq!((event.owner.tenant.as_str(), event.owner.user.as_str()), ("t", "u"));
     }
 }

@@ -16,11 +16,15 @@
 //! | `import`, `gcm` | connections of other systems |
 //! | `people` | people without an account |
 
-mod claim;
+mod content;
 mod error;
 mod event;
+mod flights;
 pub mod import;
+mod inner;
+mod oauth_apps;
 mod people;
+mod providers;
 mod references;
 mod refresh;
 mod resolve;
@@ -28,16 +32,18 @@ mod service;
 mod sign_in;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod view;
 
 pub use self::{
-    claim::PrivateFor,
     error::ConnectionError,
     event::EventKind,
+    inner::Connections,
     people::Moved,
+    providers::PrivateFor,
     references::ReferenceError,
     resolve::Stored,
-    service::{Connections, Edition, NewConnection, Replace},
+    service::{Edition, NewConnection, Replace},
     sign_in::{Begun, Draft, Failed, Finished, SignIn, SignInClient, new_browser},
     view::ConnectionView,
 };

@@ -45,7 +45,7 @@ impl Connections {
         let mut tx = inner.db.begin().await?;
         users::hold(&mut tx, tenant, &real.user, false, now).await?;
         // Locks the row: of two that link at once, the second finds nobody.
-        if !users::claim_anonymous(&mut tx, tenant, &anonymous.user).await? {
+        if !users::lock_anonymous(&mut tx, tenant, &anonymous.user).await? {
             return Err(ConnectionError::NotFound);
         }
         let present = app_connections::external_ids(&mut tx, tenant, &real.user).await?;
@@ -61,15 +61,9 @@ impl Connections {
             moved.push(Moved { from, to });
         }
         workflow_refs::hand_over_rest(&mut tx, tenant, people, now).await?;
-        let entry = AuditEntry {
-            at: now,
-            tenant: tenant.clone(),
-            actor: real.actor(),
-            event: "user.linked",
-            subject: anonymous.user.to_string(),
-            detail: serde_json::json!({"connections": moved.len()}),
-        };
-        audit_log::append(&mut tx, &entry).await?;
+        let detail = serde_json::json!({"connections": moved.len()});
+        let entry = AuditEntry::new(now, tenant.clone(), real.actor(), "user.linked", anonymous.user.as_str());
+        audit_log::append(&mut tx, &entry.with(detail)).await?;
         users::remove_anonymous(&mut tx, tenant, &anonymous.user).await?;
         tx.commit().await?;
         Ok(moved)

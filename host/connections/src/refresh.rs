@@ -12,25 +12,20 @@
 //! 4. What the provider answered is saved if the value is still the one that was sent (`rev`), and saving is tried until it
 //!    works. The request is never sent twice for that.
 
-use std::{
-    collections::HashMap,
-    panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt as _;
-use leno_db::{ConnectionRow, app_connections};
+use leno_db::{ConnectionRow, ConnectionStatus, app_connections};
 use leno_metadata::ConnectionValue;
 use leno_oauth2::TokenError;
 use serde_json::json;
 use tokio::{sync::watch, time::Instant};
-use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::{
     ConnectionError, Connections, EventKind,
-    service::{Inner, broken},
+    flights::Landing,
+    inner::{Inner, broken},
 };
 
 /// How long a lease lasts: longer than the request it is for, which ends after 20 s.
@@ -50,26 +45,6 @@ const LONGEST_PAUSE: i64 = 3_600_000;
 /// Pauses between attempts to save.
 const SAVE_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// How a flight ended.
-#[derive(Clone)]
-enum Landing {
-    /// The value is good.
-    Good(Arc<ConnectionValue>),
-    /// The connection does not work until its owner connects again.
-    Broken(String),
-    /// It is gone.
-    Gone,
-    /// There is no new token yet: why, and when to try again (milliseconds since 1970).
-    Later(String, i64),
-}
-
-/// The flights of this process, by connection.
-#[derive(Default)]
-pub(super) struct Refreshes {
-    flights: Mutex<HashMap<String, watch::Receiver<Option<Landing>>>>,
-    tasks: TaskTracker,
-}
-
 impl Connections {
     /// The value, with a token that holds: as it is stored, or after a refresh.
     pub(super) async fn valid(
@@ -78,7 +53,7 @@ impl Connections {
         sealed: &str,
     ) -> Result<Arc<ConnectionValue>, ConnectionError> {
         let inner = &self.0;
-        if row.status != "ACTIVE" {
+        if row.status != ConnectionStatus::Active {
             let reason = row.status_reason.clone().unwrap_or_else(|| format!("its status is {}", row.status));
             return Err(ConnectionError::Broken { reason });
         }
@@ -121,7 +96,7 @@ impl Connections {
 
     /// Begins a flight, or joins the one under way.
     fn begin(&self, id: &str) -> watch::Receiver<Option<Landing>> {
-        let mut flights = self.0.refreshes.flights();
+        let mut flights = self.0.flights.lock();
         if let Some(flight) = flights.get(id) {
             return flight.clone();
         }
@@ -130,7 +105,7 @@ impl Connections {
         drop(flights);
         let id = id.to_owned();
         let inner = self.0.clone();
-        self.0.refreshes.tasks.spawn(async move {
+        self.0.tasks.spawn(async move {
             let flown = AssertUnwindSafe(inner.fly(&id)).catch_unwind().await;
             let landing = match flown {
                 Ok(Ok(landing)) => landing,
@@ -141,16 +116,10 @@ impl Connections {
                 Err(_) => Landing::Later("this host failed".into(), inner.now() + FIRST_PAUSE),
             };
             // First out of the list: whoever comes now looks at the row again.
-            inner.refreshes.flights().remove(&id);
+            inner.flights.lock().remove(&id);
             arrival.send_replace(Some(landing));
         });
         flight
-    }
-
-    /// Waits for the flights under way. Afterwards nothing is lost by ending the process.
-    pub async fn shutdown(&self) {
-        self.0.refreshes.tasks.close();
-        self.0.refreshes.tasks.wait().await;
     }
 }
 
@@ -164,26 +133,12 @@ fn not_yet(reason: String, milliseconds: i64) -> ConnectionError {
     ConnectionError::NotYet { reason, retry_after }
 }
 
-impl Refreshes {
-    /// Runs something to its end, whatever becomes of who asked for it; the host does not stop before.
-    pub(super) fn spawn<T: Send + 'static>(
-        &self,
-        task: impl Future<Output = T> + Send + 'static,
-    ) -> tokio::task::JoinHandle<T> {
-        self.tasks.spawn(task)
-    }
-
-    fn flights(&self) -> std::sync::MutexGuard<'_, HashMap<String, watch::Receiver<Option<Landing>>>> {
-        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Inner {
     async fn fly(&self, id: &str) -> Result<Landing, ConnectionError> {
         let patience = Instant::now() + PATIENCE;
         loop {
             let Some((row, sealed)) = self.rows.any_with_value(id).await? else { return Ok(Landing::Gone) };
-            if row.status != "ACTIVE" {
+            if row.status != ConnectionStatus::Active {
                 return Ok(Landing::Broken(row.status_reason.unwrap_or_default()));
             }
             let value = match self.open(&row, &sealed) {
@@ -224,7 +179,7 @@ impl Inner {
         loop {
             let Some((row, sealed)) = self.rows.any_with_value(id).await? else { return Ok(None) };
             // What is broken is not refreshed, so nobody holds it.
-            if row.status != "ACTIVE" || self.lease(&row, holder).await? {
+            if row.status != ConnectionStatus::Active || self.lease(&row, holder).await? {
                 return Ok(Some((row, sealed)));
             }
             if Instant::now() > patience {
@@ -295,10 +250,7 @@ impl Inner {
         let saved = app_connections::refreshed(&mut tx, &row.id, row.rev, &sealed, self.now()).await?;
         if saved {
             let now = app_connections::reread(&mut tx, &row.id).await?;
-            let event =
-                self.note(&mut tx, now.as_ref().unwrap_or(row), "host", EventKind::Refreshed, json!({})).await?;
-            tx.commit().await?;
-            self.events.published(&event);
+            self.conclude(tx, now.as_ref().unwrap_or(row), "host", EventKind::Refreshed, json!({})).await?;
         }
         Ok(saved)
     }
@@ -315,9 +267,7 @@ impl Inner {
         if set {
             let now = app_connections::reread(&mut tx, &row.id).await?;
             let detail = json!({"reason": reason});
-            let event = self.note(&mut tx, now.as_ref().unwrap_or(row), "host", EventKind::Errored, detail).await?;
-            tx.commit().await?;
-            self.events.published(&event);
+            self.conclude(tx, now.as_ref().unwrap_or(row), "host", EventKind::Errored, detail).await?;
             tracing::warn!(connection = row.id, piece = row.piece_name, reason, "a connection does not work any more");
         }
         Ok(set)
@@ -327,7 +277,9 @@ impl Inner {
     async fn as_it_is(&self, id: &str) -> Result<Landing, ConnectionError> {
         Ok(match self.rows.any_with_value(id).await? {
             None => Landing::Gone,
-            Some((row, _)) if row.status != "ACTIVE" => Landing::Broken(row.status_reason.unwrap_or_default()),
+            Some((row, _)) if row.status != ConnectionStatus::Active => {
+                Landing::Broken(row.status_reason.unwrap_or_default())
+            }
             Some((row, sealed)) => match self.open(&row, &sealed) {
                 Ok(value) => Landing::Good(Arc::new(value)),
                 Err(error) => Landing::Broken(error.to_string()),

@@ -1,47 +1,22 @@
 //! Making, reading, changing and removing connections.
 
-use std::sync::Arc;
-
-use leno_base::{Clock, ExternalId, NoRandomness, Owner, milliseconds};
+use leno_base::{ExternalId, Owner};
 use leno_db::{
-    AppConnections, AuditEntry, ConnectionFilter, ConnectionRow, Db, EventRow, Position, SealedValue, WorkflowRef,
-    app_connections, audit_log, users, workflow_refs,
+    AuditEntry, ConnectionFilter, ConnectionRow, ConnectionStatus, Position, WorkflowRef, app_connections, audit_log,
+    users, workflow_refs,
 };
-use leno_egress::Transport;
-use leno_events::Events;
-use leno_metadata::ConnectionValue;
-use leno_oauth2::{Lifetime, lifetime};
-use leno_vault::{Keyring, OpenError, Place};
-use secrecy::SecretString;
+use leno_metadata::{ConnectionValue, OAuth2};
 use serde_json::{Value, json};
-use sqlx::AnyConnection;
 use uuid::Uuid;
 
 use crate::{
-    ConnectionError,
-    claim::{PrivateFor, Providers},
-    event::{EventKind, event},
-    refresh::Refreshes,
+    ConnectionError, Connections, EventKind,
+    content::Content,
+    inner::{broken, row_id},
 };
 
-/// The table of connections, as it stands in the MAC of their values.
-const TABLE: &str = "app_connection";
 /// How often a change is tried again that somebody else's change came before.
 const TRIES: usize = 5;
-
-/// The connections of this host. Cheap to clone.
-#[derive(Clone)]
-pub struct Connections(pub(super) Arc<Inner>);
-
-pub(super) struct Inner {
-    pub(super) db: Db,
-    pub(super) rows: AppConnections,
-    pub(super) keyring: Arc<Keyring>,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) providers: Providers,
-    pub(super) refreshes: Refreshes,
-    pub(super) events: Events,
-}
 
 /// What an owner stores.
 pub struct NewConnection {
@@ -90,23 +65,6 @@ impl Replace {
 pub struct Edition(pub i64);
 
 impl Connections {
-    /// The connections in `db`, under the keys of `keyring`. Requests to providers go out through `transport`, to public
-    /// addresses and what `private` says that the piece may reach. What happens to a connection is told by `events`.
-    #[must_use]
-    pub fn new(
-        db: Db,
-        keyring: Arc<Keyring>,
-        clock: Arc<dyn Clock>,
-        transport: Arc<dyn Transport>,
-        private: PrivateFor,
-        events: Events,
-    ) -> Self {
-        let rows = AppConnections::new(db.clone());
-        let providers = Providers::new(transport, clock.clone(), private);
-        let refreshes = Refreshes::default();
-        Self(Arc::new(Inner { db, rows, keyring, clock, providers, refreshes, events }))
-    }
-
     /// Stores a connection: a new one, or in place of the owner's of this external id. Answers it, and whether it is new.
     ///
     /// # Errors
@@ -122,10 +80,10 @@ impl Connections {
                 app_connections::by_external_id(&mut tx, &owner.tenant, &owner.user, new.external_id.as_str()).await?;
             let created = present.is_none();
             new.replace.allows(present.as_ref())?;
-            let row = match present {
-                Some(present) => new.over(present, now),
-                None => new.fresh(owner, now),
-            };
+            let row = new.content(now).over(present.unwrap_or_else(|| {
+                let external_id = new.external_id.as_str().to_owned();
+                ConnectionRow::blank(row_id(), owner.tenant.clone(), owner.user.clone(), external_id, now)
+            }));
             let sealed = inner.seal(&row, &new.value)?;
             let written = match created {
                 true => app_connections::insert(&mut tx, &row, &sealed).await?,
@@ -137,12 +95,29 @@ impl Connections {
             }
             let row = app_connections::reread(&mut tx, &row.id).await?.unwrap_or(row);
             let kind = if created { EventKind::Created } else { EventKind::Updated };
-            let event = inner.note(&mut tx, &row, &owner.actor(), kind, json!({"type": row.kind})).await?;
-            tx.commit().await?;
-            inner.events.published(&event);
+            inner.conclude(tx, &row, &owner.actor(), kind, json!({"type": row.kind})).await?;
             return Ok((row, created));
         }
         Err(ConnectionError::Changed)
+    }
+
+    /// Exchanges the code in `new`'s value for tokens, if there is one, and stores the connection as [`Connections::put`]
+    /// does. Completes even if the caller is dropped, as a code works only once; shutdown waits for it.
+    ///
+    /// # Errors
+    /// As [`Connections::exchange`] and [`Connections::put`].
+    pub async fn connect(
+        &self,
+        owner: Owner,
+        oauth2: Option<OAuth2>,
+        mut new: NewConnection,
+    ) -> Result<(ConnectionRow, bool), ConnectionError> {
+        let this = self.clone();
+        let stored = self.0.tasks.run_to_completion(async move {
+            new.value = this.exchange(&owner, &new.piece_name, oauth2.as_ref(), new.value).await?;
+            this.put(&owner, new).await
+        });
+        stored.await.unwrap_or(Err(ConnectionError::Panicked))
     }
 
     /// Whether [`Connections::put`] would store something under this external id now: to know before a code is spent.
@@ -159,12 +134,6 @@ impl Connections {
         let id = external_id.as_str();
         let present = app_connections::by_external_id(&mut connection, &owner.tenant, &owner.user, id).await?;
         replace.allows(present.as_ref())
-    }
-
-    /// Runs `task` to its end, whatever becomes of who asked for it, and the host does not stop before: for what cannot be
-    /// done again, such as spending a code. None when the task panicked.
-    pub async fn to_the_end<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> Option<T> {
-        self.0.refreshes.spawn(task).await.ok()
     }
 
     /// The owner's connection of a row id.
@@ -219,10 +188,7 @@ impl Connections {
             let mut tx = inner.db.begin().await?;
             if app_connections::describe(&mut tx, &row).await? {
                 row.edition += 1;
-                let event =
-                    inner.note(&mut tx, &row, &owner.actor(), EventKind::Updated, json!({"value": false})).await?;
-                tx.commit().await?;
-                inner.events.published(&event);
+                inner.conclude(tx, &row, &owner.actor(), EventKind::Updated, json!({"value": false})).await?;
                 return Ok(row);
             }
         }
@@ -254,16 +220,13 @@ impl Connections {
                     return Err(refused.err().unwrap_or(ConnectionError::Changed));
                 }
             };
-            "ACTIVE".clone_into(&mut row.status);
+            row.status = ConnectionStatus::Active;
             row.updated_at = inner.now();
             let sealed = inner.seal(&row, &changed)?;
             let mut tx = inner.db.begin().await?;
             if app_connections::replace(&mut tx, &row, &sealed).await? {
                 let row = app_connections::reread(&mut tx, id).await?.unwrap_or(row);
-                let event =
-                    inner.note(&mut tx, &row, &owner.actor(), EventKind::Updated, json!({"value": true})).await?;
-                tx.commit().await?;
-                inner.events.published(&event);
+                inner.conclude(tx, &row, &owner.actor(), EventKind::Updated, json!({"value": true})).await?;
                 return Ok(row);
             }
         }
@@ -292,14 +255,12 @@ impl Connections {
         }
         app_connections::delete(&mut tx, &owner.tenant, &owner.user, id).await?;
         let detail = json!({"forced": force, "uses": uses.len()});
-        let event = inner.note(&mut tx, &row, &owner.actor(), EventKind::Deleted, detail).await?;
-        tx.commit().await?;
-        inner.events.published(&event);
+        inner.conclude(tx, &row, &owner.actor(), EventKind::Deleted, detail).await?;
         let value = inner.open(&row, &sealed).ok();
         Ok((row, value))
     }
 
-    /// Writes down that somebody got the value of a connection.
+    /// Records an access to a connection's value in the audit log.
     ///
     /// # Errors
     /// The database failed: then the value must not be handed over.
@@ -310,14 +271,7 @@ impl Connections {
         event: &'static str,
         detail: Value,
     ) -> Result<(), ConnectionError> {
-        let entry = AuditEntry {
-            at: self.0.now(),
-            tenant: row.tenant_id.clone(),
-            actor: actor.to_owned(),
-            event,
-            subject: row.id.clone(),
-            detail,
-        };
+        let entry = AuditEntry::new(self.0.now(), row.tenant_id.clone(), actor, event, &row.id).with(detail);
         Ok(audit_log::record(&self.0.db, &entry).await?)
     }
 
@@ -332,123 +286,16 @@ impl Connections {
     }
 }
 
-/// A value that does not open does not work until its owner connects again.
-pub(super) fn broken(error: &OpenError) -> ConnectionError {
-    ConnectionError::Broken { reason: error.to_string() }
-}
-
 impl NewConnection {
-    fn fresh(&self, owner: &Owner, now: i64) -> ConnectionRow {
-        ConnectionRow {
-            id: row_id(),
-            tenant_id: owner.tenant.clone(),
-            owner_id: owner.user.clone(),
-            external_id: self.external_id.as_str().to_owned(),
+    fn content(&self, now: i64) -> Content {
+        Content {
             display_name: self.display_name.clone(),
             kind: self.value.kind().as_str().to_owned(),
-            status: "ACTIVE".into(),
-            status_reason: None,
-            platform_id: None,
-            piece_name: self.piece_name.clone(),
-            piece_version: self.piece_version.clone(),
-            project_ids: "[]".into(),
-            scope: "PROJECT".into(),
-            metadata: self.metadata.as_ref().map(Value::to_string),
-            rev: 1,
-            edition: 1,
-            expires_at: None,
-            refresh_at: None,
-            refresh_started_at: None,
-            refresh_failures: 0,
-            retry_at: None,
-            lease_until: 0,
-            created_at: now,
-            updated_at: now,
-        }
-    }
-
-    /// Id, creation, scope and projects stay; everything else is new.
-    fn over(&self, present: ConnectionRow, now: i64) -> ConnectionRow {
-        ConnectionRow {
-            display_name: self.display_name.clone(),
-            kind: self.value.kind().as_str().to_owned(),
-            status: "ACTIVE".into(),
+            status: ConnectionStatus::Active,
             piece_name: self.piece_name.clone(),
             piece_version: self.piece_version.clone(),
             metadata: self.metadata.as_ref().map(Value::to_string),
             updated_at: now,
-            ..present
         }
     }
-}
-
-/// 21 random characters of `0-9a-z`, as Activepieces' ids: 108 bits.
-pub(super) fn row_id() -> String {
-    const ALPHABET: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
-    let mut id = String::with_capacity(21);
-    // The UUIDs' 122 random bits each come from the operating system; two of them cover 21 digits in base 36.
-    let (mut low, mut high) = (Uuid::new_v4().as_u128(), Uuid::new_v4().as_u128());
-    for at in 0..21 {
-        // Versions and variants lie in the middle of the number, so digits are taken from the ends of two.
-        let pool = if at % 2 == 0 { &mut low } else { &mut high };
-        id.push(ALPHABET.get((*pool % 36) as usize).copied().map_or('0', char::from));
-        *pool /= 36;
-    }
-    id
-}
-
-impl Inner {
-    pub(super) fn now(&self) -> i64 {
-        milliseconds(&*self.clock)
-    }
-
-    pub(super) fn seal(&self, row: &ConnectionRow, value: &ConnectionValue) -> Result<SealedValue, ConnectionError> {
-        Ok(sealed(&self.keyring, row, &value.to_json(), value)?)
-    }
-
-    pub(super) fn open(&self, row: &ConnectionRow, sealed: &str) -> Result<ConnectionValue, OpenError> {
-        use secrecy::ExposeSecret as _;
-        let text = self.keyring.open(sealed, place(row))?;
-        ConnectionValue::parse(text.expose_secret())
-            .map_err(|_| OpenError::Malformed("what was encrypted is no connection value"))
-    }
-
-    /// Writes down what happened, in the transaction in which it happens. [`Events::published`] is for after the commit.
-    pub(super) async fn note(
-        &self,
-        tx: &mut AnyConnection,
-        row: &ConnectionRow,
-        actor: &str,
-        kind: EventKind,
-        detail: Value,
-    ) -> Result<EventRow, ConnectionError> {
-        let now = self.now();
-        let entry = AuditEntry {
-            at: now,
-            tenant: row.tenant_id.clone(),
-            actor: actor.to_owned(),
-            event: kind.as_str(),
-            subject: row.id.clone(),
-            detail,
-        };
-        audit_log::append(tx, &entry).await?;
-        Ok(self.events.append(tx, event(kind, row), now).await?)
-    }
-}
-
-/// What is stored of `value`, whose text is `text`.
-pub(super) fn sealed(
-    keyring: &Keyring,
-    row: &ConnectionRow,
-    text: &SecretString,
-    value: &ConnectionValue,
-) -> Result<SealedValue, NoRandomness> {
-    let Lifetime { expires_at, refresh_at } = lifetime(value);
-    let key_id = keyring.active().as_str().to_owned();
-    Ok(SealedValue { value: keyring.seal(text, place(row))?, key_id, expires_at, refresh_at })
-}
-
-/// Where a connection's value lies.
-fn place(row: &ConnectionRow) -> Place<'_> {
-    Place { table: TABLE, tenant: row.tenant_id.as_str(), row: &row.id }
 }

@@ -207,27 +207,18 @@ impl Connections {
             let description = "the piece was removed meanwhile".to_owned();
             return Err(Failed { error: "server_error".into(), description });
         };
-        // A task of its own: a window that is closed now must not cost the code, which works only once.
-        let connections = self.clone();
-        let made = self.to_the_end(async move {
-            let value = ConnectionValue::new(std::mem::take(&mut pending.value)).map_err(Problems::from)?;
-            let value = connections.claim(&owner, &pending.piece_name, Some(&oauth2), value).await?;
-            let new = NewConnection {
-                external_id: draft.external_id,
-                display_name: draft.display_name,
-                piece_name: pending.piece_name.clone(),
-                piece_version: pending.piece_version.clone(),
-                value,
-                metadata: draft.metadata,
-                replace: Replace::Any,
-            };
-            connections.put(&owner, new).await
-        });
-        match made.await {
-            Some(Ok((row, _))) => Ok(Finished::Connected(Box::new(row))),
-            Some(Err(error)) => Err(Failed::of(error)),
-            None => Err(Failed { error: "server_error".into(), description: "this host failed".into() }),
-        }
+        let value = ConnectionValue::new(std::mem::take(&mut pending.value));
+        let new = NewConnection {
+            external_id: draft.external_id,
+            display_name: draft.display_name,
+            piece_name: pending.piece_name.clone(),
+            piece_version: pending.piece_version.clone(),
+            value: value.map_err(|problem| Failed::of(Problems::from(problem)))?,
+            metadata: draft.metadata,
+            replace: Replace::Any,
+        };
+        let (row, _) = self.connect(owner, Some(oauth2), new).await.map_err(Failed::of)?;
+        Ok(Finished::Connected(Box::new(row)))
     }
 
     /// What a ticket stands for, once: the request form of a value, with code and verifier. None when `code` is no ticket.
@@ -288,7 +279,7 @@ impl Connections {
         let found = oauth_sessions::take(&inner.db, &hash(key), browser_hash, inner.now()).await?;
         let Some(session) = found else { return Ok(None) };
         let place = Place { table: TABLE, tenant: session.tenant.as_str(), row: &session.state_hash };
-        let text = inner.keyring.open(&session.draft, place).map_err(|error| crate::service::broken(&error))?;
+        let text = inner.keyring.open(&session.draft, place).map_err(|error| crate::inner::broken(&error))?;
         let pending = serde_json::from_str(text.expose_secret())
             .map_err(|_| ConnectionError::Broken { reason: "the sign-in cannot be read".into() })?;
         Ok(Some((Owner { tenant: session.tenant, user: session.owner }, pending)))
@@ -307,7 +298,7 @@ impl Failed {
     fn of(error: impl Into<ConnectionError>) -> Self {
         let error = error.into();
         let (code, description) = match &error {
-            ConnectionError::Db(_) | ConnectionError::Randomness(_) => {
+            ConnectionError::Db(_) | ConnectionError::Randomness(_) | ConnectionError::Panicked => {
                 tracing::error!(%error, "a sign-in could not be finished");
                 ("server_error", "this host failed; try again later".to_owned())
             }

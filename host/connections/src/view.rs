@@ -52,7 +52,7 @@ impl<'a> From<&'a ConnectionRow> for ConnectionView<'a> {
             display_name: &row.display_name,
             external_id: &row.external_id,
             r#type: &row.kind,
-            status: &row.status,
+            status: row.status.as_str(),
             status_reason: row.status_reason.as_deref(),
             platform_id: row.platform_id.as_deref(),
             piece_name: &row.piece_name,

@@ -7,7 +7,10 @@
 //! it was made from: of two that began from the same, one is refused. They are two so that somebody who renames a connection
 //! does not make a refresh under way lose its tokens.
 
+use std::{fmt, str::FromStr};
+
 use leno_base::{TenantId, UserId};
+use serde::Serialize;
 use sqlx::{AnyConnection, Row as _, any::AnyRow};
 
 use crate::{Db, DbError};
@@ -27,8 +30,8 @@ pub struct ConnectionRow {
     pub display_name: String,
     /// `SECRET_TEXT`, `OAUTH2`, …
     pub kind: String,
-    /// `ACTIVE`, `MISSING` or `ERROR`.
-    pub status: String,
+    /// Whether it can be used.
+    pub status: ConnectionStatus,
     /// Why it is in `ERROR`, for people.
     pub status_reason: Option<String>,
     /// Activepieces' platform.
@@ -65,6 +68,85 @@ pub struct ConnectionRow {
     pub updated_at: i64,
 }
 
+/// Whether a connection can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ConnectionStatus {
+    /// It can.
+    Active,
+    /// Imported flows refer to it, and it has no usable value.
+    Missing,
+    /// Its owner has to connect again.
+    Error,
+}
+
+impl ConnectionStatus {
+    /// Every status.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Missing, Self::Error];
+
+    /// The status as it is stored and shown: `ACTIVE`, `MISSING` or `ERROR`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Missing => "MISSING",
+            Self::Error => "ERROR",
+        }
+    }
+}
+
+/// A text that is no status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be ACTIVE, MISSING or ERROR")]
+pub struct InvalidStatus;
+
+impl FromStr for ConnectionStatus {
+    type Err = InvalidStatus;
+
+    fn from_str(text: &str) -> Result<Self, InvalidStatus> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(InvalidStatus)
+    }
+}
+
+impl fmt::Display for ConnectionStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl ConnectionRow {
+    /// A row that was never stored: active, of scope `PROJECT`, in no project. Times are in milliseconds since 1970.
+    #[must_use]
+    pub fn blank(id: String, tenant: TenantId, owner: UserId, external_id: String, created_at: i64) -> Self {
+        Self {
+            id,
+            tenant_id: tenant,
+            owner_id: owner,
+            external_id,
+            display_name: String::new(),
+            kind: String::new(),
+            status: ConnectionStatus::Active,
+            status_reason: None,
+            platform_id: None,
+            piece_name: String::new(),
+            piece_version: String::new(),
+            project_ids: "[]".to_owned(),
+            scope: "PROJECT".to_owned(),
+            metadata: None,
+            rev: 1,
+            edition: 1,
+            expires_at: None,
+            refresh_at: None,
+            refresh_started_at: None,
+            refresh_failures: 0,
+            retry_at: None,
+            lease_until: 0,
+            created_at,
+            updated_at: created_at,
+        }
+    }
+}
+
 /// What a change of the value writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedValue {
@@ -86,7 +168,7 @@ pub struct ConnectionFilter {
     /// A part of the display name, whatever its case.
     pub display_name: Option<String>,
     /// One of these; empty for all.
-    pub statuses: Vec<String>,
+    pub statuses: Vec<ConnectionStatus>,
     /// `PROJECT` or `PLATFORM`.
     pub scope: Option<String>,
 }
@@ -207,7 +289,7 @@ impl AppConnections {
         let sql = if backwards { page!(">", "ASC") } else { page!("<", "DESC") };
         let names = filter.piece_names.as_ref();
         let statuses = &filter.statuses;
-        let status = |at: usize| statuses.get(at).or(statuses.first()).map(String::as_str);
+        let status = |at: usize| statuses.get(at).or(statuses.first()).map(|status| status.as_str());
         let rows = sqlx::query(sql)
             .bind(tenant.as_str())
             .bind(owner.as_str())
@@ -330,7 +412,7 @@ pub async fn insert(tx: &mut AnyConnection, row: &ConnectionRow, sealed: &Sealed
         .bind(&row.external_id)
         .bind(&row.display_name)
         .bind(&row.kind)
-        .bind(&row.status)
+        .bind(row.status.as_str())
         .bind(row.platform_id.as_deref())
         .bind(&row.piece_name)
         .bind(&row.piece_version)
@@ -361,7 +443,7 @@ pub async fn replace(tx: &mut AnyConnection, row: &ConnectionRow, sealed: &Seale
     let done = sqlx::query(SQL)
         .bind(&row.display_name)
         .bind(&row.kind)
-        .bind(&row.status)
+        .bind(row.status.as_str())
         .bind(&row.piece_name)
         .bind(&row.piece_version)
         .bind(row.metadata.as_deref())
@@ -495,7 +577,10 @@ fn read(row: &AnyRow) -> Result<ConnectionRow, sqlx::Error> {
         external_id: row.try_get("external_id")?,
         display_name: row.try_get("display_name")?,
         kind: row.try_get("type")?,
-        status: row.try_get("status")?,
+        status: row
+            .try_get::<String, _>("status")?
+            .parse()
+            .map_err(|error: InvalidStatus| sqlx::Error::Decode(Box::new(error)))?,
         status_reason: row.try_get("status_reason")?,
         platform_id: row.try_get("platform_id")?,
         piece_name: row.try_get("piece_name")?,

@@ -1,7 +1,7 @@
 //! Who did what to which secret: table `audit_log`, to which rows are only ever added.
 
 use leno_base::TenantId;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row as _};
 use uuid::Uuid;
 
@@ -22,6 +22,26 @@ pub struct AuditEntry {
     pub subject: String,
     /// What else there is to know. Never a secret.
     pub detail: Value,
+}
+
+impl AuditEntry {
+    /// An entry without further detail. `at` is in milliseconds since 1970.
+    #[must_use]
+    pub fn new(
+        at: i64,
+        tenant: TenantId,
+        actor: impl Into<String>,
+        event: &'static str,
+        subject: impl Into<String>,
+    ) -> Self {
+        Self { at, tenant, actor: actor.into(), event, subject: subject.into(), detail: json!({}) }
+    }
+
+    /// With what else there is to know. Never a secret.
+    #[must_use]
+    pub fn with(self, detail: Value) -> Self {
+        Self { detail, ..self }
+    }
 }
 
 /// Adds an entry, in the transaction of what it tells about if there is one.

@@ -24,7 +24,9 @@ use leno_base::{Clock, milliseconds};
 use sqlx::{Any, AnyPool, Row as _, Transaction};
 
 pub use self::{
-    app_connections::{AppConnections, ConnectionFilter, ConnectionRow, Position, SealedValue},
+    app_connections::{
+        AppConnections, ConnectionFilter, ConnectionRow, ConnectionStatus, InvalidStatus, Position, SealedValue,
+    },
     audit_log::{AuditEntry, events_of as audit_events},
     endpoints::{DeliveryRow, EndpointRow},
     events::EventRow,
@@ -51,6 +53,9 @@ pub enum DbError {
     #[error("the database failed: {0}")]
     Query(#[from] sqlx::Error),
 }
+
+/// A transaction. Dropping it rolls back.
+pub type Tx = Transaction<'static, Any>;
 
 /// A pool of connections. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -121,7 +126,7 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError::Query`].
-    pub async fn begin(&self) -> Result<Transaction<'static, Any>, DbError> {
+    pub async fn begin(&self) -> Result<Tx, DbError> {
         let (pool, kind) = (self.pool.clone(), self.kind);
         // A task of its own, which ends also when whoever waits goes away. Abandoned half-way, the driver would put a
         // connection back into the pool that is in a transaction nobody knows of: its locks stay, and what the next user

@@ -29,7 +29,7 @@ pub async fn remove_anonymous(tx: &mut AnyConnection, tenant: &TenantId, user: &
 }
 
 /// Takes an anonymous user for this transaction, so that nobody else can meanwhile; answers whether it is there.
-pub async fn claim_anonymous(tx: &mut AnyConnection, tenant: &TenantId, user: &UserId) -> Result<bool, DbError> {
+pub async fn lock_anonymous(tx: &mut AnyConnection, tenant: &TenantId, user: &UserId) -> Result<bool, DbError> {
     const SQL: &str = "UPDATE users SET anonymous = 1 WHERE tenant_id = $1 AND id = $2 AND anonymous = 1";
     let done = sqlx::query(SQL).bind(tenant.as_str()).bind(user.as_str()).execute(tx).await?;
     Ok(done.rows_affected() == 1)

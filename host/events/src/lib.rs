@@ -1,16 +1,23 @@
 //! What happened, and to whom it is told.
 //!
 //! - [`Events`] writes an event in the transaction of the change, and streams events to their owners.
-//! - [`Endpoints`] delivers them to the endpoints that owners registered, signed as Standard Webhooks.
+//! - [`Endpoints`] are the addresses that owners have their events sent to; [`Deliverer`] sends them, signed as Standard
+//!   Webhooks.
 //!
-//! The payload is any JSON value: this crate knows no connection, no flow and no other subject of an event.
+//! The payload is any JSON value: this crate knows no connection, no flow and no other subject of an event, and no HTTP
+//! server.
 
+mod address;
+mod deliverer;
 mod endpoints;
+mod signature;
 mod stream;
 
 pub use leno_db::endpoints::Retried;
 
 pub use self::{
-    endpoints::{EndpointError, Endpoints, MAX_ENDPOINTS, MAX_URL},
+    address::MAX_URL,
+    deliverer::Deliverer,
+    endpoints::{EndpointError, Endpoints, MAX_ENDPOINTS},
     stream::{Events, ListenError, NewEvent},
 };

@@ -11,7 +11,7 @@ use std::{
 };
 
 use futures_util::{Stream, stream};
-use leno_base::{Clock, TenantId, UserId, iso, milliseconds};
+use leno_base::{Clock, Owner, iso, milliseconds};
 use leno_db::{Db, DbError, EventRow, Kind, events};
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
@@ -36,10 +36,8 @@ const MAX_STREAMS: usize = 10;
 /// Something that happened, to be told to its owner.
 #[derive(Debug, Clone)]
 pub struct NewEvent {
-    /// The tenant.
-    pub tenant: TenantId,
     /// The user who is told.
-    pub owner: UserId,
+    pub owner: Owner,
     /// The type, such as `connection.created`: subject, dot, what happened.
     pub kind: &'static str,
     /// What there is to know, as JSON. Never a secret.
@@ -77,8 +75,6 @@ struct Inner {
     stop: CancellationToken,
 }
 
-type Owner = (TenantId, UserId);
-
 impl Events {
     /// The events in `db`.
     #[must_use]
@@ -103,7 +99,7 @@ impl Events {
     /// # Errors
     /// [`DbError::Query`]: the transaction is not to be committed.
     pub async fn append(&self, tx: &mut AnyConnection, event: NewEvent, now: i64) -> Result<EventRow, DbError> {
-        let NewEvent { tenant, owner, kind, data } = event;
+        let NewEvent { owner: Owner { tenant, user: owner }, kind, data } = event;
         let id = self.id(now);
         let payload = json!({
             "id": id,
@@ -135,14 +131,13 @@ impl Events {
     /// [`ListenError`].
     pub async fn listen(
         &self,
-        tenant: &TenantId,
-        owner: &UserId,
+        owner: &Owner,
         after: Option<Uuid>,
     ) -> Result<impl Stream<Item = Arc<EventRow>> + Send + 'static, ListenError> {
         if self.0.stop.is_cancelled() {
             return Err(ListenError::Stopping);
         }
-        let place = Place::take(&self.0, (tenant.clone(), owner.clone()))?;
+        let place = Place::take(&self.0, owner.clone())?;
         let heard = self.follow().await?;
         // What is older than this is not to be read again when the listener falls behind.
         let mut sent = Window { newest: milliseconds(&*self.0.clock), ..Window::default() };
@@ -160,7 +155,7 @@ impl Events {
     }
 
     /// Is notified when there may be something to deliver.
-    pub(super) fn deliverer(&self) -> Arc<Notify> {
+    pub(crate) fn deliverer(&self) -> Arc<Notify> {
         self.0.wake_deliverer.clone()
     }
 
@@ -307,8 +302,8 @@ impl Listener {
                     }
                 }
             };
-            let (tenant, owner) = &self.place.owner;
-            if event.tenant != *tenant || event.owner != *owner {
+            let Owner { tenant, user } = &self.place.owner;
+            if event.tenant != *tenant || event.owner != *user {
                 // Another's; but it tells how far the table was read.
                 self.sent.newest = self.sent.newest.max(event.created_at);
                 continue;
@@ -323,8 +318,8 @@ impl Listener {
     }
 
     async fn turn_page(&mut self, db: &Db, after: &str) -> Option<()> {
-        let (tenant, owner) = &self.place.owner;
-        match events::of_owner_since(db, tenant, owner, after, PAGE).await {
+        let Owner { tenant, user } = &self.place.owner;
+        match events::of_owner_since(db, tenant, user, after, PAGE).await {
             Ok(page) => {
                 if page.is_empty() {
                     self.catching_up = None;

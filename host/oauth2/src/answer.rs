@@ -1,6 +1,10 @@
 //! What a token endpoint answers (RFC 6749, sections 5.1 and 5.2), and what providers make of that.
 
-use std::{collections::HashSet, fmt, time::Duration};
+use std::{
+    collections::HashSet,
+    fmt,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use leno_egress::Response;
 use secrecy::SecretString;
@@ -53,7 +57,10 @@ pub(super) fn read(response: &Response, sent: &Sent, now: i64) -> Result<Answer,
     let status = response.status;
     let members = members(response);
     let refusal = members.as_ref().ok().and_then(refusal);
-    let unavailable = || TokenError::Unavailable { status, retry_after: retry_after(response, now) };
+    let unavailable = || TokenError::Unavailable {
+        status,
+        retry_after: response.retry_after(UNIX_EPOCH + Duration::from_millis(now.unsigned_abs())),
+    };
     match status {
         408 | 425 | 429 | 500.. => return Err(unavailable()),
         300..=399 => {
@@ -190,7 +197,7 @@ fn members(response: &Response) -> Result<Map<String, Value>, String> {
     if body.is_empty() {
         return Err("it is empty".to_owned());
     }
-    let kind = header(response, "content-type").unwrap_or_default().to_ascii_lowercase();
+    let kind = response.header("content-type").unwrap_or_default().to_ascii_lowercase();
     let form = kind.starts_with("application/x-www-form-urlencoded")
         || (!kind.contains("json") && !body.starts_with(['{', '[', '<', '"']) && body.contains('='));
     if form && !body.starts_with('{') {
@@ -222,20 +229,6 @@ fn form_members(body: &str) -> Result<Map<String, Value>, String> {
 }
 
 const TWICE: &str = "it has a member twice";
-
-fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
-    response.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-}
-
-/// RFC 9110, section 10.2.3: seconds or a date.
-fn retry_after(response: &Response, now: i64) -> Option<Duration> {
-    let text = header(response, "retry-after")?.trim();
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp().as_millisecond();
-    u64::try_from(date.saturating_sub(now)).ok().map(Duration::from_millis)
-}
 
 /// A JSON value without doubt: of two members with one name, which of them two readers take is anybody's guess. Below
 /// the top it does not matter, and the last one wins.

@@ -11,8 +11,8 @@ use serde_json::Map;
 
 use crate::{
     answer,
-    claim::{Plan, PlatformApp},
-    error::{ClaimError, TokenError},
+    error::{ExchangeError, TokenError},
+    exchange::{Plan, PlatformApp},
     request::{ClientAuth, Form, Grant},
     template,
     value::{self, text},
@@ -24,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// No token answer is longer.
 const ANSWER_BYTES: usize = 64 << 10;
 
-/// The OAuth 2.0 client: claims, refreshes and revokes tokens.
+/// The OAuth 2.0 client: exchanges codes for tokens, refreshes and revokes them.
 ///
 /// A request goes to the host of its address only, over https or to a privately granted destination, and follows no
 /// redirect, so that a client secret cannot be led elsewhere.
@@ -57,14 +57,14 @@ impl TokenClient {
     /// # Errors
     ///
     /// Everything that is missing or wrong in the value; or why the provider gave no token.
-    pub async fn claim(
+    pub async fn exchange(
         &self,
         schema: &OAuth2,
         value: &ConnectionValue,
         app: Option<&PlatformApp<'_>>,
         private: &[PrivateGrant],
-    ) -> Result<ConnectionValue, ClaimError> {
-        let exchange = match Plan::of(schema, value, app).map_err(ClaimError::Invalid)? {
+    ) -> Result<ConnectionValue, ExchangeError> {
+        let exchange = match Plan::of(schema, value, app).map_err(ExchangeError::Invalid)? {
             Plan::AsSent => {
                 let mut value = value.expose().clone();
                 for spent in ["code", "code_verifier", "code_challenge"] {
@@ -78,10 +78,10 @@ impl TokenClient {
         let response = self.post(&exchange.token_url, &form, private).await?;
         let now = milliseconds(&*self.clock);
         let answer = answer::read(&response, &form.sent, now)?;
-        Ok(value::claimed(&exchange.claimed(), answer, now)?)
+        Ok(value::granted(&exchange.granted(), answer, now)?)
     }
 
-    /// Checks what [`TokenClient::claim`] would before it sends anything: the value, and whether the address may be reached.
+    /// Checks what [`TokenClient::exchange`] would before it sends anything: the value, and whether the address may be reached.
     ///
     /// # Errors
     ///
@@ -92,8 +92,8 @@ impl TokenClient {
         value: &ConnectionValue,
         app: Option<&PlatformApp<'_>>,
         private: &[PrivateGrant],
-    ) -> Result<(), ClaimError> {
-        if let Plan::Exchange(exchange) = Plan::of(schema, value, app).map_err(ClaimError::Invalid)? {
+    ) -> Result<(), ExchangeError> {
+        if let Plan::Exchange(exchange) = Plan::of(schema, value, app).map_err(ExchangeError::Invalid)? {
             let policy =
                 Policy::new(HostPattern::of_base_url(&exchange.token_url).into_iter().collect(), private.to_vec());
             policy

@@ -67,8 +67,8 @@ impl TokenError {
 
 /// Why there is no connection value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ClaimError {
-    /// The value cannot be claimed as it was sent: everything that is missing or wrong, as JSON pointers into it.
+pub enum ExchangeError {
+    /// The value cannot be exchanged as it was sent: everything that is missing or wrong, as JSON pointers into it.
     #[error("{}", list(.0))]
     Invalid(Vec<Problem>),
     /// The provider gave no token.

@@ -8,9 +8,9 @@
 
 mod answer;
 mod authorize;
-mod claim;
 mod client;
 mod error;
+mod exchange;
 mod mask;
 mod pkce;
 mod request;
@@ -19,9 +19,9 @@ mod value;
 
 pub use self::{
     authorize::{Authorization, authorization_url, requested_scope},
-    claim::PlatformApp,
     client::TokenClient,
-    error::{ClaimError, TokenError},
+    error::{ExchangeError, TokenError},
+    exchange::PlatformApp,
     pkce::{Pkce, state},
     template::{fill, platform_rule},
     value::{Lifetime, lifetime},

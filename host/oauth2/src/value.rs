@@ -39,11 +39,11 @@ pub fn lifetime(value: &ConnectionValue) -> Lifetime {
     let refreshable = oauth2 && refreshable(members);
     let stated = members.get("expires_in").and_then(seconds);
     let life = stated.or_else(|| refreshable.then_some(DEFAULT_LIFE));
-    let (Some(life), Some(claimed)) = (life, members.get("claimed_at").and_then(seconds)) else {
+    let (Some(life), Some(granted)) = (life, members.get("claimed_at").and_then(seconds)) else {
         return Lifetime::default();
     };
     let milliseconds = |seconds: i64| seconds.saturating_mul(1000);
-    let end = claimed.saturating_add(life);
+    let end = granted.saturating_add(life);
     let refresh = milliseconds(end).saturating_sub(milliseconds(life).saturating_div(2).min(milliseconds(AHEAD)));
     Lifetime { expires_at: Some(milliseconds(end)), refresh_at: refreshable.then_some(refresh) }
 }
@@ -61,8 +61,8 @@ pub(super) fn text<'a>(members: &'a Value, name: &str) -> Option<&'a str> {
     members.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
-/// What a claim knows besides the answer.
-pub(super) struct Claimed<'a> {
+/// What is known of a grant besides the response.
+pub(super) struct Granted<'a> {
     pub(super) kind: &'a ConnectionKind,
     pub(super) scope: &'a str,
     pub(super) token_url: &'a str,
@@ -76,31 +76,31 @@ pub(super) struct Claimed<'a> {
 }
 
 /// The value to store. The code and the verifier are spent and not in it.
-pub(super) fn claimed(claim: &Claimed<'_>, answer: Answer, now: i64) -> Result<ConnectionValue, TokenError> {
+pub(super) fn granted(grant: &Granted<'_>, answer: Answer, now: i64) -> Result<ConnectionValue, TokenError> {
     let mut value = Map::new();
     let mut put = |name: &str, member: Value| value.insert(name.to_owned(), member);
-    put("type", claim.kind.as_str().into());
+    put("type", grant.kind.as_str().into());
     put("access_token", answer.access_token.expose_secret().into());
     put("token_type", answer.token_type.unwrap_or_else(|| "bearer".to_owned()).into());
     let refresh_token = answer.refresh_token.as_ref().map(|token| token.expose_secret()).unwrap_or_default();
     put("refresh_token", refresh_token.into());
-    put("scope", answer.scope.unwrap_or_else(|| claim.scope.to_owned()).into());
-    let refreshable = claim.client_credentials || !refresh_token.is_empty();
+    put("scope", answer.scope.unwrap_or_else(|| grant.scope.to_owned()).into());
+    let refreshable = grant.client_credentials || !refresh_token.is_empty();
     if let Some(life) = answer.expires_in.or_else(|| refreshable.then_some(DEFAULT_LIFE)) {
         put("expires_in", life.into());
     }
     put("claimed_at", now.div_euclid(1000).into());
-    put("token_url", claim.token_url.into());
-    put("client_id", claim.client_id.into());
-    if let Some(secret) = claim.client_secret {
+    put("token_url", grant.token_url.into());
+    put("client_id", grant.client_id.into());
+    if let Some(secret) = grant.client_secret {
         put("client_secret", secret.into());
     }
-    if let Some(redirect_url) = claim.redirect_url {
+    if let Some(redirect_url) = grant.redirect_url {
         put("redirect_url", redirect_url.into());
     }
-    put("authorization_method", method_name(claim.method).into());
-    put("grant_type", if claim.client_credentials { "client_credentials" } else { "authorization_code" }.into());
-    if let Some(props) = claim.props {
+    put("authorization_method", method_name(grant.method).into());
+    put("grant_type", if grant.client_credentials { "client_credentials" } else { "authorization_code" }.into());
+    if let Some(props) = grant.props {
         put("props", Value::Object(props.clone()));
     }
     put("data", Value::Object(answer.data));

@@ -14,7 +14,9 @@ mod trail;
 
 pub use lock::{Lock, LockError, Pin};
 pub use observer::Observer;
-pub use registry::{GrantFor, OnStatus, Registry, RegistryError, RegistryOptions, RemoveError, UploadError};
+pub use registry::{
+    GrantFor, OnStatus, Registry, RegistryError, RegistryOptions, RemoveError, RescanError, UploadError,
+};
 pub use runs::{Refusal, Run, Runs, StepContext, StepRequest, StoreFor};
 pub use status::{FileState, FileStatus, Reason};
 pub use store::PieceStore;

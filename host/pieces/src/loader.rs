@@ -23,8 +23,8 @@ use crate::{
 
 /// What the loader is asked to do.
 pub(crate) enum Command {
-    /// The directory changed, or may have.
-    Look,
+    /// The directory changed, or may have. Whoever asked, if anybody waits, is told whether it could be read.
+    Look(Option<oneshot::Sender<Result<(), String>>>),
     /// Look now, take every file as it is, and tell when it is done.
     Refresh(oneshot::Sender<()>),
     /// Take a component.
@@ -112,27 +112,30 @@ impl Loader {
                     let answer = self.remove(&file);
                     let _ = reply.send(answer);
                 }
-                Ok(Some(Command::Look)) => restless = self.look_again(false).await,
+                Ok(Some(Command::Look(reply))) => {
+                    let looked = self.look_again(false).await;
+                    restless = *looked.as_ref().unwrap_or(&false);
+                    if let Some(reply) = reply {
+                        let _ = reply.send(looked.map(drop));
+                    }
+                }
                 Ok(Some(Command::Refresh(reply))) => {
-                    restless = self.look_again(true).await && self.look_again(true).await;
+                    restless = self.look_again(true).await == Ok(true) && self.look_again(true).await == Ok(true);
                     let _ = reply.send(());
                 }
-                Err(_) if restless => restless = self.look_again(false).await,
+                Err(_) if restless => restless = self.look_again(false).await == Ok(true),
                 Err(_) => {}
             }
             self.drain();
         }
     }
 
-    async fn look_again(&mut self, settled: bool) -> bool {
-        match self.look(settled).await {
-            Ok(restless) => restless,
-            Err(error) => {
-                // What is served stays served.
-                tracing::error!(directory = %self.options.directory.display(), %error, "the pieces directory cannot be read");
-                false
-            }
-        }
+    async fn look_again(&mut self, settled: bool) -> Result<bool, String> {
+        self.look(settled).await.map_err(|error| {
+            // What is served stays served.
+            tracing::error!(directory = %self.options.directory.display(), %error, "the pieces directory cannot be read");
+            error.to_string()
+        })
     }
 
     /// Makes what is served equal to what is in the directory. Answers whether a file was too fresh to be judged;

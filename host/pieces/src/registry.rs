@@ -62,6 +62,17 @@ pub enum RegistryError {
     },
 }
 
+/// Why the directory was not scanned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RescanError {
+    /// It cannot be read.
+    #[error("the pieces directory cannot be read: {0}")]
+    Directory(String),
+    /// The registry is shutting down.
+    #[error("this host is shutting down")]
+    Stopped,
+}
+
 /// Why an upload was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UploadError {
@@ -116,9 +127,6 @@ pub struct Registry {
     commands: mpsc::Sender<Command>,
 }
 
-/// How often the directory is looked at even if nobody said that it changed: some file systems do not say.
-const LOOK_ANYWAY: Duration = Duration::from_secs(30);
-
 impl Registry {
     /// Loads what is in the directory, then watches it.
     ///
@@ -149,13 +157,9 @@ impl Registry {
         let sender = commands.downgrade();
         tokio::spawn(async move {
             let _watcher = watcher;
-            loop {
-                let event = tokio::time::timeout(LOOK_ANYWAY, looks.recv()).await;
-                if matches!(event, Ok(None)) {
-                    return;
-                }
+            while looks.recv().await.is_some() {
                 match sender.upgrade() {
-                    Some(commands) if commands.send(Command::Look).await.is_ok() => {}
+                    Some(commands) if commands.send(Command::Look(None)).await.is_ok() => {}
                     _ => return,
                 }
             }
@@ -198,6 +202,16 @@ impl Registry {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.shared.ready.load(Ordering::Acquire)
+    }
+
+    /// Looks at the directory now. Returns when the look is over; files that were written a moment ago are loaded later.
+    ///
+    /// # Errors
+    /// [`RescanError`]; what is served stays served.
+    pub async fn rescan(&self) -> Result<(), RescanError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Look(Some(reply))).await.map_err(|_| RescanError::Stopped)?;
+        answer.await.map_err(|_| RescanError::Stopped)?.map_err(RescanError::Directory)
     }
 
     /// Looks at the directory now, and answers when what is there is served.

@@ -27,14 +27,10 @@ pub(crate) struct Trail {
 impl Audit for Trail {
     async fn revealed(&self) -> Result<(), PieceError> {
         self.observer.revealed(&self.piece);
-        let entry = AuditEntry {
-            at: milliseconds(&SystemClock),
-            tenant: self.actor.tenant.clone(),
-            actor: format!("piece:{}", self.piece),
-            event: "secret.revealed",
-            subject: self.connection.clone().unwrap_or_default(),
-            detail: detail(self),
-        };
+        let (at, actor) = (milliseconds(&SystemClock), format!("piece:{}", self.piece));
+        let subject = self.connection.clone().unwrap_or_default();
+        let entry =
+            AuditEntry::new(at, self.actor.tenant.clone(), actor, "secret.revealed", subject).with(detail(self));
         if let Err(error) = audit_log::record(&self.db, &entry).await {
             tracing::error!(%error, run = self.run, "a reveal could not be written down, and was refused");
             let message =
@@ -52,9 +48,8 @@ impl Audit for Trail {
 }
 
 fn detail(trail: &Trail) -> Value {
-    let mut detail = json!({"run": trail.run, "user": trail.actor.user});
-    if let Some(step) = &trail.step {
-        detail["step"] = step.as_str().into();
+    match &trail.step {
+        Some(step) => json!({"run": trail.run, "user": trail.actor.user, "step": step}),
+        None => json!({"run": trail.run, "user": trail.actor.user}),
     }
-    detail
 }

@@ -7,7 +7,7 @@ use axum::{
     extract::{Request, State},
 };
 use http::StatusCode;
-use leno_base::iso;
+use leno_base::{Owner, iso};
 use leno_connections::EventKind;
 use leno_db::{DeliveryRow, EndpointRow};
 use leno_events::{EndpointError, MAX_ENDPOINTS, Retried};
@@ -115,7 +115,7 @@ pub(super) async fn list(
     Authorized(caller): Authorized,
     State(app): State<Arc<App>>,
 ) -> Result<Json<WebhookList>, Rejection> {
-    let rows = app.endpoints.list(&caller.actor.tenant, &caller.actor.user).await.map_err(failed)?;
+    let rows = app.endpoints.list(&Owner::from(&caller.actor)).await.map_err(failed)?;
     Ok(Json(WebhookList { data: rows.into_iter().map(|row| shown(row, None)).collect() }))
 }
 
@@ -148,7 +148,7 @@ pub(super) async fn register(
     if !faults.is_empty() {
         return Err(Rejection::invalid_members(faults));
     }
-    let done = app.endpoints.register(&caller.actor.tenant, &caller.actor.user, &body.url, &kinds).await;
+    let done = app.endpoints.register(&Owner::from(&caller.actor), &body.url, &kinds).await;
     let (row, secret) = done.map_err(|error| match error {
         EndpointError::Address(why) => Rejection::invalid_members(vec![Fault::new("/url", why)]),
         EndpointError::TooMany => {
@@ -179,7 +179,7 @@ pub(super) async fn remove(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Rejection> {
-    match app.endpoints.remove(&caller.actor.tenant, &caller.actor.user, &id).await.map_err(failed)? {
+    match app.endpoints.remove(&Owner::from(&caller.actor), &id).await.map_err(failed)? {
         true => {
             let (user, tenant) = (&caller.actor.user, &caller.actor.tenant);
             tracing::info!(target: "audit", event = "webhook_removed", %user, %tenant, webhook = id, "a webhook was removed");
@@ -227,7 +227,7 @@ pub(super) async fn deliveries(
         return Err(Rejection::invalid_query(faults));
     }
     let limit = limit.flatten().unwrap_or(DEFAULT);
-    let rows = app.endpoints.deliveries(&caller.actor.tenant, &caller.actor.user, &id, status, limit).await;
+    let rows = app.endpoints.deliveries(&Owner::from(&caller.actor), &id, status, limit).await;
     let rows = rows.map_err(failed)?.ok_or_else(missing)?;
     Ok(Json(DeliveryList { data: rows.into_iter().map(delivery).collect() }))
 }
@@ -255,7 +255,7 @@ pub(super) async fn retry(
     State(app): State<Arc<App>>,
     Path((id, delivery_id)): Path<(String, String)>,
 ) -> Result<Json<Delivery>, Rejection> {
-    match app.endpoints.retry(&caller.actor.tenant, &caller.actor.user, &id, &delivery_id).await.map_err(failed)? {
+    match app.endpoints.retry(&Owner::from(&caller.actor), &id, &delivery_id).await.map_err(failed)? {
         Retried::Pending(row) => Ok(Json(delivery(row))),
         Retried::Delivered => {
             let detail = "the receiver has taken this event; only those that it has not can be sent again";

@@ -12,6 +12,7 @@ use axum::{
 };
 use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use leno_base::Owner;
 use leno_events::ListenError;
 use uuid::Uuid;
 
@@ -52,8 +53,7 @@ pub(super) async fn stream(
     headers: HeaderMap,
 ) -> Result<Response, Rejection> {
     let after = last_event_id(&headers)?;
-    let events =
-        app.events.listen(&caller.actor.tenant, &caller.actor.user, after).await.map_err(|error| refused(&error))?;
+    let events = app.events.listen(&Owner::from(&caller.actor), after).await.map_err(|error| refused(&error))?;
     let hello = stream::iter([Event::default().retry(COME_BACK).comment("events")]);
     let events = events.map(|event| Event::default().id(&event.id).event(&event.kind).data(&event.payload));
     let events = hello.chain(events).map(Ok::<_, Infallible>).take_until(tokio::time::sleep(LIFE));

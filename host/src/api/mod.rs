@@ -45,6 +45,7 @@ use http::{StatusCode, Uri};
 use leno_sandbox::Engine;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use leno_base::Periodic;
 use leno_connections::Connections;
 use leno_db::Db;
 use leno_events::{Endpoints, Events};
@@ -76,8 +77,10 @@ pub struct App {
     pub public_url: PublicUrl,
     /// What happens to connections.
     pub events: Events,
-    /// Where their owners want to be told.
+    /// The addresses that owners have their events sent to.
     pub endpoints: Endpoints,
+    /// The background tasks; asked only for their status.
+    pub tasks: Periodic,
     /// Whether raw connection values are refused.
     pub production: bool,
     /// The largest request body in bytes; uploads of components have a limit of their own.
@@ -91,14 +94,13 @@ impl FromRef<Arc<App>> for Identity {
 }
 
 /// All routes, ready to be served.
-pub fn router(app: App) -> Router {
+pub fn router(app: Arc<App>) -> Router {
     let (documented, _) = routes().split_for_parts();
     within_edge(app, documented.merge(openapi::docs()))
 }
 
 /// The routes with what surrounds all of them. The order matters: a panic that the ring catches is rendered as well.
-fn within_edge(app: App, routes: Router<Arc<App>>) -> Router {
-    let app = Arc::new(app);
+fn within_edge(app: Arc<App>, routes: Router<Arc<App>>) -> Router {
     let routes = routes
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)

@@ -1,12 +1,25 @@
 //! For whoever operates the host: whether it is up, whether it is ready, what it counts.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
-use axum::{Json, extract::State, response::IntoResponse};
+use axum::{
+    Json,
+    extract::{FromRequestParts as _, Request, State},
+    response::IntoResponse,
+};
 use http::{StatusCode, header};
+use leno_base::{TaskStatus, iso};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{App, schema::Status};
-use crate::{edge::Rejection, metrics};
+use crate::{
+    edge::{Rejection, authorization::Operator, extract::Query},
+    metrics,
+};
 
 /// How long the database may take to answer that it is there.
 const PING: Duration = Duration::from_secs(2);
@@ -24,19 +37,36 @@ pub(super) async fn healthz() -> Json<Status> {
     Json(Status { status: "ok" })
 }
 
-/// Whether requests may be sent here: the pieces directory has been read and the database answers.
+/// Whether requests may be sent here: the pieces directory has been read and the database responds.
+///
+/// With `verbose` the background tasks are listed as well. That is for the operator, as the results quote errors.
 #[utoipa::path(
     get,
     path = "/readyz",
     operation_id = "readiness",
     tag = "operations",
-    security(()),
+    security((), ("bearer" = []), ("internal" = [])),
+    params(("verbose" = Option<bool>, Query, description = "Lists the background tasks; needs `LENO_ADMIN` or the internal token.")),
     responses(
-        (status = 200, description = "They may.", body = Status),
-        (status = 503, description = "Not now; the answer says why."),
+        (status = 200, description = "They may.", body = Readiness),
+        (status = 401, description = "`verbose` without a token."),
+        (status = 403, description = "`verbose` without the operator's permission."),
+        (status = 503, description = "Not now; `detail` says why."),
     ),
 )]
-pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Status>, Rejection> {
+pub(super) async fn readyz(
+    State(app): State<Arc<App>>,
+    query: Query,
+    request: Request,
+) -> Result<Json<Readiness>, Rejection> {
+    let tasks = match query.flag("verbose").map_err(|fault| Rejection::invalid_query(vec![fault]))? {
+        true => {
+            let (mut parts, _) = request.into_parts();
+            Operator::from_request_parts(&mut parts, &app).await?;
+            Some(app.tasks.status().into_iter().map(Task::from).collect())
+        }
+        false => None,
+    };
     let mut reasons = Vec::new();
     if !app.registry.is_ready() {
         reasons.push("the pieces directory has not been read yet");
@@ -44,19 +74,80 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Status>, 
     match tokio::time::timeout(PING, app.db.ping()).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
-            tracing::warn!(%error, "the database does not answer");
-            reasons.push("the database does not answer");
+            tracing::warn!(%error, "the database does not respond");
+            reasons.push("the database does not respond");
         }
         Err(_) => {
-            tracing::warn!("the database did not answer within {PING:?}");
-            reasons.push("the database does not answer in time");
+            tracing::warn!("the database did not respond within {PING:?}");
+            reasons.push("the database does not respond in time");
         }
     }
     if reasons.is_empty() {
-        return Ok(Json(Status { status: "ready" }));
+        return Ok(Json(Readiness { status: "ready", tasks }));
     }
-    let problem = Rejection::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "Not ready", reasons.join("; "));
-    Err(problem.retry_after(Duration::from_secs(1)))
+    let not_ready = Rejection::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "Not ready", reasons.join("; "));
+    Err(not_ready.retry_after(Duration::from_secs(1)))
+}
+
+/// Whether the host is ready.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Readiness {
+    #[schema(example = "ready")]
+    status: &'static str,
+    /// The background tasks, with `verbose`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tasks: Option<Vec<Task>>,
+}
+
+/// A background task.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = BackgroundTask)]
+pub(super) struct Task {
+    name: &'static str,
+    /// Seconds from the end of one pass to the next, before jitter.
+    interval_seconds: u64,
+    /// Passes so far.
+    runs: u64,
+    /// Passes that failed.
+    errors: u64,
+    /// When the last pass ended.
+    #[schema(format = DateTime)]
+    last_run: Option<String>,
+    /// How long it took.
+    last_micros: Option<u64>,
+    /// What it did, in a few words; absent when it failed.
+    last_result: Option<String>,
+    /// Why it failed.
+    last_error: Option<String>,
+    /// When the next pass is due; absent while one is under way.
+    #[schema(format = DateTime)]
+    next_run: Option<String>,
+}
+
+impl From<TaskStatus> for Task {
+    fn from(status: TaskStatus) -> Self {
+        let time = |at: SystemTime| {
+            let since = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+            iso(i64::try_from(since).unwrap_or(i64::MAX))
+        };
+        let (last_result, last_error) = match status.last_result {
+            Some(Ok(done)) => (Some(done), None),
+            Some(Err(why)) => (None, Some(why)),
+            None => (None, None),
+        };
+        Self {
+            name: status.name,
+            interval_seconds: status.interval.as_secs(),
+            runs: status.runs,
+            errors: status.errors,
+            last_run: status.last_run.map(time),
+            last_micros: status.last_took.map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX)),
+            last_result,
+            last_error,
+            next_run: status.next_run.map(time),
+        }
+    }
 }
 
 /// The counters, in the OpenMetrics text format that Prometheus reads.

@@ -356,7 +356,7 @@ pub async fn retire(db: &Db, keyring: &Keyring, kid: &str, now: i64) -> Result<R
 
 /// Keys belong to no tenant.
 fn entry(at: i64, event: &'static str, subject: &str, detail: serde_json::Value) -> AuditEntry {
-    AuditEntry { at, tenant: TenantId::from(""), actor: "host".into(), event, subject: subject.into(), detail }
+    AuditEntry::new(at, TenantId::from(""), "host", event, subject).with(detail)
 }
 
 #[cfg(test)]

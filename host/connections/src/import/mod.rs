@@ -16,7 +16,10 @@ use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
 use self::record::Record;
-use crate::service::{row_id, sealed};
+use crate::{
+    content::Content,
+    inner::{row_id, sealed},
+};
 
 /// Whose the connections will be.
 #[derive(Debug, Clone)]
@@ -216,7 +219,7 @@ impl<'a> Import<'a> {
         let present = app_connections::by_external_id(tx, tenant, owner, row.record.external_id.as_str()).await?;
         let (fresh, replaced) = match present {
             Some(_) if !self.options.replace => return Ok(Outcome::Skipped(PRESENT)),
-            Some(present) => (row.over(present), true),
+            Some(present) => (row.content(present.updated_at).over(present), true),
             None => (row.fresh(tenant, now), false),
         };
         let sealed = sealed(self.keyring, &fresh, &row.plain, &row.value)?;
@@ -227,63 +230,39 @@ impl<'a> Import<'a> {
         if !done {
             return Ok(Outcome::Skipped("somebody changed it at the same time"));
         }
-        let entry = AuditEntry {
-            at: now,
-            tenant: tenant.clone(),
-            actor: "host".into(),
-            event: "connection.imported",
-            subject: fresh.id,
-            detail: json!({"externalId": row.record.external_id, "from": row.record.id, "replaced": replaced}),
-        };
+        let detail = json!({"externalId": row.record.external_id, "from": row.record.id, "replaced": replaced});
+        let entry = AuditEntry::new(now, tenant.clone(), "host", "connection.imported", fresh.id).with(detail);
         audit_log::append(tx, &entry).await?;
         Ok(if replaced { Outcome::Replaced } else { Outcome::Imported })
     }
 }
 
 impl Opened {
+    /// A new row. Creation, platform, projects and scope are those of the other system.
     fn fresh(&self, tenant: &TenantId, now: i64) -> ConnectionRow {
         let record = &self.record;
         let created_at = record.created_at.unwrap_or(now);
-        ConnectionRow {
-            id: row_id(),
-            tenant_id: tenant.clone(),
-            owner_id: self.owner.clone(),
-            external_id: record.external_id.to_string(),
-            display_name: record.display_name.clone(),
-            kind: record.kind.clone(),
-            status: record.status.clone(),
-            status_reason: None,
+        let external_id = record.external_id.to_string();
+        let blank = ConnectionRow::blank(row_id(), tenant.clone(), self.owner.clone(), external_id, created_at);
+        self.content(created_at).over(ConnectionRow {
             platform_id: record.platform_id.clone(),
-            piece_name: record.piece_name.clone(),
-            piece_version: record.piece_version.clone(),
             project_ids: record.project_ids.clone(),
             scope: record.scope.clone(),
-            metadata: record.metadata.clone(),
-            rev: 1,
-            edition: 1,
-            expires_at: None,
-            refresh_at: None,
-            refresh_started_at: None,
-            refresh_failures: 0,
-            retry_at: None,
-            lease_until: 0,
-            created_at,
-            updated_at: record.updated_at.unwrap_or(created_at),
-        }
+            ..blank
+        })
     }
 
-    /// Id, creation, scope and projects stay.
-    fn over(&self, present: ConnectionRow) -> ConnectionRow {
+    /// What replaces the content of a row that was changed at `before`, unless the other system says when it changed.
+    fn content(&self, before: i64) -> Content {
         let record = &self.record;
-        ConnectionRow {
+        Content {
             display_name: record.display_name.clone(),
             kind: record.kind.clone(),
-            status: record.status.clone(),
+            status: record.status,
             piece_name: record.piece_name.clone(),
             piece_version: record.piece_version.clone(),
             metadata: record.metadata.clone(),
-            updated_at: record.updated_at.unwrap_or(present.updated_at),
-            ..present
+            updated_at: record.updated_at.unwrap_or(before),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use leno_base::ExternalId;
+use leno_db::{ConnectionStatus, InvalidStatus};
 use serde_json::{Map, Value};
 
 /// One row of another system.
@@ -11,7 +12,7 @@ pub(super) struct Record {
     pub(super) external_id: ExternalId,
     pub(super) display_name: String,
     pub(super) kind: String,
-    pub(super) status: String,
+    pub(super) status: ConnectionStatus,
     pub(super) platform_id: Option<String>,
     pub(super) piece_name: String,
     pub(super) piece_version: String,
@@ -34,9 +35,11 @@ impl Record {
     /// Reads a row. The reasons it gives quote nothing but names: what is wrong may be a secret at the wrong place.
     pub(super) fn read(row: &Value) -> Result<Self, String> {
         let fields = Fields(row.as_object().ok_or("it is not an object")?);
-        let status = fields.text("status", "status")?.unwrap_or_else(|| "ACTIVE".into());
+        let status = match fields.text("status", "status")? {
+            Some(text) => text.parse().map_err(|error: InvalidStatus| format!("`status` {error}"))?,
+            None => ConnectionStatus::Active,
+        };
         let scope = fields.text("scope", "scope")?.unwrap_or_else(|| "PROJECT".into());
-        one_of("status", &status, &["ACTIVE", "MISSING", "ERROR"])?;
         one_of("scope", &scope, &["PROJECT", "PLATFORM"])?;
         let external_id = fields.required("externalId", "external_id")?;
         let record = Self {

@@ -89,7 +89,7 @@ on_both! {
 
         let (row, value) = stored(&db, "u1", "crm").await;
         assert_eq!(value["access_token"], CANARY);
-        assert_eq!((&*row.display_name, &*row.status, &*row.scope, &*row.project_ids), ("Größe ✓", "ERROR", "PLATFORM", "[\"p1\"]"));
+        assert_eq!((&*row.display_name, row.status.as_str(), &*row.scope, &*row.project_ids), ("Größe ✓", "ERROR", "PLATFORM", "[\"p1\"]"));
         assert_eq!((row.created_at, row.updated_at), (1_704_164_645_678, 1_706_832_000_000));
         assert_eq!((row.expires_at, row.refresh_at), (Some(1_700_007_200_000), Some(1_700_006_300_000)));
         assert_eq!((&*row.piece_name, &*row.piece_version, row.metadata.as_deref()), ("@activepieces/piece-x", "1.2.3", Some("{\"a\":1}")));

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use leno_base::ExternalId;
+use leno_db::ConnectionStatus;
 use leno_testkit::on_both;
 
 use super::*;
@@ -52,7 +53,7 @@ async fn reconnected_meanwhile(host: &Host, refused: bool) {
     assert_eq!(waiting.await.unwrap(), "at-new");
     assert_eq!(host.token(&owner, "c").await.unwrap(), "at-new");
     let row = host.connections.find(&owner, &"c".parse().unwrap()).await.unwrap().row().clone();
-    assert_eq!(row.status, "ACTIVE");
+    assert_eq!(row.status, ConnectionStatus::Active);
 }
 
 on_both! {
@@ -126,9 +127,9 @@ on_both! {
         }
         assert_eq!(provider.asked(), 1);
         let now = host.row(&row.id).await;
-        assert_eq!(now.status, "ERROR");
+        assert_eq!(now.status, ConnectionStatus::Error);
         assert!(now.status_reason.unwrap().contains("already used"));
-        assert_eq!(host.row(&untouched.id).await.status, "ACTIVE");
+        assert_eq!(host.row(&untouched.id).await.status, ConnectionStatus::Active);
         let audited = leno_db::audit_events(&db, &row.id).await.unwrap();
         assert_eq!(audited.last().unwrap(), &("host".to_owned(), "connection.errored".to_owned()));
         // Connecting again mends it.
@@ -152,7 +153,7 @@ on_both! {
                 if now.refresh_failures == i64::try_from(round).unwrap() { break now }
                 tokio::task::yield_now().await;
             };
-            assert_eq!((now.status.as_str(), now.refresh_started_at), ("ACTIVE", None));
+            assert_eq!((now.status, now.refresh_started_at), (ConnectionStatus::Active, None));
             assert!(now.status_reason.unwrap().contains("503"));
             let wait = now.retry_at.unwrap() - host.seconds() * 1_000;
             assert!(wait > last / 2, "{wait} after {last}");

@@ -5,10 +5,14 @@ use futures_util::StreamExt as _;
 use super::*;
 pub(crate) use leno_base::MovingClock;
 
+pub(crate) fn owner(tenant: &str, user: &str) -> Owner {
+    Owner { tenant: tenant.into(), user: user.into() }
+}
+
 /// Something that happened to `subject`.
-pub(crate) fn sample(tenant: &TenantId, owner: &UserId, subject: &str) -> NewEvent {
+pub(crate) fn sample(owner: &Owner, subject: &str) -> NewEvent {
     let data = json!({"subject": subject, "expiresAt": iso(1_700_000_000_000)});
-    NewEvent { tenant: tenant.clone(), owner: owner.clone(), kind: "thing.changed", data }
+    NewEvent { owner: owner.clone(), kind: "thing.changed", data }
 }
 
 /// Lets something happen.
@@ -32,8 +36,7 @@ struct Scene {
     db: Db,
     clock: Arc<MovingClock>,
     events: Events,
-    tenant: TenantId,
-    owner: UserId,
+    owner: Owner,
     _directory: tempfile::TempDir,
 }
 
@@ -42,11 +45,11 @@ impl Scene {
         let (db, directory) = database().await;
         let clock = MovingClock::new();
         let events = Events::new(db.clone(), clock.clone());
-        Self { db, clock, events, tenant: "t".into(), owner: "u".into(), _directory: directory }
+        Self { db, clock, events, owner: owner("t", "u"), _directory: directory }
     }
 
     async fn happen(&self, external_id: &str) -> EventRow {
-        let row = sample(&self.tenant, &self.owner, external_id);
+        let row = sample(&self.owner, external_id);
         happen(&self.events, &self.db, row).await
     }
 }
@@ -75,9 +78,9 @@ async fn an_event_is_sent_with_its_id_type_time_and_owner_around_any_data() {
 async fn an_owner_hears_what_comes_in_order_and_nothing_of_others() {
     let scene = Scene::new().await;
     scene.happen("before").await;
-    let mut heard = pin!(scene.events.listen(&scene.tenant, &scene.owner, None).await.unwrap());
+    let mut heard = pin!(scene.events.listen(&scene.owner, None).await.unwrap());
     for (tenant, owner) in [("t", "v"), ("s", "u")] {
-        let row = sample(&tenant.into(), &owner.into(), "other");
+        let row = sample(&self::owner(tenant, owner), "other");
         happen(&scene.events, &scene.db, row).await;
     }
     let mut written = Vec::new();
@@ -93,9 +96,9 @@ async fn an_owner_hears_what_comes_in_order_and_nothing_of_others() {
 #[tokio::test]
 async fn what_a_transaction_takes_back_is_never_heard() {
     let scene = Scene::new().await;
-    let mut heard = pin!(scene.events.listen(&scene.tenant, &scene.owner, None).await.unwrap());
+    let mut heard = pin!(scene.events.listen(&scene.owner, None).await.unwrap());
     let mut tx = scene.db.begin().await.unwrap();
-    let row = sample(&scene.tenant, &scene.owner, "undone");
+    let row = sample(&scene.owner, "undone");
     let now = milliseconds(&*scene.clock);
     scene.events.append(&mut tx, row, now).await.unwrap();
     tx.rollback().await.unwrap();
@@ -111,7 +114,7 @@ async fn who_resumes_gets_all_that_came_after_and_then_what_comes() {
         ids.push(scene.happen(&number.to_string()).await.id);
     }
     let after = ids[2].parse().unwrap();
-    let mut heard = pin!(scene.events.listen(&scene.tenant, &scene.owner, Some(after)).await.unwrap());
+    let mut heard = pin!(scene.events.listen(&scene.owner, Some(after)).await.unwrap());
     assert_eq!(soon(heard.next()).await.unwrap().id, ids[3]);
     ids.push(scene.happen("later").await.id);
     for id in &ids[4..] {
@@ -123,12 +126,12 @@ async fn who_resumes_gets_all_that_came_after_and_then_what_comes() {
 async fn what_another_host_wrote_is_heard_though_nobody_said_so_and_though_its_id_is_older() {
     let scene = Scene::new().await;
     let other = Events::new(scene.db.clone(), scene.clock.clone());
-    let mut heard = pin!(scene.events.listen(&scene.tenant, &scene.owner, None).await.unwrap());
+    let mut heard = pin!(scene.events.listen(&scene.owner, None).await.unwrap());
     let young = scene.happen("young").await;
     assert_eq!(soon(heard.next()).await.unwrap().id, young.id);
     // Its transaction began five seconds before that of the other, and ends now.
     let mut tx = scene.db.begin().await.unwrap();
-    let row = sample(&scene.tenant, &scene.owner, "old");
+    let row = sample(&scene.owner, "old");
     let old = other.append(&mut tx, row, young.created_at - 5_000).await.unwrap();
     tx.commit().await.unwrap();
     assert!(old.id < young.id);
@@ -138,7 +141,7 @@ async fn what_another_host_wrote_is_heard_though_nobody_said_so_and_though_its_i
 #[tokio::test]
 async fn who_reads_slowly_misses_nothing_and_gets_nothing_twice() {
     let scene = Scene::new().await;
-    let mut heard = pin!(scene.events.listen(&scene.tenant, &scene.owner, None).await.unwrap());
+    let mut heard = pin!(scene.events.listen(&scene.owner, None).await.unwrap());
     let first = scene.happen("first").await;
     assert_eq!(soon(heard.next()).await.unwrap().id, first.id);
     let mut ids = Vec::new();
@@ -161,13 +164,13 @@ async fn who_reads_slowly_misses_nothing_and_gets_nothing_twice() {
 #[tokio::test]
 async fn an_owner_has_a_bounded_number_of_streams_and_all_end_at_the_stop() {
     let scene = Scene::new().await;
-    let listen = || scene.events.listen(&scene.tenant, &scene.owner, None);
+    let listen = || scene.events.listen(&scene.owner, None);
     let mut streams = Vec::new();
     for _ in 0..MAX_STREAMS {
         streams.push(Box::pin(listen().await.unwrap()));
     }
     assert!(matches!(listen().await, Err(ListenError::TooMany)));
-    assert!(scene.events.listen(&scene.tenant, &"v".into(), None).await.is_ok());
+    assert!(scene.events.listen(&owner("t", "v"), None).await.is_ok());
     streams.pop();
     streams.push(Box::pin(listen().await.unwrap()));
     scene.events.stop();

@@ -172,14 +172,14 @@ async fn a_code_becomes_the_value_of_the_reference() {
     let answer = json!({"access_token": "at", "token_type": "Bearer", "refresh_token": "rt", "scope": "s",
         "expires_in": "7200", "team": {"id": "T"}, "id_token": "x"});
     let provider = Provider::json("200 OK", &answer).await;
-    let claimed =
-        client().claim(&provider.schema(json!({})), &form(json!({})), None, &provider.private()).await.unwrap();
+    let granted =
+        client().exchange(&provider.schema(json!({})), &form(json!({})), None, &provider.private()).await.unwrap();
     // Member by member in the order of the reference.
     let expected = json!({"type": "OAUTH2", "access_token": "at", "token_type": "Bearer", "refresh_token": "rt",
         "scope": "s", "expires_in": 7200, "claimed_at": NOW, "token_url": provider.url(), "client_id": "id",
         "client_secret": "the-client-secret", "redirect_url": "https://app.test/cb", "authorization_method": "BODY",
         "grant_type": "authorization_code", "data": {"team": {"id": "T"}, "id_token": "x"}});
-    assert_eq!(claimed.to_json().expose_secret(), expected.to_string());
+    assert_eq!(granted.to_json().expose_secret(), expected.to_string());
     let request = provider.seen().remove(0);
     let (head, body) = request.split_once("\r\n\r\n").unwrap();
     let head = head.to_ascii_lowercase();
@@ -201,18 +201,18 @@ async fn the_operators_secret_travels_in_the_header_and_is_not_stored() {
     let sent = form(json!({"type": "PLATFORM_OAUTH2", "client_id": "users", "access_token": "planted",
         "code_verifier": null, "code_challenge": "alias", "props": {"evil": "x"}}));
     let schema = provider.schema(json!({"authorizationMethod": "HEADER"}));
-    let claimed = client().claim(&schema, &sent, Some(&app), &provider.private()).await.unwrap();
-    let stored = claimed.expose();
+    let granted = client().exchange(&schema, &sent, Some(&app), &provider.private()).await.unwrap();
+    let stored = granted.expose();
     assert_eq!((&stored["client_id"], &stored["access_token"]), (&json!("op"), &json!("at")));
     assert!(stored.get("client_secret").is_none() && stored.get("expires_in").is_none());
-    let text = claimed.to_json();
+    let text = granted.to_json();
     assert!(!text.expose_secret().contains("secret") && !text.expose_secret().contains("evil"));
     let request = provider.seen().remove(0);
     assert!(request.contains("uthorization: Basic b3A6b3BlcmF0b3JzLXNlY3JldA=="), "{request}");
     assert!(request.contains("code_verifier=alias") && !request.contains("client_secret"), "{request}");
 
     // The refresh gets the secret from its caller, and does without when there is none.
-    let mut again = claimed.expose().clone();
+    let mut again = granted.expose().clone();
     again["refresh_token"] = json!("rt");
     let again = value(again);
     let renewed = client().refresh(&again, Some(&secret), &provider.private()).await.unwrap();
@@ -230,12 +230,12 @@ async fn all_that_is_missing_is_said_at_once() {
         "other": {"type": "SHORT_TEXT", "displayName": "O", "required": true}}}),
     );
     let faults = async |sent: Value, app: Option<&PlatformApp<'_>>| match client()
-        .claim(&schema, &value(sent), app, &[])
+        .exchange(&schema, &value(sent), app, &[])
         .await
     {
-        Err(ClaimError::Invalid(problems)) => problems.into_iter().map(|problem| problem.path).collect::<Vec<_>>(),
+        Err(ExchangeError::Invalid(problems)) => problems.into_iter().map(|problem| problem.path).collect::<Vec<_>>(),
         Err(error) => panic!("{error}"),
-        Ok(_) => panic!("claimed"),
+        Ok(_) => panic!("granted"),
     };
     assert_eq!(
         faults(
@@ -264,8 +264,8 @@ async fn all_that_is_missing_is_said_at_once() {
 async fn a_value_with_a_token_is_stored_as_sent_without_its_code() {
     let sent = json!({"type": "OAUTH2", "access_token": "at", "custom": 1, "code": "c", "code_verifier": "v"});
     let schema = schema("https://p.test/token", json!({}));
-    let claimed = client().claim(&schema, &value(sent), None, &[]).await.unwrap();
-    assert_eq!(claimed.expose(), &json!({"type": "OAUTH2", "access_token": "at", "custom": 1}));
+    let granted = client().exchange(&schema, &value(sent), None, &[]).await.unwrap();
+    assert_eq!(granted.expose(), &json!({"type": "OAUTH2", "access_token": "at", "custom": 1}));
 }
 
 #[tokio::test]
@@ -276,10 +276,10 @@ async fn client_credentials_are_claimed_and_claimed_again() {
     let sent = value(
         json!({"type": "OAUTH2", "client_id": "id", "client_secret": "se:c&r t", "props": {"t": "T", "n": 1, "o": {}}}),
     );
-    let claimed = client().claim(&schema, &sent, None, &provider.private()).await.unwrap();
-    assert_eq!((&claimed.expose()["scope"], &claimed.expose()["expires_in"]), (&json!("x T"), &json!(3600)));
-    let renewed = client().refresh(&claimed, None, &provider.private()).await.unwrap();
-    assert_eq!(renewed.expose(), claimed.expose());
+    let granted = client().exchange(&schema, &sent, None, &provider.private()).await.unwrap();
+    assert_eq!((&granted.expose()["scope"], &granted.expose()["expires_in"]), (&json!("x T"), &json!(3600)));
+    let renewed = client().refresh(&granted, None, &provider.private()).await.unwrap();
+    assert_eq!(renewed.expose(), granted.expose());
     for request in provider.seen() {
         let (_, body) = request.split_once("\r\n\r\n").unwrap();
         let golden = "grant_type=client_credentials&scope=x+T&t=T&n=1&client_id=id&client_secret=se%3Ac%26r+t";
@@ -404,8 +404,9 @@ async fn what_was_not_sent_is_known_not_to_be() {
     ] {
         let found = error(client().refresh(&stored(&url, json!({})), None, &[]).await);
         assert!(matches!(found, TokenError::Unsent { .. }), "{url}: {found:?}");
-        let outcome = client().claim(&schema(&url, json!({})), &form(json!({})), None, &[]).await;
-        let refused = matches!(outcome, Err(ClaimError::Token(TokenError::Unsent { .. }) | ClaimError::Invalid(_)));
+        let outcome = client().exchange(&schema(&url, json!({})), &form(json!({})), None, &[]).await;
+        let refused =
+            matches!(outcome, Err(ExchangeError::Token(TokenError::Unsent { .. }) | ExchangeError::Invalid(_)));
         assert!(refused, "{url}");
     }
     assert_eq!(provider.seen(), [""; 0]);

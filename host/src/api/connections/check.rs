@@ -122,7 +122,8 @@ pub(in crate::api) async fn new(
     let (Some(piece), Some(version), Some(value), true) = (piece, version, value, faults.is_empty()) else {
         return Err(Rejection::invalid_members(faults));
     };
-    let Some(auths) = input::auths(&app, piece.short()) else { return Err(piece_unknown(piece.short())) };
+    let Some(newest) = input::piece(&app, piece.short()) else { return Err(piece_unknown(piece.short())) };
+    let auths = input::auths(&newest);
     if matches!(value.kind(), ConnectionKind::OAuth2 | ConnectionKind::PlatformOAuth2)
         && value.expose().get("access_token").and_then(Value::as_str).is_none_or(str::is_empty)
     {
@@ -134,7 +135,7 @@ pub(in crate::api) async fn new(
             Err(error) => failed(error.to_string()),
         });
     }
-    let value = match input::accept(value, Some(&auths)) {
+    let value = match input::accept(value, Some(auths)) {
         Ok(value) => value,
         Err(faults) => return Ok(failed(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))),
     };
@@ -169,7 +170,7 @@ pub(in crate::api) async fn stored(
         };
     }
     let piece = stored.row().piece_name.parse::<PieceName>();
-    let (Ok(piece), true) = (piece, input::auths(&app, &stored.row().piece_name).is_some()) else {
+    let (Ok(piece), true) = (piece, input::piece(&app, &stored.row().piece_name).is_some()) else {
         let message = "the value can be read; this host does not have the piece, which alone could say more";
         return Ok(worked(message.into()));
     };

@@ -1,9 +1,12 @@
 //! What a client sends as the value of a connection, held against what the piece takes.
 
+use std::sync::Arc;
+
 use leno_connections::ConnectionError;
 use leno_metadata::{
     Auth, ConnectionKind, ConnectionValue, OAuth2, PieceName, Problem as Fault, Problems, Scheme, VersionReq,
 };
+use leno_pieces::Version;
 use serde_json::{Map, Value};
 
 use crate::api::App;
@@ -19,16 +22,21 @@ pub(super) fn is_name(text: &str) -> bool {
     (1..=MAX_NAME).contains(&text.chars().count()) && !text.chars().any(char::is_control)
 }
 
-/// The auth entries of a piece in its newest version; none when this host does not have it.
-pub(super) fn auths(app: &App, piece: &str) -> Option<Vec<Auth>> {
-    let name: PieceName = piece.parse().ok()?;
-    let version = app.registry.get(&name, &VersionReq::default()).ok()?;
-    Some(version.piece.metadata().auth.clone())
+/// The newest version of a piece; `None` when this host does not have it. A request looks once: what it learns of the piece
+/// is all of one version.
+pub(super) fn piece(app: &App, name: &str) -> Option<Arc<Version>> {
+    let name: PieceName = name.parse().ok()?;
+    app.registry.get(&name, &VersionReq::default()).ok()
+}
+
+/// The auth entries of a piece.
+pub(super) fn auths(piece: &Version) -> &[Auth] {
+    &piece.piece.metadata().auth
 }
 
 /// The OAuth 2.0 entry of a piece, if it has one.
-pub(super) fn oauth2(app: &App, piece: &str) -> Option<OAuth2> {
-    auths(app, piece)?.iter().find_map(as_oauth2).cloned()
+pub(super) fn oauth2(piece: &Version) -> Option<&OAuth2> {
+    auths(piece).iter().find_map(as_oauth2)
 }
 
 /// The OAuth 2.0 part of an entry.

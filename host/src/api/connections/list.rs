@@ -99,10 +99,10 @@ impl Wanted {
             Some(None) => problems.push(Fault::new("cursor", "must be `next` or `previous` of a page of this host")),
         }
         for status in query.all("status").flat_map(|value| value.split(',')).map(str::trim) {
-            match status {
-                "" => {}
-                "ACTIVE" | "MISSING" | "ERROR" => wanted.filter.statuses.push(status.to_owned()),
-                _ => problems.push(Fault::new("status", "must be ACTIVE, MISSING or ERROR")),
+            match status.parse() {
+                _ if status.is_empty() => {}
+                Ok(status) => wanted.filter.statuses.push(status),
+                Err(error) => problems.push(Fault::new("status", leno_db::InvalidStatus::to_string(&error))),
             }
         }
         wanted.filter.statuses.sort();

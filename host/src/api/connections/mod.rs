@@ -101,7 +101,9 @@ pub(super) fn refused(error: ConnectionError) -> Rejection {
         ConnectionError::NoPlatformApp(_) => {
             Rejection::new(StatusCode::BAD_REQUEST, "no_oauth_app", "No OAuth app is registered", said)
         }
-        ConnectionError::Db(_) | ConnectionError::Randomness(_) => Rejection::internal(said),
+        ConnectionError::Db(_) | ConnectionError::Randomness(_) | ConnectionError::Panicked => {
+            Rejection::internal(said)
+        }
     }
 }
 

@@ -108,8 +108,9 @@ pub(in crate::api) async fn change(
     }
     let mut row = app.connections.by_id(&owner, &id).await.map_err(refused)?;
     if let Some(config) = body.config {
-        let auth = input::auths(&app, &row.piece_name);
-        let change = |value: &leno_metadata::ConnectionValue| input::reconfigure(value, &config, auth.as_deref());
+        let piece = input::piece(&app, &row.piece_name);
+        let auths = piece.as_deref().map(input::auths);
+        let change = |value: &leno_metadata::ConnectionValue| input::reconfigure(value, &config, auths);
         row = app.connections.revalue(&owner, &id, seen, change).await.map_err(refused)?;
         seen = None;
     }
@@ -150,8 +151,9 @@ pub(in crate::api) async fn remove(
 ) -> Result<Json<Done>, Rejection> {
     let force = query.flag("force").map_err(|fault| Rejection::invalid_query(vec![fault]))?;
     let (row, value) = app.connections.delete(&owner(&caller), &id, force).await.map_err(refused)?;
-    if let (Some(value), Some(auth)) = (value, input::oauth2(&app, &row.piece_name)) {
-        app.connections.revoke(row, value, &auth);
+    let piece = input::piece(&app, &row.piece_name);
+    if let (Some(value), Some(auth)) = (value, piece.as_deref().and_then(input::oauth2)) {
+        app.connections.revoke(row, value, auth);
     }
     Ok(Json(Done { success: true }))
 }

@@ -133,10 +133,10 @@ pub(in crate::api) async fn start(
     let body: StartBody = extract::json(request, app.max_body).await?;
     let callback = format!("{}{CALLBACK}", app.public_url);
     let checked = body.check(&callback)?;
-    let Some(oauth2) = input::oauth2(&app, &checked.piece_name) else {
-        if input::auths(&app, &checked.piece_name).is_none() {
-            return Err(piece_unknown(&checked.piece_name));
-        }
+    let Some(piece) = input::piece(&app, &checked.piece_name) else {
+        return Err(piece_unknown(&checked.piece_name));
+    };
+    let Some(oauth2) = input::oauth2(&piece) else {
         let fault = Fault::new("/pieceName", "the piece takes no OAuth 2.0 connection");
         return Err(Rejection::invalid_members(vec![fault]));
     };
@@ -150,9 +150,9 @@ pub(in crate::api) async fn start(
     };
     let redirect_url = checked.redirect_url;
     let begin = SignIn {
-        piece_version: checked.piece_version.unwrap_or_else(|| version(&app, &checked.piece_name)),
+        piece_version: checked.piece_version.unwrap_or_else(|| version(Some(&piece))),
         piece_name: checked.piece_name,
-        oauth2: &oauth2,
+        oauth2,
         client: checked.client,
         redirect_url: redirect_url.clone(),
         props: checked.props,
@@ -273,7 +273,7 @@ pub(in crate::api) async fn callback(State(app): State<Arc<App>>, headers: Heade
         (None, Some(code)) if !code.is_empty() => Ok(SecretString::from(code)),
         (None, _) => Err(failed("missing_code", "the provider sent no code")),
     };
-    let piece = |name: &str| input::oauth2(&app, name);
+    let piece = |name: &str| input::oauth2(&*input::piece(&app, name)?).cloned();
     let browser = cookie(&app, &headers);
     let result = match app.connections.signed_in(&state, browser.as_ref(), answer, piece).await {
         Ok(Finished::Connected(row)) => json!({"connectionId": row.id, "externalId": row.external_id, "state": state}),

@@ -7,9 +7,10 @@ use axum::{
     response::Response,
 };
 use http::{HeaderMap, StatusCode, header};
-use leno_base::{ExternalId, Owner};
-use leno_connections::{NewConnection, Replace};
-use leno_metadata::{ConnectionKind, ConnectionValue, PieceName, Problem as Fault, VersionReq};
+use leno_base::ExternalId;
+use leno_connections::{ConnectionError, NewConnection, Replace};
+use leno_metadata::{ConnectionKind, ConnectionValue, OAuth2, PieceName, Problem as Fault};
+use leno_pieces::Version;
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -101,50 +102,48 @@ pub(in crate::api) async fn upsert(
     let owner = owner(&caller);
     let mut body: UpsertBody = extract::json(request, app.max_body).await?;
     let replace = replace(&headers)?;
-    let piece_version = body.piece_version.clone().unwrap_or_else(|| version(&app, &body.piece_name));
     let Checked { external_id, value } = body.check()?;
+    // Everything about the piece comes from one look at the registry.
+    let piece = input::piece(&app, &body.piece_name);
     app.connections.may_put(&owner, &external_id, replace).await.map_err(refused)?;
-    let connections = app.connections.clone();
-    // A client that goes away now must not cost the code, which works only once.
-    let stored = connections.to_the_end(async move {
-        let value = complete(&app, &owner, &body.piece_name, value).await?;
-        let new = NewConnection {
-            external_id,
-            display_name: body.display_name,
-            piece_name: body.piece_name,
-            piece_version,
-            value,
-            metadata: body.metadata,
-            replace,
-        };
-        app.connections.put(&owner, new).await.map_err(refused)
-    });
-    let (row, _) = stored.await.unwrap_or_else(|| Err(Rejection::internal("storing a connection panicked")))?;
+    let (value, oauth2) = completable(piece.as_deref(), &body.piece_name, value)?;
+    let piece_version = body.piece_version.unwrap_or_else(|| version(piece.as_deref()));
+    let new = NewConnection {
+        external_id,
+        display_name: body.display_name,
+        piece_name: body.piece_name,
+        piece_version,
+        value,
+        metadata: body.metadata,
+        replace,
+    };
+    let (row, _) = app.connections.connect(owner, oauth2, new).await.map_err(|error| match error {
+        ConnectionError::Invalid(problems) => {
+            Rejection::invalid_members(problems.into_iter().map(input::below).collect())
+        }
+        error => refused(error),
+    })?;
     Ok(answer(StatusCode::CREATED, &row))
 }
 
-/// The value as it is to be stored: checked, with its tokens fetched.
-async fn complete(app: &App, owner: &Owner, piece: &str, value: ConnectionValue) -> Result<ConnectionValue, Rejection> {
-    let auths = input::auths(app, piece);
+/// Checks a value as far as that is possible before a code is spent. Returns it with the OAuth 2.0 schema that its code is
+/// exchanged by, if it has one.
+fn completable(
+    piece: Option<&Version>,
+    name: &str,
+    value: ConnectionValue,
+) -> Result<(ConnectionValue, Option<OAuth2>), Rejection> {
+    let auths = piece.map(input::auths);
     if !matches!(value.kind(), ConnectionKind::OAuth2 | ConnectionKind::PlatformOAuth2) {
-        return input::accept(value, auths.as_deref()).map_err(Rejection::invalid_members);
+        return Ok((input::accept(value, auths).map_err(Rejection::invalid_members)?, None));
     }
-    let oauth2 = auths.as_deref().map(|auths| auths.iter().find_map(input::as_oauth2));
-    match oauth2 {
+    match auths.map(|auths| auths.iter().find_map(input::as_oauth2)) {
         Some(None) => {
             let message = "the piece takes no OAuth 2.0 connection";
             Err(Rejection::invalid_members(vec![Fault::new("/type", message)]))
         }
-        None if !has_token(&value) || *value.kind() == ConnectionKind::PlatformOAuth2 => Err(piece_unknown(piece)),
-        oauth2 => {
-            let claimed = app.connections.claim(owner, piece, oauth2.flatten(), value).await;
-            claimed.map_err(|error| match error {
-                leno_connections::ConnectionError::Invalid(problems) => {
-                    Rejection::invalid_members(problems.into_iter().map(input::below).collect())
-                }
-                error => refused(error),
-            })
-        }
+        None if !has_token(&value) || *value.kind() == ConnectionKind::PlatformOAuth2 => Err(piece_unknown(name)),
+        oauth2 => Ok((value, oauth2.flatten().cloned())),
     }
 }
 
@@ -160,11 +159,9 @@ pub(super) fn piece_unknown(piece: &str) -> Rejection {
     Rejection::new(StatusCode::NOT_FOUND, "piece_not_found", "Piece metadata not found", detail)
 }
 
-/// The newest version of the piece that this host has.
-pub(super) fn version(app: &App, piece: &str) -> String {
-    let name = piece.parse::<PieceName>().ok();
-    let version = name.and_then(|name| app.registry.get(&name, &VersionReq::default()).ok());
-    version.map_or_else(|| UNKNOWN_VERSION.to_owned(), |version| version.version().to_string())
+/// The version that a connection is stored with when the request names none.
+pub(super) fn version(piece: Option<&Version>) -> String {
+    piece.map_or_else(|| UNKNOWN_VERSION.to_owned(), |piece| piece.version().to_string())
 }
 
 fn replace(headers: &HeaderMap) -> Result<Replace, Rejection> {

@@ -85,11 +85,11 @@ async fn only_the_operator_may_look_into_the_pieces_directory_or_change_it() {
 
 #[tokio::test]
 async fn a_panic_becomes_a_problem_that_tells_nothing_and_the_next_request_is_served() {
-    let (app, _temporary) = app(Setup::default()).await;
+    let (host, _temporary) = open(Setup::default()).await;
     async fn boom() -> &'static str {
         panic!("the password is hunter2")
     }
-    let router = crate::api::within_edge(app, Router::new().route("/boom", axum::routing::get(boom)));
+    let router = crate::api::within_edge(host.app().clone(), Router::new().route("/boom", axum::routing::get(boom)));
     for _ in 0..2 {
         let response = router.clone().oneshot(request("GET", "/boom").body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(response.status(), 500);
@@ -112,6 +112,36 @@ async fn health_tells_apart_being_up_and_being_ready() {
     let problem = get("/readyz").await.refused(503, "not_ready");
     assert!(problem.detail().contains("database"), "{}", problem.text);
     assert_eq!(problem.headers["retry-after"], "1");
+}
+
+#[tokio::test]
+async fn the_operator_sees_every_background_task_and_nobody_else_does() {
+    let (opened, temporary) = open(Setup::default()).await;
+    opened.start().await;
+    let host = Host::over(&opened, temporary);
+    let verbose = "/readyz?verbose=true";
+    host.send(request("GET", verbose).body(Body::empty()).unwrap()).await.refused(401, "token-missing");
+    host.get(verbose).await.refused(403, "admin_required");
+    host.get("/readyz?verbose=maybe").await.refused(400, "invalid_query");
+    let passed = async {
+        loop {
+            let ready = host.operate("GET", verbose, None, Body::empty()).await;
+            let tasks = ready.body["tasks"].as_array().unwrap().clone();
+            if tasks.iter().all(|task| task["runs"].as_u64() >= Some(1)) {
+                return tasks;
+            }
+        }
+    };
+    let tasks = tokio::time::timeout(Duration::from_secs(20), passed).await.unwrap();
+    let names: Vec<&str> = tasks.iter().filter_map(|task| task["name"].as_str()).collect();
+    assert_eq!(names, ["rescan-pieces", "deliver-events", "sweep-events", "sweep-sign-ins", "sweep-store"]);
+    for task in &tasks {
+        assert_eq!((task["errors"].as_u64(), task["lastError"].as_str()), (Some(0), None), "{task}");
+        assert!(task["lastRun"].as_str() < task["nextRun"].as_str(), "{task}");
+    }
+    let metrics = host.send(request("GET", "/metrics").body(Body::empty()).unwrap()).await;
+    let line = r#"leno_task_passes_total{task="sweep-store",result="ok"} 1"#;
+    assert!(metrics.text.contains(line), "{}", metrics.text);
 }
 
 #[tokio::test]

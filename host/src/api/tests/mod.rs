@@ -18,24 +18,21 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
 use http::{HeaderMap, Method, Request};
-use leno_base::{SystemClock, milliseconds};
-use leno_connections::Connections;
+use leno_base::{Owner, SystemClock, milliseconds};
 use leno_db::{Db, EventRow};
-use leno_events::{Endpoints, Events, NewEvent};
+use leno_events::{Events, NewEvent};
 use leno_metadata::PieceName;
-use leno_pieces::{Registry, RegistryOptions, Runs};
-use leno_sandbox::{Engine, EngineConfig, Grant, NoStore};
+use leno_sandbox::{EngineConfig, Grant};
 use leno_vault::{Key, Keyring};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
 use self::piece::{CRASH, ECHO, REFUSE, SECURE_ECHO};
-use super::{App, openapi, router};
+use super::openapi;
 use crate::{
     edge::PublicUrl,
     identity::{Claims, Identity, Permission},
-    metrics::Metrics,
 };
 
 const INTERNAL: &str = "an-internal-token-of-some-length";
@@ -102,7 +99,7 @@ fn built(name: &str) -> Option<Vec<u8>> {
     bytes
 }
 
-async fn app(setup: Setup) -> (App, tempfile::TempDir) {
+async fn open(setup: Setup) -> (crate::host::Host, tempfile::TempDir) {
     let temporary = tempfile::tempdir().unwrap();
     let directory = temporary.path().join("pieces");
     std::fs::create_dir(&directory).unwrap();
@@ -111,64 +108,43 @@ async fn app(setup: Setup) -> (App, tempfile::TempDir) {
     }
     let db = Db::connect(&format!("sqlite:{}", temporary.path().join("leno.db").display())).await.unwrap();
     db.migrate().await.unwrap();
-    let engine = Engine::new(EngineConfig { max_calls: 16, ..EngineConfig::default() }).unwrap();
-    let options = RegistryOptions {
-        directory,
-        lock: temporary.path().join("pieces.lock"),
-        // Whether pieces must be pinned is the registry's business; here only the API is in production.
-        production: false,
-        grants: Arc::new(|_| Grant::default()),
-        drain: Duration::from_secs(1),
-        on_status: Arc::new(|_| {}),
-    };
-    let registry = Registry::open(options, engine.clone()).await.unwrap();
-    let metrics = Arc::new(Metrics::new());
-    let transport = Arc::new(leno_egress::Client::new(leno_egress::ClientConfig::default()).unwrap());
-    let runs = Runs::new(
-        registry.clone(),
-        transport.clone(),
-        Arc::new(|_, _, _| Arc::new(NoStore)),
-        db.clone(),
-        metrics.clone(),
-    );
-    let identity = Identity::new(&"a-secret-that-is-long-enough-for-hs256".into(), Some(&INTERNAL.into()));
-    let production = setup.production;
-    let public_url = PublicUrl::new(None, ([127, 0, 0, 1], 4747).into());
-    let keyring = Arc::new(Keyring::new(Key::parse(&"ab".repeat(32).into()).unwrap(), Vec::new()));
-    let clock = Arc::new(SystemClock);
-    let events = Events::new(db.clone(), clock.clone());
-    // Providers on this machine may be reached.
-    let private = Arc::new(|_: &PieceName| vec!["127.0.0.0/8".parse().unwrap()]);
-    let (key, out) = (keyring.clone(), transport.clone());
-    let connections = Connections::new(db.clone(), key, clock.clone(), out, private, events.clone());
-    let endpoints = Endpoints::new(db.clone(), keyring, clock, transport, Vec::new(), &events);
-    let app = App {
-        registry,
-        runs,
-        connections,
-        identity,
+    let setup = crate::host::Setup {
         db,
-        metrics,
-        engine,
-        public_url,
-        events,
-        endpoints,
-        production,
+        keyring: Keyring::new(Key::parse(&"ab".repeat(32).into()).unwrap(), Vec::new()),
+        identity: Identity::new(&"a-secret-that-is-long-enough-for-hs256".into(), Some(&INTERNAL.into())),
+        clock: Arc::new(SystemClock),
+        engine: EngineConfig { max_calls: 16, ..EngineConfig::default() },
+        pieces_dir: directory,
+        pieces_lock: temporary.path().join("pieces.lock"),
+        // Here only the API is in production.
+        pinned_only: false,
+        grants: Arc::new(|_| Grant::default()),
+        // Providers on this machine may be reached.
+        providers: Arc::new(|_: &PieceName| vec!["127.0.0.0/8".parse().unwrap()]),
+        endpoints: Vec::new(),
+        public_url: PublicUrl::new(None, ([127, 0, 0, 1], 4747).into()),
+        production: setup.production,
         max_body: MAX_BODY,
     };
-    (app, temporary)
+    (crate::host::Host::open(setup).await.unwrap(), temporary)
 }
 
 impl Host {
     async fn new(setup: Setup) -> Self {
-        let (app, temporary) = app(setup).await;
+        let (host, temporary) = open(setup).await;
+        Self::over(&host, temporary)
+    }
+
+    /// A client of that host.
+    fn over(host: &crate::host::Host, temporary: tempfile::TempDir) -> Self {
+        let app = host.app();
         let (identity, db, events) = (app.identity.clone(), app.db.clone(), app.events.clone());
         let claims = Claims { user_id: Uuid::new_v4(), tenant_id: Uuid::new_v4(), ..Claims::default() };
         let token = identity.mint(&claims, Duration::from_secs(600));
         let permissions = vec![Permission::Admin.as_str().to_owned()];
         let operator = identity.mint(&Claims { permissions, ..claims.clone() }, Duration::from_secs(600));
         let directory = temporary.path().join("pieces");
-        Self { router: router(app), token, operator, identity, db, events, claims, directory, _temporary: temporary }
+        Self { router: host.router(), token, operator, identity, db, events, claims, directory, _temporary: temporary }
     }
 
     async fn empty() -> Self {
@@ -227,7 +203,8 @@ impl Host {
 async fn happen(events: &Events, db: &Db, kind: &'static str, tenant: &str, owner: &str) -> EventRow {
     let mut tx = db.begin().await.unwrap();
     let data = json!({"externalId": "mine"});
-    let event = NewEvent { tenant: tenant.into(), owner: owner.into(), kind, data };
+    let owner = Owner { tenant: tenant.into(), user: owner.into() };
+    let event = NewEvent { owner, kind, data };
     let event = events.append(&mut tx, event, milliseconds(&SystemClock)).await.unwrap();
     tx.commit().await.unwrap();
     events.published(&event);

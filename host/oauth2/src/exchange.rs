@@ -8,7 +8,7 @@ use crate::{
     authorize,
     request::{ClientAuth, Form, Grant},
     template,
-    value::{Claimed, text},
+    value::{Granted, text},
 };
 
 /// The OAuth application that an operator registered for a piece, for PLATFORM_OAUTH2.
@@ -70,7 +70,7 @@ impl<'a> Plan<'a> {
                 return Err(vec![Problem::new("/type", message)]);
             }
             other => {
-                let message = format!("{} is not claimed at a provider; send OAUTH2", other.as_str());
+                let message = format!("{} gets no tokens from a provider; send OAUTH2", other.as_str());
                 return Err(vec![Problem::new("/type", message)]);
             }
         };
@@ -151,8 +151,8 @@ impl Exchange<'_> {
         Form::new(grant, client)
     }
 
-    pub(super) fn claimed(&self) -> Claimed<'_> {
-        Claimed {
+    pub(super) fn granted(&self) -> Granted<'_> {
+        Granted {
             kind: self.kind,
             scope: &self.scope,
             token_url: &self.token_url,

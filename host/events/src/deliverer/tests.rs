@@ -11,12 +11,21 @@ use axum::{
     response::{IntoResponse as _, Response as Answer},
 };
 use http::{HeaderMap, StatusCode};
-use leno_base::MovingClock;
+use std::time::SystemTime;
+
+use leno_base::{MovingClock, Owner, Periodic};
+use leno_db::DeliveryRow;
 use leno_egress::{Client, ClientConfig};
 use leno_vault::Key;
 
 use super::*;
-use crate::stream::tests::{database, happen, sample};
+use crate::{
+    EndpointError, Endpoints, MAX_URL,
+    signature::sign,
+    stream::tests::{database, happen, owner, sample},
+};
+use leno_db::endpoints::Retried;
+use secrecy::{ExposeSecret as _, SecretString};
 
 /// What a receiver does with one request.
 #[derive(Clone)]
@@ -73,13 +82,12 @@ struct Scene {
     db: Db,
     clock: Arc<MovingClock>,
     events: Events,
-    webhooks: Endpoints,
+    host: Host,
     receiver: Receiver,
     address: SocketAddr,
     secret: SecretString,
     endpoint: String,
-    tenant: TenantId,
-    owner: UserId,
+    owner: Owner,
     _directory: tempfile::TempDir,
 }
 
@@ -89,22 +97,22 @@ impl Scene {
         let (clock, receiver) = (MovingClock::new(), Receiver::default());
         let address = receiver.start().await;
         let events = Events::new(db.clone(), clock.clone());
-        let webhooks = host(&db, &clock, address, &events);
-        let (tenant, owner): (TenantId, UserId) = ("t".into(), "u".into());
+        let host = host(&db, &clock, address, &events);
+        let owner = owner("t", "u");
         let url = format!("http://{address}/hook");
-        let (endpoint, secret) = webhooks.register(&tenant, &owner, &url, &[]).await.unwrap();
+        let (endpoint, secret) = host.endpoints.register(&owner, &url, &[]).await.unwrap();
         let endpoint = endpoint.id;
-        Self { db, clock, events, webhooks, receiver, address, secret, endpoint, tenant, owner, _directory: directory }
+        Self { db, clock, events, host, receiver, address, secret, endpoint, owner, _directory: directory }
     }
 
     async fn happen(&self) -> String {
-        let row = sample(&self.tenant, &self.owner, "x");
+        let row = sample(&self.owner, "x");
         happen(&self.events, &self.db, row).await.id
     }
 
     /// The deliveries, the oldest event first.
     async fn deliveries(&self) -> Vec<DeliveryRow> {
-        let rows = self.webhooks.deliveries(&self.tenant, &self.owner, &self.endpoint, None, 100).await.unwrap();
+        let rows = self.host.endpoints.deliveries(&self.owner, &self.endpoint, None, 100).await.unwrap();
         rows.unwrap().into_iter().rev().collect()
     }
 
@@ -119,27 +127,33 @@ impl Scene {
     }
 }
 
+/// The part of a host that has to do with endpoints.
+struct Host {
+    endpoints: Endpoints,
+    deliverer: Deliverer,
+}
+
+impl Host {
+    async fn deliver_due(&self) -> usize {
+        self.deliverer.deliver_due().await
+    }
+}
+
 /// A host on that database, which may send to `address`.
-fn host(db: &Db, clock: &Arc<MovingClock>, address: SocketAddr, events: &Events) -> Endpoints {
+fn host(db: &Db, clock: &Arc<MovingClock>, address: SocketAddr, events: &Events) -> Host {
     let keyring = Arc::new(Keyring::new(Key::parse(&"ab".repeat(32).into()).unwrap(), Vec::new()));
     let transport = Arc::new(Client::new(ClientConfig::default()).unwrap());
     let private = vec![address.to_string().parse().unwrap()];
-    Endpoints::new(db.clone(), keyring, clock.clone(), transport, private, events)
-}
-
-/// Made with npm `standardwebhooks` 1.1.1.
-#[test]
-fn the_signature_is_that_of_standard_webhooks() {
-    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into();
-    let signature = sign(&secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#);
-    assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    let endpoints = Endpoints::new(db.clone(), keyring.clone(), clock.clone(), private.clone(), events);
+    let deliverer = Deliverer::new(db.clone(), keyring, clock.clone(), transport, private, events);
+    Host { endpoints, deliverer }
 }
 
 #[tokio::test]
 async fn an_event_arrives_signed_with_the_secret_that_was_shown() {
     let scene = Scene::new().await;
     let id = scene.happen().await;
-    assert_eq!(scene.webhooks.deliver_due().await, 1);
+    assert_eq!(scene.host.deliver_due().await, 1);
     let got = scene.receiver.got.lock().unwrap().clone();
     let (headers, body) = &got[0];
     assert_eq!(headers["webhook-id"], id);
@@ -153,7 +167,7 @@ async fn an_event_arrives_signed_with_the_secret_that_was_shown() {
     assert!(scene.secret.expose_secret().starts_with("whsec_"));
     let row = scene.only().await;
     assert_eq!((row.status.as_str(), row.attempts, row.last_error), ("DELIVERED", 1, None));
-    assert_eq!(scene.webhooks.deliver_due().await, 0);
+    assert_eq!(scene.host.deliver_due().await, 0);
 }
 
 #[tokio::test]
@@ -171,12 +185,12 @@ async fn events_come_one_by_one_in_their_order_and_wait_for_one_that_is_not_take
     let scene = Scene::new().await;
     let ids = [scene.happen().await, scene.happen().await, scene.happen().await];
     scene.receiver.plan([answers(200), answers(500)]);
-    assert_eq!(scene.webhooks.deliver_due().await, 2);
+    assert_eq!(scene.host.deliver_due().await, 2);
     assert_eq!(scene.receiver.ids(), ids[..2]);
     scene.clock.advance(Duration::from_secs(3));
-    assert_eq!(scene.webhooks.deliver_due().await, 0, "its time has not come");
+    assert_eq!(scene.host.deliver_due().await, 0, "its time has not come");
     scene.clock.advance(Duration::from_secs(4));
-    assert_eq!(scene.webhooks.deliver_due().await, 2);
+    assert_eq!(scene.host.deliver_due().await, 2);
     assert_eq!(scene.receiver.ids(), [&ids[0], &ids[1], &ids[1], &ids[2]].map(String::clone));
 }
 
@@ -187,7 +201,7 @@ async fn a_receiver_that_always_fails_is_asked_for_a_day_and_then_given_up_and_i
     scene.receiver.plan((0..ATTEMPTS).map(|_| answers(500)));
     let begun = scene.now();
     for attempt in 1..=ATTEMPTS {
-        assert_eq!(scene.webhooks.deliver_due().await, 1, "{attempt}");
+        assert_eq!(scene.host.deliver_due().await, 1, "{attempt}");
         let row = scene.only().await;
         assert_eq!((row.attempts, row.last_error.as_deref()), (attempt, Some("the receiver answered 500")));
         let wait = row.next_at - scene.now();
@@ -203,14 +217,14 @@ async fn a_receiver_that_always_fails_is_asked_for_a_day_and_then_given_up_and_i
     assert!((17..=27).contains(&hours), "{hours}");
     assert!(scene.receiver.ids().iter().all(|each| *each == id), "the id stays the same");
 
-    let again = scene.webhooks.retry(&scene.tenant, &scene.owner, &scene.endpoint, &row.id).await.unwrap();
+    let again = scene.host.endpoints.retry(&scene.owner, &scene.endpoint, &row.id).await.unwrap();
     assert!(matches!(again, Retried::Pending(ref row) if row.attempts == 0), "{again:?}");
-    assert_eq!(scene.webhooks.deliver_due().await, 1);
+    assert_eq!(scene.host.deliver_due().await, 1);
     assert_eq!(scene.only().await.status, "DELIVERED");
-    let again = scene.webhooks.retry(&scene.tenant, &scene.owner, &scene.endpoint, &row.id).await.unwrap();
+    let again = scene.host.endpoints.retry(&scene.owner, &scene.endpoint, &row.id).await.unwrap();
     assert_eq!(again, Retried::Delivered);
     for (tenant, owner) in [("t", "v"), ("s", "u")] {
-        let again = scene.webhooks.retry(&tenant.into(), &owner.into(), &scene.endpoint, &row.id).await.unwrap();
+        let again = scene.host.endpoints.retry(&self::owner(tenant, owner), &scene.endpoint, &row.id).await.unwrap();
         assert_eq!(again, Retried::Missing);
     }
 }
@@ -221,7 +235,7 @@ async fn a_receiver_says_when_to_come_back_but_not_for_long() {
     scene.happen().await;
     for (value, seconds) in [("120", 120), ("999999999", 3600), ("-5", 0), ("soon", 0)] {
         scene.receiver.plan([Does::Answer(503, vec![("retry-after", value.into())])]);
-        assert_eq!(scene.webhooks.deliver_due().await, 1);
+        assert_eq!(scene.host.deliver_due().await, 1);
         let wait = scene.only().await.next_at - scene.now();
         assert!(wait >= seconds * 1000 && (seconds == 0 || wait == seconds * 1000), "{value}: {wait}");
         scene.clock.advance(Duration::from_millis(wait.unsigned_abs()));
@@ -233,7 +247,7 @@ async fn a_receiver_says_when_to_come_back_but_not_for_long() {
         body: Bytes::new(),
     };
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_445_412_480);
-    assert_eq!(retry_after(&date, now), Some(30_000));
+    assert_eq!(date.retry_after(now), Some(Duration::from_secs(30)));
 }
 
 #[tokio::test]
@@ -242,18 +256,18 @@ async fn a_receiver_that_is_gone_gets_nothing_more_until_its_owner_says_that_it_
     scene.happen().await;
     scene.happen().await;
     scene.receiver.plan([answers(410)]);
-    assert_eq!(scene.webhooks.deliver_due().await, 1);
+    assert_eq!(scene.host.deliver_due().await, 1);
     let rows = scene.deliveries().await;
     assert!(rows.iter().all(|row| row.status == "DEAD" && row.last_error.as_deref().unwrap().contains("410")));
     scene.happen().await;
     assert_eq!(scene.deliveries().await.len(), 2);
-    assert!(scene.webhooks.list(&scene.tenant, &scene.owner).await.unwrap()[0].disabled_at.is_some());
+    assert!(scene.host.endpoints.list(&scene.owner).await.unwrap()[0].disabled_at.is_some());
 
-    scene.webhooks.retry(&scene.tenant, &scene.owner, &scene.endpoint, &rows[1].id).await.unwrap();
-    assert_eq!(scene.webhooks.deliver_due().await, 1);
-    assert!(scene.webhooks.list(&scene.tenant, &scene.owner).await.unwrap()[0].disabled_at.is_none());
+    scene.host.endpoints.retry(&scene.owner, &scene.endpoint, &rows[1].id).await.unwrap();
+    assert_eq!(scene.host.deliver_due().await, 1);
+    assert!(scene.host.endpoints.list(&scene.owner).await.unwrap()[0].disabled_at.is_none());
     scene.happen().await;
-    assert_eq!(scene.webhooks.deliver_due().await, 1);
+    assert_eq!(scene.host.deliver_due().await, 1);
 }
 
 #[tokio::test]
@@ -262,10 +276,10 @@ async fn no_redirect_is_followed_and_the_reason_quotes_nothing_of_the_receiver()
     scene.happen().await;
     let location = format!("http://{}/canary", scene.address);
     scene.receiver.plan([Does::Answer(302, vec![("location", location)])]);
-    assert_eq!(scene.webhooks.deliver_due().await, 1);
+    assert_eq!(scene.host.deliver_due().await, 1);
     assert_eq!(scene.receiver.ids().len(), 1);
     let row = scene.only().await;
-    assert_eq!(row.last_error.as_deref(), Some("the receiver answered 302; webhooks follow no redirects"));
+    assert_eq!(row.last_error.as_deref(), Some("the receiver answered 302; deliveries follow no redirects"));
 }
 
 #[tokio::test]
@@ -286,7 +300,7 @@ async fn a_receiver_that_is_down_or_never_answers_is_asked_again() {
     scene.happen().await;
     scene.receiver.plan([Does::Hang]);
     let begun = std::time::Instant::now();
-    assert_eq!(scene.webhooks.deliver_due().await, 1);
+    assert_eq!(scene.host.deliver_due().await, 1);
     assert!((9..15).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
     let row = scene.only().await;
     assert_eq!(row.status, "PENDING");
@@ -295,12 +309,12 @@ async fn a_receiver_that_is_down_or_never_answers_is_asked_again() {
     // Nobody listens there.
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let host = host(&scene.db, &scene.clock, closed, &scene.events);
-    let (tenant, owner) = ("t".into(), "w".into());
+    let owner = owner("t", "w");
     let url = format!("http://{closed}/");
-    let (endpoint, _) = host.register(&tenant, &owner, &url, &[]).await.unwrap();
-    happen(&scene.events, &scene.db, sample(&tenant, &owner, "y")).await;
+    let (endpoint, _) = host.endpoints.register(&owner, &url, &[]).await.unwrap();
+    happen(&scene.events, &scene.db, sample(&owner, "y")).await;
     assert_eq!(host.deliver_due().await, 1);
-    let rows = host.deliveries(&tenant, &owner, &endpoint.id, Some("PENDING"), 10).await.unwrap().unwrap();
+    let rows = host.endpoints.deliveries(&owner, &endpoint.id, Some("PENDING"), 10).await.unwrap().unwrap();
     assert!(rows[0].last_error.as_deref().unwrap().contains("not available"), "{rows:?}");
 }
 
@@ -308,7 +322,7 @@ async fn a_receiver_that_is_down_or_never_answers_is_asked_again() {
 async fn a_host_that_died_in_an_attempt_keeps_others_from_it_only_for_a_while() {
     let scene = Scene::new().await;
     scene.happen().await;
-    let claimed = scene.webhooks.0.claim(10).await;
+    let claimed = scene.host.deliverer.0.claim(10).await.unwrap();
     assert_eq!(claimed.len(), 1);
     let other = host(&scene.db, &scene.clock, scene.address, &scene.events);
     assert_eq!(other.deliver_due().await, 0);
@@ -323,7 +337,15 @@ async fn a_host_that_died_in_an_attempt_keeps_others_from_it_only_for_a_while() 
 async fn of_two_hosts_that_run_each_event_is_sent_once_and_the_end_waits_for_what_is_under_way() {
     let scene = Scene::new().await;
     let other = host(&scene.db, &scene.clock, scene.address, &scene.events);
-    let tasks = [scene.webhooks.clone(), other.clone()].map(|host| tokio::spawn(async move { host.run().await }));
+    let tasks = [Periodic::new(Arc::new(|_, _, _| {})), Periodic::new(Arc::new(|_, _, _| {}))];
+    for (tasks, host) in tasks.iter().zip([&scene.host, &other]) {
+        let deliverer = host.deliverer.clone();
+        let pass = move || {
+            let deliverer = deliverer.clone();
+            async move { deliverer.pass().await.map(|count| count.to_string()) }
+        };
+        tasks.every("deliver", Deliverer::INTERVAL, host.deliverer.wake(), pass).await;
+    }
     let mut ids = Vec::new();
     for _ in 0..20 {
         ids.push(scene.happen().await);
@@ -335,10 +357,9 @@ async fn of_two_hosts_that_run_each_event_is_sent_once_and_the_end_waits_for_wha
     };
     tokio::time::timeout(Duration::from_secs(60), delivered).await.unwrap();
     assert_eq!(scene.receiver.ids(), ids);
-    scene.webhooks.stop();
-    other.stop();
-    for task in tasks {
-        tokio::time::timeout(Duration::from_secs(5), task).await.unwrap().unwrap();
+    for (tasks, host) in tasks.iter().zip([&scene.host, &other]) {
+        let ended = async { tokio::join!(tasks.stop(), host.deliverer.stop()) };
+        tokio::time::timeout(Duration::from_secs(5), ended).await.unwrap();
     }
 }
 
@@ -347,7 +368,7 @@ async fn only_public_https_addresses_and_those_that_are_opened_are_taken() {
     let scene = Scene::new().await;
     let opened = format!("http://{}/x", scene.address);
     for url in ["https://example.com/hooks", "https://example.com:8443/", "https://1.1.1.1/", &opened] {
-        scene.webhooks.check(url).unwrap_or_else(|error| panic!("{url}: {error}"));
+        scene.host.endpoints.check(url).unwrap_or_else(|error| panic!("{url}: {error}"));
     }
     let long = format!("https://example.com/{}", "x".repeat(MAX_URL));
     for url in [
@@ -367,6 +388,6 @@ async fn only_public_https_addresses_and_those_that_are_opened_are_taken() {
         "https://",
         &long,
     ] {
-        assert!(matches!(scene.webhooks.check(url), Err(EndpointError::Address(_))), "{url}");
+        assert!(matches!(scene.host.endpoints.check(url), Err(EndpointError::Address(_))), "{url}");
     }
 }

@@ -1,0 +1,137 @@
+//! What every part of this crate works with.
+
+use std::sync::Arc;
+
+use leno_base::{Clock, NoRandomness, Tasks, milliseconds};
+use leno_db::{AppConnections, AuditEntry, ConnectionRow, Db, DbError, SealedValue, Tx, audit_log};
+use leno_egress::Transport;
+use leno_events::Events;
+use leno_metadata::ConnectionValue;
+use leno_oauth2::{Lifetime, lifetime};
+use leno_vault::{Keyring, OpenError, Place};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    ConnectionError, EventKind,
+    event::event,
+    flights::Flights,
+    providers::{PrivateFor, Providers},
+};
+
+/// The table of connections, as it stands in the MAC of their values.
+const TABLE: &str = "app_connection";
+
+/// The connections of this host. Cheap to clone.
+#[derive(Clone)]
+pub struct Connections(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) db: Db,
+    pub(crate) rows: AppConnections,
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) providers: Providers,
+    pub(crate) flights: Flights,
+    pub(crate) events: Events,
+    /// Work that completes although its caller is dropped: refreshes, exchanges of codes, revocations.
+    pub(crate) tasks: Tasks,
+}
+
+impl Connections {
+    /// The connections in `db`, sealed by `keyring`. Requests to providers go out through `transport`, to public addresses
+    /// and to those that `private` names for the piece. `events` tells owners what happens to their connections.
+    #[must_use]
+    pub fn new(
+        db: Db,
+        keyring: Arc<Keyring>,
+        clock: Arc<dyn Clock>,
+        transport: Arc<dyn Transport>,
+        private: PrivateFor,
+        events: Events,
+    ) -> Self {
+        let rows = AppConnections::new(db.clone());
+        let providers = Providers::new(transport, clock.clone(), private);
+        let (flights, tasks) = (Flights::default(), Tasks::default());
+        Self(Arc::new(Inner { db, rows, keyring, clock, providers, flights, events, tasks }))
+    }
+
+    /// Waits for work that must not be lost: refreshes under way, exchanges of codes, revocations. Afterwards the process may
+    /// end.
+    pub async fn shutdown(&self) {
+        self.0.tasks.finish().await;
+    }
+}
+
+impl Inner {
+    /// Milliseconds since 1970.
+    pub(crate) fn now(&self) -> i64 {
+        milliseconds(&*self.clock)
+    }
+
+    pub(crate) fn seal(&self, row: &ConnectionRow, value: &ConnectionValue) -> Result<SealedValue, ConnectionError> {
+        Ok(sealed(&self.keyring, row, &value.to_json(), value)?)
+    }
+
+    pub(crate) fn open(&self, row: &ConnectionRow, sealed: &str) -> Result<ConnectionValue, OpenError> {
+        let text = self.keyring.open(sealed, place(row))?;
+        ConnectionValue::parse(text.expose_secret())
+            .map_err(|_| OpenError::Malformed("what was encrypted is no connection value"))
+    }
+
+    /// Ends the transaction of a change: adds its audit entry and its event, commits, and wakes those who wait for the event.
+    pub(crate) async fn conclude(
+        &self,
+        mut tx: Tx,
+        row: &ConnectionRow,
+        actor: &str,
+        kind: EventKind,
+        detail: Value,
+    ) -> Result<(), ConnectionError> {
+        let now = self.now();
+        let entry = AuditEntry::new(now, row.tenant_id.clone(), actor, kind.as_str(), &row.id).with(detail);
+        audit_log::append(&mut tx, &entry).await?;
+        let event = self.events.append(&mut tx, event(kind, row), now).await?;
+        tx.commit().await.map_err(DbError::from)?;
+        self.events.published(&event);
+        Ok(())
+    }
+}
+
+/// What is stored of `value`, whose JSON text is `text`.
+pub(crate) fn sealed(
+    keyring: &Keyring,
+    row: &ConnectionRow,
+    text: &SecretString,
+    value: &ConnectionValue,
+) -> Result<SealedValue, NoRandomness> {
+    let Lifetime { expires_at, refresh_at } = lifetime(value);
+    let key_id = keyring.active().as_str().to_owned();
+    Ok(SealedValue { value: keyring.seal(text, place(row))?, key_id, expires_at, refresh_at })
+}
+
+/// Where a connection's value is stored.
+fn place(row: &ConnectionRow) -> Place<'_> {
+    Place { table: TABLE, tenant: row.tenant_id.as_str(), row: &row.id }
+}
+
+/// A value that does not open cannot be used until its owner connects again.
+pub(crate) fn broken(error: &OpenError) -> ConnectionError {
+    ConnectionError::Broken { reason: error.to_string() }
+}
+
+/// 21 random characters of `0-9a-z`, as Activepieces' ids: 108 bits.
+pub(crate) fn row_id() -> String {
+    const ALPHABET: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    let mut id = String::with_capacity(21);
+    // The UUIDs' 122 random bits each come from the operating system; two of them cover 21 digits in base 36.
+    let (mut low, mut high) = (Uuid::new_v4().as_u128(), Uuid::new_v4().as_u128());
+    for at in 0..21 {
+        // Versions and variants are in the middle of the number, so digits are taken from the ends of two.
+        let pool = if at % 2 == 0 { &mut low } else { &mut high };
+        id.push(ALPHABET.get((*pool % 36) as usize).copied().map_or('0', char::from));
+        *pool /= 36;
+    }
+    id
+}

@@ -1,0 +1,242 @@
+//! Delivering events to endpoints.
+//!
+//! An endpoint gets its events one at a time and in order, each at least once and under the same id every time. A delivery
+//! that fails is repeated for a day, and the later events of the endpoint wait for it.
+
+use std::{sync::Arc, time::Duration};
+
+use leno_base::{Clock, Tasks, milliseconds};
+use leno_db::{
+    Db, DbError,
+    endpoints::{self, Claimed, Outcome},
+    events,
+};
+use leno_egress::{Caps, PrivateGrant, Request, Response, Transport};
+use leno_vault::Keyring;
+use rand::Rng as _;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::{Events, address, signature};
+
+/// How long a receiver has to respond.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The most that is read of its response, which is not used. In bytes.
+const RESPONSE: usize = 64 << 10;
+/// How long a claim lasts, in milliseconds: longer than an attempt, with room for a slow database.
+const CLAIM: i64 = 60_000;
+/// The most attempts under way at once.
+const AT_ONCE: usize = 16;
+/// How long attempts under way may go on after [`Deliverer::stop`].
+const GRACE: Duration = Duration::from_secs(3);
+/// The first wait between two attempts, in milliseconds; each further one is 2.5 times as long. With 12 attempts that is
+/// 22 hours.
+const FIRST_WAIT: f64 = 5_000.0;
+const GROWTH: f64 = 2.5;
+const ATTEMPTS: i64 = 12;
+/// The longest wait that a receiver may ask for.
+const LONGEST_ASKED: Duration = Duration::from_secs(3600);
+/// The longest reason that is recorded, in characters.
+const REASON: usize = 300;
+const DAY: i64 = 86_400_000;
+/// How long rows are kept, in milliseconds: deliveries that were made; events, and deliveries that were given up; deliveries
+/// that wait behind others.
+const KEEP_DELIVERED: i64 = 7 * DAY;
+const KEEP: i64 = 30 * DAY;
+const WAIT_BEHIND: i64 = 3 * DAY;
+
+/// Sends events to endpoints. Cheap to clone.
+#[derive(Clone)]
+pub struct Deliverer(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    keyring: Arc<Keyring>,
+    clock: Arc<dyn Clock>,
+    transport: Arc<dyn Transport>,
+    private: Vec<PrivateGrant>,
+    wake: Arc<Notify>,
+    slots: Arc<Semaphore>,
+    attempts: Tasks,
+}
+
+impl Deliverer {
+    /// How long at most a due delivery waits for [`Deliverer::pass`] when nothing wakes it: deliveries that other hosts
+    /// wrote, and repeated ones.
+    pub const INTERVAL: Duration = Duration::from_secs(2);
+
+    /// Delivers the events in `db`; `keyring` opens the secrets of endpoints. Requests go out through `transport`, to public
+    /// addresses and to those in `private`.
+    #[must_use]
+    pub fn new(
+        db: Db,
+        keyring: Arc<Keyring>,
+        clock: Arc<dyn Clock>,
+        transport: Arc<dyn Transport>,
+        private: Vec<PrivateGrant>,
+        events: &Events,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            db,
+            keyring,
+            clock,
+            transport,
+            private,
+            wake: events.deliverer(),
+            slots: Arc::new(Semaphore::new(AT_ONCE)),
+            attempts: Tasks::default(),
+        }))
+    }
+
+    /// Is notified when a pass has something to do.
+    #[must_use]
+    pub fn wake(&self) -> Arc<Notify> {
+        self.0.wake.clone()
+    }
+
+    /// Starts an attempt for each due delivery, as far as there are free slots. Returns their number. Every attempt that
+    /// ends wakes the deliverer, as the next event of its endpoint may be due.
+    ///
+    /// # Errors
+    /// [`DbError::Query`].
+    pub async fn pass(&self) -> Result<usize, DbError> {
+        let inner = &self.0;
+        let claimed = inner.claim(inner.slots.available_permits()).await?;
+        let count = claimed.len();
+        for claimed in claimed {
+            // Passes do not overlap, so the slots that were free are still.
+            let Ok(slot) = inner.slots.clone().try_acquire_owned() else { break };
+            let this = inner.clone();
+            inner.attempts.spawn(async move {
+                this.attempt(claimed).await;
+                drop(slot);
+                this.wake.notify_one();
+            });
+        }
+        Ok(count)
+    }
+
+    /// Lets the attempts under way end, for a short time. Call it when no further pass begins.
+    pub async fn stop(&self) {
+        if tokio::time::timeout(GRACE, self.0.attempts.finish()).await.is_err() {
+            tracing::warn!("some event endpoints did not respond before the shutdown; their events are sent again");
+        }
+    }
+
+    /// Removes old rows: deliveries that were made, those that were given up, and events. Returns their number.
+    ///
+    /// # Errors
+    /// [`DbError::Query`].
+    pub async fn clean(&self) -> Result<u64, DbError> {
+        let (db, now) = (&self.0.db, self.0.now().await?);
+        endpoints::expire(db, now - WAIT_BEHIND, "waited for 3 days behind events that were not taken", now).await?;
+        let rows = endpoints::clean(db, now - KEEP_DELIVERED, now - KEEP).await?;
+        Ok(rows + events::delete_before(db, now - KEEP).await?)
+    }
+
+    /// Sends what is due now, one after the other, and what becomes due by it. Returns the number of attempts.
+    #[cfg(test)]
+    async fn deliver_due(&self) -> usize {
+        let mut count = 0;
+        loop {
+            let claimed = self.0.claim(AT_ONCE).await.unwrap();
+            if claimed.is_empty() {
+                return count;
+            }
+            for claimed in claimed {
+                self.0.attempt(claimed).await;
+                count += 1;
+            }
+        }
+    }
+}
+
+impl Inner {
+    async fn now(&self) -> Result<i64, DbError> {
+        self.db.now(&*self.clock).await
+    }
+
+    async fn claim(&self, room: usize) -> Result<Vec<Claimed>, DbError> {
+        if room == 0 {
+            return Ok(Vec::new());
+        }
+        let now = self.now().await?;
+        endpoints::claim(&self.db, now, now + CLAIM, i64::try_from(room).unwrap_or_default()).await
+    }
+
+    /// Sends one event once, and records the outcome.
+    async fn attempt(&self, claimed: Claimed) {
+        let response = self.send(&claimed).await;
+        if let Err(error) = self.record(&claimed, response).await {
+            // The claim expires, and the event is sent again.
+            tracing::warn!(%error, delivery = claimed.id, "the outcome of a delivery could not be recorded");
+        }
+    }
+
+    async fn send(&self, claimed: &Claimed) -> Result<Response, String> {
+        let policy = address::policy(&claimed.url, &self.private)?;
+        let place = signature::place(&claimed.tenant, &claimed.endpoint);
+        let secret = self.keyring.open(&claimed.secret, place).map_err(|error| {
+            tracing::error!(%error, endpoint = claimed.endpoint, "the secret of an event endpoint cannot be read");
+            "this host cannot read the secret of the endpoint".to_owned()
+        })?;
+        let timestamp = milliseconds(&*self.clock) / 1000;
+        let mut request = Request::new("POST", &claimed.url);
+        request.headers = vec![
+            ("content-type".into(), "application/json".into()),
+            ("user-agent".into(), concat!("leno/", env!("CARGO_PKG_VERSION")).into()),
+            ("webhook-id".into(), claimed.event_id.clone()),
+            ("webhook-timestamp".into(), timestamp.to_string()),
+            ("webhook-signature".into(), signature::sign(&secret, &claimed.event_id, timestamp, &claimed.payload)),
+        ];
+        request.body = Some(claimed.payload.clone().into());
+        request.timeout = TIMEOUT;
+        let caps = Caps { timeout: TIMEOUT, response_bytes: RESPONSE, redirects: 0, ..Caps::default() };
+        self.transport.send(request, &policy, &caps).await.map_err(|error| match error {
+            leno_egress::Error::Denied(denied) => address::explain(denied),
+            error => error.to_string(),
+        })
+    }
+
+    async fn record(&self, claimed: &Claimed, response: Result<Response, String>) -> Result<(), DbError> {
+        let now = self.now().await?;
+        let (error, asked) = match response {
+            Ok(Response { status: 200..=299, .. }) => {
+                tracing::debug!(delivery = claimed.id, attempt = claimed.attempt, "an event was delivered");
+                return endpoints::settle(&self.db, claimed, Outcome::Delivered, now).await.map(drop);
+            }
+            Ok(Response { status: 410, .. }) => {
+                tracing::info!(endpoint = claimed.endpoint, "an event endpoint responded 410 and is disabled");
+                let error = "the receiver answered 410: it is gone for good";
+                return endpoints::disable(&self.db, &claimed.endpoint, error, now).await;
+            }
+            Ok(Response { status, .. }) if (300..400).contains(&status) => {
+                (format!("the receiver answered {status}; deliveries follow no redirects"), None)
+            }
+            Ok(response) => {
+                (format!("the receiver answered {}", response.status), response.retry_after(self.clock.now()))
+            }
+            Err(error) => (error, None),
+        };
+        let error: String = error.chars().take(REASON).collect();
+        let asked = asked.map_or(0, |asked| i64::try_from(asked.min(LONGEST_ASKED).as_millis()).unwrap_or(i64::MAX));
+        let outcome = match claimed.attempt >= ATTEMPTS {
+            true => Outcome::Dead { error: &error },
+            false => Outcome::Again { at: now + wait(claimed.attempt).max(asked), error: &error },
+        };
+        tracing::debug!(delivery = claimed.id, attempt = claimed.attempt, error, "an event was not delivered");
+        endpoints::settle(&self.db, claimed, outcome, now).await.map(drop)
+    }
+}
+
+/// How long to wait after that many attempts, in milliseconds: up to a fifth more or less, so that deliveries that failed
+/// together are not repeated together.
+fn wait(attempts: i64) -> i64 {
+    let exponent = i32::try_from(attempts - 1).unwrap_or(i32::MAX);
+    let wait = FIRST_WAIT * GROWTH.powi(exponent) * rand::rng().random_range(0.8..1.2);
+    #[expect(clippy::cast_possible_truncation, reason = "it saturates")]
+    let wait = wait as i64;
+    wait
+}
+
+#[cfg(test)]
+mod tests;

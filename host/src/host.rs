@@ -1,0 +1,259 @@
+//! Opens the rooms of a host, runs its background tasks, and drains it.
+
+use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
+
+use axum::Router;
+use leno_base::{Actor, Clock, Periodic, SystemClock, milliseconds};
+use leno_connections::{Connections, PrivateFor};
+use leno_db::{Db, DbError, PieceVersions, StoreEntries};
+use leno_egress::{Client, ClientConfig, PrivateGrant};
+use leno_events::{Deliverer, Endpoints, Events};
+use leno_metadata::PieceName;
+use leno_pieces::{
+    FileState, FileStatus, GrantFor, OnStatus, PieceStore, Registry, RegistryError, RegistryOptions, Runs,
+};
+use leno_sandbox::{Engine, EngineConfig, EngineError, Store};
+use leno_vault::{
+    Keyring,
+    keys::{self, KeyError},
+};
+use tokio::time::Instant;
+
+use crate::{
+    api::{self, App},
+    edge::PublicUrl,
+    identity::Identity,
+    metrics::Metrics,
+};
+
+/// How long the requests under way have to end: less than the 30 s after which Kubernetes kills.
+const DRAIN: Duration = Duration::from_secs(20);
+/// When everything has to have ended. A request for tokens takes 20 s at most, so one that began before the signal is saved.
+const END: Duration = Duration::from_secs(28);
+/// How long requests whose calls were cancelled have to respond.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long calls of a piece that was replaced or removed go on.
+const REPLACED: Duration = Duration::from_secs(60);
+/// How often expired rows are removed.
+const SWEEP: Duration = Duration::from_secs(600);
+/// How often the pieces directory is scanned even if the system reported no change: some file systems report none.
+const RESCAN: Duration = Duration::from_secs(30);
+
+/// What a host is opened with.
+pub struct Setup {
+    /// The database, with its tables.
+    pub db: Db,
+    /// What secrets are sealed with.
+    pub keyring: Keyring,
+    /// Who may call.
+    pub identity: Identity,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The WebAssembly engine.
+    pub engine: EngineConfig,
+    /// The pieces directory.
+    pub pieces_dir: PathBuf,
+    /// The lock file with the pinned digests.
+    pub pieces_lock: PathBuf,
+    /// Whether only pinned digests load.
+    pub pinned_only: bool,
+    /// What each piece may do.
+    pub grants: GrantFor,
+    /// The non-public addresses at which each piece's OAuth 2.0 provider may be.
+    pub providers: PrivateFor,
+    /// The non-public addresses that events may be sent to.
+    pub endpoints: Vec<PrivateGrant>,
+    /// How the outside world reaches this host.
+    pub public_url: PublicUrl,
+    /// Whether raw connection values in requests are refused.
+    pub production: bool,
+    /// The largest request body in bytes.
+    pub max_body: usize,
+}
+
+/// A host that could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The database failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The keys do not fit the database.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The engine did not start.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The pieces directory cannot be used.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The HTTP client could not be made.
+    #[error(transparent)]
+    Egress(#[from] leno_egress::SetupError),
+}
+
+/// A host whose rooms are open.
+pub struct Host {
+    app: Arc<App>,
+    deliverer: Deliverer,
+    store: StoreEntries,
+    clock: Arc<dyn Clock>,
+}
+
+impl Host {
+    /// Opens every room, from the bottom up.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn open(setup: Setup) -> Result<Self, OpenError> {
+        let Setup { db, clock, .. } = setup;
+        let keyring = Arc::new(setup.keyring);
+        for warning in keys::check(&db, &keyring, milliseconds(&*clock)).await? {
+            tracing::warn!("{warning}");
+        }
+        let metrics = Arc::new(Metrics::new());
+        let engine = Engine::new(setup.engine)?;
+        let options = RegistryOptions {
+            directory: setup.pieces_dir,
+            lock: setup.pieces_lock,
+            production: setup.pinned_only,
+            grants: setup.grants,
+            drain: REPLACED,
+            on_status: on_status(db.clone(), metrics.clone()),
+        };
+        let registry = Registry::open(options, engine.clone()).await?;
+        let client = Arc::new(Client::new(ClientConfig::default())?);
+        let events = Events::new(db.clone(), clock.clone());
+        let (key, out) = (keyring.clone(), client.clone());
+        let connections = Connections::new(db.clone(), key, clock.clone(), out, setup.providers, events.clone());
+        let endpoints = Endpoints::new(db.clone(), keyring.clone(), clock.clone(), setup.endpoints.clone(), &events);
+        let deliverer = Deliverer::new(db.clone(), keyring, clock.clone(), client.clone(), setup.endpoints, &events);
+        let stores = db.clone();
+        let store_for = move |actor: &Actor, piece: &PieceName, flow: Option<&str>| {
+            let (tenant, flow) = (actor.tenant.clone(), flow.map(str::to_owned));
+            Arc::new(PieceStore::new(stores.clone(), tenant, piece.clone(), flow, None)) as Arc<dyn Store>
+        };
+        let runs = Runs::new(registry.clone(), client, Arc::new(store_for), db.clone(), metrics.clone());
+        let counted = metrics.clone();
+        let tasks = Periodic::new(Arc::new(move |task, took, ok| counted.task(task, took, ok)));
+        let store = StoreEntries::new(db.clone());
+        let app = App {
+            registry,
+            runs,
+            connections,
+            public_url: setup.public_url,
+            identity: setup.identity,
+            db,
+            metrics,
+            engine,
+            events,
+            endpoints,
+            tasks,
+            production: setup.production,
+            max_body: setup.max_body,
+        };
+        Ok(Self { app: Arc::new(app), deliverer, store, clock })
+    }
+
+    /// What the routes work with.
+    #[must_use]
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// Every route, ready to be served.
+    pub fn router(&self) -> Router {
+        api::router(self.app.clone())
+    }
+
+    /// Starts the background tasks. `/readyz?verbose` and the metrics show them by name.
+    pub async fn start(&self) {
+        let tasks = &self.app.tasks;
+        let registry = self.app.registry.clone();
+        let rescan = move || {
+            let registry = registry.clone();
+            async move { registry.rescan().await.map(|()| String::new()) }
+        };
+        tasks.every("rescan-pieces", RESCAN, Arc::default(), rescan).await;
+        let deliverer = self.deliverer.clone();
+        let deliver = move || {
+            let deliverer = deliverer.clone();
+            async move { deliverer.pass().await.map(|count| format!("{count} deliveries begun")) }
+        };
+        tasks.every("deliver-events", Deliverer::INTERVAL, self.deliverer.wake(), deliver).await;
+        let deliverer = self.deliverer.clone();
+        let clean = move || {
+            let deliverer = deliverer.clone();
+            async move { deliverer.clean().await.map(removed) }
+        };
+        tasks.every("sweep-events", SWEEP, Arc::default(), clean).await;
+        let connections = self.app.connections.clone();
+        let sign_ins = move || {
+            let connections = connections.clone();
+            async move { connections.sweep().await.map(removed) }
+        };
+        tasks.every("sweep-sign-ins", SWEEP, Arc::default(), sign_ins).await;
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        let entries = move || {
+            let (store, clock) = (store.clone(), clock.clone());
+            async move { store.delete_expired(milliseconds(&*clock)).await.map(removed) }
+        };
+        tasks.every("sweep-store", SWEEP, Arc::default(), entries).await;
+    }
+
+    /// Ends streams and background tasks, lets the requests in `draining` end, then the calls that still run, then what must
+    /// not be lost: tokens that a provider has just issued.
+    pub async fn drain(&self, draining: impl Future<Output = ()>) {
+        // Streams never end by themselves.
+        self.app.events.stop();
+        let tasks = async {
+            self.app.tasks.stop().await;
+            self.deliverer.stop().await;
+        };
+        tokio::join!(self.drain_requests(draining), tasks);
+    }
+
+    async fn drain_requests(&self, draining: impl Future<Output = ()>) {
+        let end = Instant::now() + END;
+        let mut draining = std::pin::pin!(draining);
+        let in_time = tokio::time::timeout(DRAIN, &mut draining).await.is_ok();
+        self.app.registry.shutdown(Duration::ZERO).await;
+        if !in_time && tokio::time::timeout(GRACE, draining).await.is_err() {
+            tracing::warn!("some clients did not read their responses to the end");
+        }
+        if tokio::time::timeout_at(end, self.app.connections.shutdown()).await.is_err() {
+            tracing::error!("tokens were still being refreshed; a connection may have to be made again");
+        }
+    }
+
+    /// Closes the database.
+    pub async fn close(&self) {
+        let _ = tokio::time::timeout(GRACE, self.app.db.close()).await;
+    }
+}
+
+fn removed(rows: u64) -> String {
+    format!("{rows} rows removed")
+}
+
+/// Counts loads, and keeps their history.
+fn on_status(db: Db, metrics: Arc<Metrics>) -> OnStatus {
+    let versions = PieceVersions::new(db);
+    Arc::new(move |status: &FileStatus| match (status.status, &status.reason) {
+        (FileState::Active, _) => {
+            metrics.load("ok");
+            let (versions, status) = (versions.clone(), status.clone());
+            tokio::spawn(async move {
+                let FileStatus { file, name: Some(name), version: Some(version), digest: Some(digest), .. } = status
+                else {
+                    return;
+                };
+                let now = milliseconds(&SystemClock);
+                if let Err(error) = versions.loaded(&name, &version, digest, &file, now).await {
+                    tracing::warn!(%error, file, "the history of pieces could not be written");
+                }
+            });
+        }
+        (FileState::Failed, Some(reason)) => metrics.load(reason.code.as_str()),
+        _ => {}
+    })
+}
