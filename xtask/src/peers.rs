@@ -44,9 +44,18 @@ pub(crate) fn missing() -> Vec<String> {
             is_there: schemathesis.is_file(),
             needed_by: "random requests against the OpenAPI document",
         },
+        Peer {
+            name: "systemd-analyze".into(),
+            is_there: has_systemd(),
+            needed_by: "the check of packaging/leno.service",
+        },
     ];
     let missing = peers.into_iter().filter(|peer| !peer.is_there);
     missing.map(|peer| format!("{} (no {})", peer.needed_by, peer.name)).collect()
+}
+
+fn has_systemd() -> bool {
+    Command::new("systemd-analyze").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
 }
 
 fn has_node() -> bool {
