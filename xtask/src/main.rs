@@ -2,6 +2,7 @@
 
 mod bench;
 mod build;
+mod house;
 mod peers;
 mod serve;
 mod test;
@@ -35,6 +36,8 @@ enum Command {
         /// Further arguments for `cargo nextest run` (or `cargo test`), such as a name to filter by.
         args: Vec<String>,
     },
+    /// Check that crates use each other as the picture of the house says, and that no files form a circle.
+    House,
     /// Build the built-in pieces into `pieces/*.wasm`.
     Pieces,
     /// Measure, and write BENCHMARKS.md.
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve { release, args } => serve::serve(release, &args),
         Command::Test { args } => test::test(&args),
+        Command::House => house::check(),
         Command::Pieces => build::pieces().map(drop),
         Command::Bench { quick } => bench::bench(quick),
     };
