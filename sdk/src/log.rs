@@ -10,22 +10,10 @@
 //! # assert_eq!(host.logs()[1].fields, [("sheet".into(), "Orders".into()), ("limit".into(), "100".into())]);
 //! ```
 
+pub use crate::level::Level;
 use crate::sys;
 
 pub use crate::{__log_debug as debug, __log_error as error, __log_info as info, __log_warn as warn};
-
-/// How much a record matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// For the author.
-    Debug,
-    /// What was done.
-    Info,
-    /// What may be wrong.
-    Warn,
-    /// What went wrong.
-    Error,
-}
 
 /// Writes one record. The macros of this module are shorter.
 pub fn emit(level: Level, message: &str, fields: &[(String, String)]) {

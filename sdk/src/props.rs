@@ -4,66 +4,18 @@
 pub mod choice;
 mod input;
 mod lookup;
+mod members;
 mod property;
 mod types;
 
-pub use input::{At, Input, Problem};
+pub use input::{At, Input, Problem, Prop, Props};
 pub use lookup::{Lookup, Options};
 pub use property::{Properties, Property, Variant};
 pub use serde_json::value::RawValue;
-pub use types::{Color, File, Item, Json, LongText, Map, Markdown, Prop, SecretText, Value};
+pub use types::{Color, File, Item, Json, LongText, Map, Markdown, SecretText, Value};
 
 use crate::document::Document;
 use crate::{Error, Result};
-
-/// The properties of an action, a trigger, a row of an array or a connection. Derived:
-///
-/// ```
-/// use leno_sdk::prelude::*;
-///
-/// /// What to say and to whom.
-/// #[derive(Props)]
-/// struct Greet {
-///     /// Who is greeted
-///     name: String,
-///     #[prop(default = 1, min = 1, max = 5)]
-///     times: u32,
-///     tone: Option<Tone>,
-/// }
-///
-/// #[derive(Choice)]
-/// enum Tone {
-///     Formal,
-///     Friendly,
-/// }
-///
-/// let document = Greet::properties().to_json();
-/// assert_eq!(document["name"]["type"], "SHORT_TEXT");
-/// assert_eq!(document["name"]["displayName"], "Name");
-/// assert_eq!(document["name"]["description"], "Who is greeted");
-/// assert_eq!(document["times"]["defaultValue"], 1);
-/// assert_eq!(document["tone"]["options"]["options"][0], json!({"label": "Formal", "value": "formal"}));
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a set of properties",
-    note = "write `#[derive(Props)]` on the struct; a step without properties takes `NoProps`"
-)]
-pub trait Props: Sized {
-    /// The description for the metadata document, in the order of the fields.
-    fn properties() -> Properties;
-
-    /// Reads the values. Everything wrong is noted in `input`; then there is no answer.
-    fn read(input: &mut Input<'_>) -> Option<Self>;
-
-    /// The options of a dropdown or the properties of a dynamic property, as JSON text; none when `property` has neither.
-    ///
-    /// # Errors
-    /// What the author's function answers.
-    fn resolve(property: &str, lookup: &Lookup<'_>) -> Result<Option<String>> {
-        let _ = (property, lookup);
-        Ok(None)
-    }
-}
 
 /// For `#[prop(custom = JSON_EDITOR)]`: a field that takes any JSON value as it is, also a text or a number, which the types
 /// JSON and OBJECT do not. The editor shows a text area; what is typed there and is no JSON is taken as text.

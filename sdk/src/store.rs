@@ -10,21 +10,13 @@
 //! # Ok::<(), leno_sdk::Error>(())
 //! ```
 
+pub use crate::scope::Scope;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{Error, Result, json_path, sys};
-
-/// Who shares a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Scope {
-    /// The steps of one flow.
-    Flow,
-    /// All flows of a project.
-    Project,
-}
 
 /// The state of one scope.
 #[derive(Clone, Copy, Debug)]

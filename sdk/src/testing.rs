@@ -28,7 +28,9 @@
     reason = "a test that asks for what nobody arranged has to fail, whatever the piece makes of an error"
 )]
 
+mod arranged;
 mod expectation;
+mod record;
 mod state;
 pub(crate) mod sys;
 
@@ -39,22 +41,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::connection::Kind;
-use crate::log::Level;
 use crate::store::Scope;
 use crate::{DateTime, Error};
-pub use expectation::{Expectation, Reply, SentRequest};
+pub use arranged::{Expectation, SentRequest};
+pub use expectation::Reply;
+pub use record::LogRecord;
 use state::{State, with};
-
-/// A record that the piece has logged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogRecord {
-    /// How much it matters.
-    pub level: Level,
-    /// Its text.
-    pub message: String,
-    /// Its fields.
-    pub fields: Vec<(String, String)>,
-}
 
 /// The fake host of this thread, in force until it is dropped.
 #[derive(Debug)]

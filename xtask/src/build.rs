@@ -51,7 +51,7 @@ fn describe(command: &Command) -> String {
 
 /// Builds a workspace of guests and answers the components by crate.
 fn guests(workspace: &Path) -> Result<Vec<(String, PathBuf)>> {
-    wasm_target::ensure()?;
+    wasm_target::ensure(&root())?;
     let target = target_dir().join("guests");
     run(cargo()
         .current_dir(workspace)

@@ -1,19 +1,19 @@
 //! The `wasm32-wasip2` target, got by whatever way is open.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use anyhow::{Context as _, Result, bail};
 
 /// The target of pieces.
 pub(crate) const TARGET: &str = "wasm32-wasip2";
 
-/// Makes `cargo build --target wasm32-wasip2` work with the active toolchain.
-pub(crate) fn ensure() -> Result<()> {
+/// Makes `cargo build --target wasm32-wasip2` work with the active toolchain. `root` is the repository.
+pub(crate) fn ensure(root: &Path) -> Result<()> {
     if installed()? {
         return Ok(());
     }
     eprintln!("xtask: getting the {TARGET} target");
-    let script = crate::build::root().join("xtask/wasm-target");
+    let script = root.join("xtask/wasm-target");
     let status = Command::new("bash").arg(script).status().context("running xtask/wasm-target")?;
     if !status.success() {
         bail!("there is no {TARGET} target; run: rustup target add {TARGET}");

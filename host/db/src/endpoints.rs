@@ -108,7 +108,7 @@ macro_rules! delivery {
 }
 
 /// Adds a delivery of `event` for each endpoint of its owner that wants it.
-pub(super) async fn enqueue(tx: &mut AnyConnection, kind: Kind, event: &EventRow) -> Result<(), DbError> {
+pub async fn enqueue(tx: &mut AnyConnection, kind: Kind, event: &EventRow) -> Result<(), DbError> {
     macro_rules! wanted {
         () => {
             "SELECT id, events FROM webhook_endpoints WHERE tenant_id = $1 AND owner_id = $2 AND disabled_at IS NULL"

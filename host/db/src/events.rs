@@ -3,7 +3,7 @@
 use leno_base::{TenantId, UserId};
 use sqlx::{AnyConnection, Row as _, any::AnyRow};
 
-use super::{Db, DbError, Kind, endpoints};
+use super::{Db, DbError};
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +28,8 @@ macro_rules! columns {
     };
 }
 
-/// Adds an event, and a delivery for each of the owner's endpoints that wants it, in the transaction of what it tells about.
-pub async fn append(tx: &mut AnyConnection, kind: Kind, event: &EventRow) -> Result<(), DbError> {
+/// Adds an event in the transaction of the change that it reports.
+pub async fn append(tx: &mut AnyConnection, event: &EventRow) -> Result<(), DbError> {
     const SQL: &str = concat!("INSERT INTO connection_events (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6)");
     sqlx::query(SQL)
         .bind(&event.id)
@@ -38,9 +38,9 @@ pub async fn append(tx: &mut AnyConnection, kind: Kind, event: &EventRow) -> Res
         .bind(&event.kind)
         .bind(&event.payload)
         .bind(event.created_at)
-        .execute(&mut *tx)
+        .execute(tx)
         .await?;
-    endpoints::enqueue(tx, kind, event).await
+    Ok(())
 }
 
 /// Up to `limit` events of everybody with ids beyond `after`, in their order.

@@ -44,7 +44,8 @@ async fn event(db: &Db, id: &str, owner: &str, kind: &str, at: i64) -> EventRow 
         created_at: at,
     };
     let mut tx = db.begin().await.unwrap();
-    events::append(&mut tx, db.kind(), &event).await.unwrap();
+    events::append(&mut tx, &event).await.unwrap();
+    endpoints::enqueue(&mut tx, db.kind(), &event).await.unwrap();
     tx.commit().await.unwrap();
     event
 }

@@ -12,7 +12,7 @@ use std::{
 
 use futures_util::{Stream, stream};
 use leno_base::{Clock, Owner, iso, milliseconds};
-use leno_db::{Db, DbError, EventRow, Kind, events};
+use leno_db::{Db, DbError, EventRow, Kind, endpoints, events};
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
 use tokio::sync::{Notify, broadcast};
@@ -111,7 +111,8 @@ impl Events {
         });
         let event =
             EventRow { id, tenant, owner, kind: kind.to_owned(), payload: payload.to_string(), created_at: now };
-        events::append(tx, self.0.db.kind(), &event).await?;
+        events::append(tx, &event).await?;
+        endpoints::enqueue(tx, self.0.db.kind(), &event).await?;
         Ok(event)
     }
 

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::auth::{Field, Scheme, SchemeDocument};
+use crate::json::excerpt;
 use crate::problem::{At, Report};
-use crate::schema::excerpt;
 use crate::{MAX_EXPANSION, Property, PropertyKind, Template, coerce, host, injection};
 
 /// Types of properties that a connection form can show.

@@ -91,7 +91,7 @@ impl ConnectionValue {
     pub fn new(value: Value) -> Result<Self, Problem> {
         // First the owner that overwrites on drop, then the checks.
         let mut this = Self { value, kind: ConnectionKind::NoAuth };
-        if crate::coerce::too_deep(&this.value) {
+        if crate::json::too_deep(&this.value) {
             return Err(Problem::new("", "the connection value is nested too deeply; store it again"));
         }
         let Some(name) = this.value.get("type").and_then(Value::as_str) else {

@@ -20,7 +20,7 @@ pub fn metadata(bytes: &[u8]) {
     let full = parsed.full();
     let _ = parsed.summary();
     // Copies of `auth` may take the full shape beyond the depth that a piece's own document may have.
-    if coerce::too_deep(&full) {
+    if crate::json::too_deep(&full) {
         return;
     }
     let again = Metadata::parse_within(&full.to_string(), usize::MAX);

@@ -34,9 +34,12 @@ mod error;
 pub mod fuzzing;
 mod host;
 mod injection;
+mod json;
+mod limits;
 mod lookup;
 mod metadata;
 mod name;
+mod parse;
 mod problem;
 mod property;
 mod schema;
@@ -46,19 +49,21 @@ mod template;
 mod version;
 
 pub use auth::{Auth, AuthorizationMethod, GrantType, Label, OAuth2, PkceMethod, Prompt, Scheme};
-pub use coerce::{Coerced, FileContent, MAX_EXPANSION, PendingFile, coerce, coerce_with};
+pub use coerce::{Coerced, FileContent, PendingFile, coerce, coerce_with};
 pub use connection::{ConnectionKind, ConnectionValue};
 pub use error::{ErrorKind, PieceError};
 pub use injection::Injection;
+pub use limits::{MAX_DEPTH, MAX_DOCUMENT, MAX_EXPANSION};
 pub use lookup::Undeclared;
 pub use metadata::{
-    Action, Category, ErrorHandling, ErrorOption, Handshake, HandshakeStrategy, MAX_DOCUMENT, Metadata, Renew,
-    RenewStrategy, TestStrategy, Trigger, TriggerKind,
+    Action, Category, ErrorHandling, ErrorOption, Handshake, HandshakeStrategy, Metadata, Renew, RenewStrategy,
+    TestStrategy, Trigger, TriggerKind,
 };
 pub use name::{InvalidPieceName, PieceName};
+pub use parse::parse_properties;
 pub use problem::{MAX_PROBLEMS, Problem, Problems};
-pub use property::{Choice, Choices, Properties, Property, PropertyKind, Refreshing, parse_properties};
-pub use schema::{MAX_DEPTH, SCHEMA};
+pub use property::{Choice, Choices, Properties, Property, PropertyKind, Refreshing};
+pub use schema::SCHEMA;
 pub use secrets::{SHORTEST_MASKED, Secrets};
 pub use source::Connection;
 pub use template::{InvalidTemplate, Template};

@@ -7,10 +7,9 @@ use serde_json::Value;
 
 use crate::auth::{Auth, AuthDocument};
 use crate::problem::Report;
-use crate::{ConnectionKind, ConnectionValue, PieceName, Problem, Problems, Properties, Template, check, schema};
-
-/// Largest metadata document, in bytes of JSON. The largest known piece needs a fifth of it.
-pub const MAX_DOCUMENT: usize = 1024 * 1024;
+use crate::{
+    ConnectionKind, ConnectionValue, MAX_DOCUMENT, PieceName, Problem, Problems, Properties, Template, check, schema,
+};
 
 /// What a piece says about itself: the document that its `describe` export returns.
 #[derive(Clone, Debug)]

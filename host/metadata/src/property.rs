@@ -192,16 +192,6 @@ impl Choices {
     }
 }
 
-/// Reads a property map, as `properties.resolve` answers it for a DYNAMIC property.
-///
-/// # Errors
-///
-/// Everything that the metadata document would refuse in the `props` of an action.
-pub fn parse_properties(json: &str) -> Result<Properties, Problems> {
-    let value = schema::read(json, schema::Part::Properties, crate::check::properties)?;
-    schema::typed(&value)
-}
-
 /// One text per JSON value: members sorted, `1.0` written as `1`.
 fn spelling(value: &Value) -> String {
     fn write(value: &Value, out: &mut String) {

@@ -8,14 +8,12 @@ use jsonschema::{PatternOptions, ValidationError, Validator};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::json::{describe, excerpt, too_deep};
 use crate::problem::{At, Report};
-use crate::{Problem, Problems};
+use crate::{MAX_DEPTH, MAX_DOCUMENT, Problem, Problems};
 
 /// The JSON Schema (draft 2020-12) of the metadata document, as published for authors.
 pub const SCHEMA: &str = include_str!("../../../wit/metadata.schema.json");
-
-/// How deep a document may nest. Every recursive walk in this crate is bounded by it.
-pub const MAX_DEPTH: usize = 64;
 
 /// What the schema describes.
 #[derive(Clone, Copy)]
@@ -56,7 +54,7 @@ static VALIDATORS: LazyLock<Validators> = LazyLock::new(|| {
 pub(crate) fn parse_json(json: &str) -> Result<Value, Problems> {
     let value: Value = serde_json::from_str(json)
         .map_err(|error| Problem::new("", format!("this is not JSON: {error}; write one JSON document")))?;
-    if crate::coerce::too_deep(&value) {
+    if too_deep(&value) {
         return Err(Problem::new("", format!("the document nests deeper than {MAX_DEPTH} levels; flatten it")).into());
     }
     Ok(value)
@@ -64,8 +62,8 @@ pub(crate) fn parse_json(json: &str) -> Result<Value, Problems> {
 
 /// Parses JSON text, and checks it against a part of the schema and by `check`.
 pub(crate) fn read(json: &str, part: Part, check: fn(&Value, &mut Report)) -> Result<Value, Problems> {
-    if json.len() > crate::MAX_DOCUMENT {
-        let message = format!("the answer has {} bytes; keep it below {}", json.len(), crate::MAX_DOCUMENT);
+    if json.len() > MAX_DOCUMENT {
+        let message = format!("the answer has {} bytes; keep it below {}", json.len(), MAX_DOCUMENT);
         return Err(Problem::new("", message).into());
     }
     let value = parse_json(json)?;
@@ -122,17 +120,17 @@ fn sentences(error: &ValidationError<'_>, report: &mut Report) {
                     several.iter().map(|one| one.to_string()).collect::<Vec<_>>().join(" or ")
                 }
             };
-            add(format!("expected {wanted}, got {}{}", crate::coerce::describe(error.instance()), advice()));
+            add(format!("expected {wanted}, got {}{}", describe(error.instance()), advice()));
         }
         ValidationErrorKind::Enum { options } => {
             let mut list = String::new();
             for option in options.as_array().into_iter().flatten() {
                 let _ = write!(list, "{}{option}", if list.is_empty() { "" } else { ", " });
             }
-            add(format!("{} is not known here; use one of {list}", crate::coerce::describe(error.instance())));
+            add(format!("{} is not known here; use one of {list}", describe(error.instance())));
         }
         ValidationErrorKind::Pattern { .. } => {
-            add(format!("{} is not accepted here{}", crate::coerce::describe(error.instance()), advice()));
+            add(format!("{} is not accepted here{}", describe(error.instance()), advice()));
         }
         ValidationErrorKind::PropertyNames { error } => sentences_of_name(error, &path, report),
         ValidationErrorKind::MinLength { .. } | ValidationErrorKind::MinItems { .. } => {
@@ -147,7 +145,7 @@ fn sentences(error: &ValidationError<'_>, report: &mut Report) {
 
 fn sentences_of_name(error: &ValidationError<'_>, path: &str, report: &mut Report) {
     let advice = advice(error).map(|text| format!(". {text}")).unwrap_or_default();
-    let name = crate::coerce::describe(error.instance());
+    let name = describe(error.instance());
     report.push(Problem::new(path, format!("the name {name} is not accepted here{advice}")));
 }
 
@@ -178,14 +176,6 @@ fn member_advice(error: &ValidationError<'_>, name: &str) -> String {
 
 fn first_sentence(text: &str) -> String {
     text.split_once(". ").map_or(text, |(first, _)| first).trim_end_matches('.').to_owned()
-}
-
-/// At most 80 characters of a text.
-pub(crate) fn excerpt(text: &str) -> String {
-    match text.char_indices().nth(80) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-    }
 }
 
 #[cfg(test)]

@@ -2,9 +2,12 @@
 
 mod breaker;
 mod directory;
+mod error;
 mod loader;
 mod lock;
 mod observer;
+mod options;
+mod published;
 mod registry;
 mod runs;
 mod status;
@@ -12,11 +15,11 @@ mod store;
 mod table;
 mod trail;
 
+pub use error::{RegistryError, RemoveError, RescanError, UploadError};
 pub use lock::{Lock, LockError, Pin};
 pub use observer::Observer;
-pub use registry::{
-    GrantFor, OnStatus, Registry, RegistryError, RegistryOptions, RemoveError, RescanError, UploadError,
-};
+pub use options::{GrantFor, OnStatus, RegistryOptions};
+pub use registry::Registry;
 pub use runs::{Refusal, Run, Runs, StepContext, StepRequest, StoreFor};
 pub use status::{FileState, FileStatus, Reason};
 pub use store::PieceStore;

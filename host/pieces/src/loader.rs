@@ -17,7 +17,7 @@ use crate::{
     FileState, FileStatus, Lock, Reason, RegistryOptions, RemoveError, UploadError, Version,
     directory::{self, Found, QUIET, Stamp},
     lock::Verdict,
-    registry::{Published, Shared},
+    published::{Published, Shared},
     table::Table,
 };
 

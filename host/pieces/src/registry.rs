@@ -4,7 +4,6 @@
 //! compiles and swaps, so two loads never race.
 
 use std::{
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -15,110 +14,15 @@ use std::{
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use leno_metadata::{PieceName, VersionReq};
-use leno_sandbox::{Engine, Grant};
+use leno_sandbox::Engine;
 use notify::{RecursiveMode, Watcher as _};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    FileStatus, NotFound, Reason, Version,
+    FileStatus, NotFound, RegistryError, RegistryOptions, RemoveError, RescanError, UploadError, Version,
     loader::{Command, Loader},
-    table::Table,
+    published::Shared,
 };
-
-/// What an operator grants each piece, by its name.
-pub type GrantFor = Arc<dyn Fn(&PieceName) -> Grant + Send + Sync>;
-/// Learns of every change of a file's status.
-pub type OnStatus = Arc<dyn Fn(&FileStatus) + Send + Sync>;
-
-/// How a [`Registry`] is set up.
-#[derive(Clone)]
-pub struct RegistryOptions {
-    /// Where components are dropped.
-    pub directory: PathBuf,
-    /// The lock file with the pinned digests.
-    pub lock: PathBuf,
-    /// Whether only pinned digests load.
-    pub production: bool,
-    /// What each piece may do.
-    pub grants: GrantFor,
-    /// How long calls of a version that was replaced or removed may go on.
-    pub drain: Duration,
-    /// Told of every change.
-    pub on_status: OnStatus,
-}
-
-/// A registry that could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum RegistryError {
-    /// The directory is not usable.
-    #[error(
-        "the pieces directory {path} cannot be used: {reason}; set LENO_PIECES_DIR to a directory that leno may read"
-    )]
-    Directory {
-        /// The directory.
-        path: PathBuf,
-        /// What the system said.
-        reason: String,
-    },
-}
-
-/// Why the directory was not scanned.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RescanError {
-    /// It cannot be read.
-    #[error("the pieces directory cannot be read: {0}")]
-    Directory(String),
-    /// The registry is shutting down.
-    #[error("this host is shutting down")]
-    Stopped,
-}
-
-/// Why an upload was not taken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum UploadError {
-    /// The component does not load.
-    #[error("{}", .0.message)]
-    Refused(Reason),
-    /// Its name and version are taken by other bytes.
-    #[error("{}", .0.message)]
-    Conflict(Reason),
-    /// The file could not be written.
-    #[error("the component could not be written to the pieces directory: {0}")]
-    Io(String),
-    /// The registry is shutting down.
-    #[error("this host is shutting down")]
-    Stopped,
-}
-
-/// Why a file was not removed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RemoveError {
-    /// Not the name of a piece's file.
-    #[error("`{0}` is not the name of a file in the pieces directory: a plain name that ends in .wasm is expected")]
-    BadName(String),
-    /// There is no such file.
-    #[error("there is no file `{0}` in the pieces directory; GET /api/admin/pieces lists those there are")]
-    NotFound(String),
-    /// The system refused.
-    #[error("the file could not be removed: {0}")]
-    Io(String),
-    /// The registry is shutting down.
-    #[error("this host is shutting down")]
-    Stopped,
-}
-
-/// What readers see: one consistent state.
-#[derive(Default)]
-pub(crate) struct Published {
-    pub(crate) table: Table,
-    /// Each file, and the version of it that runs calls.
-    pub(crate) files: Vec<(FileStatus, Option<Arc<Version>>)>,
-}
-
-pub(crate) struct Shared {
-    pub(crate) published: ArcSwap<Published>,
-    pub(crate) ready: AtomicBool,
-}
 
 /// The pieces that this host serves. Cheap to clone.
 #[derive(Clone)]

@@ -4,29 +4,19 @@ use std::time::Duration;
 
 use http::StatusCode;
 use leno_metadata::{ErrorKind, PieceError, Problem as Fault, Problems};
-use leno_pieces::{NotFound, Refusal, Registry, Run};
+use leno_pieces::{Refusal, Registry, Run};
 use leno_sandbox::Failure;
 
-use super::pieces;
+use super::lookup;
 use crate::edge::Rejection;
 
 /// When to come back, if the service that refused did not say.
 const LATER: Duration = Duration::from_secs(1);
 
-/// There is no such piece or version; says what there is.
-pub(super) fn no_piece(registry: &Registry, missing: &NotFound) -> Rejection {
-    match missing {
-        NotFound::Piece { name } => pieces::not_found(registry, &format!("there is no piece `{name}` here")),
-        NotFound::Version { .. } => {
-            Rejection::new(StatusCode::NOT_FOUND, "version_not_found", "Version not found", missing.to_string())
-        }
-    }
-}
-
 /// Why nothing ran.
 pub(super) fn refused(registry: &Registry, refusal: Refusal) -> Rejection {
     match refusal {
-        Refusal::NotFound(missing) => no_piece(registry, &missing).kind(ErrorKind::NotFound),
+        Refusal::NotFound(missing) => lookup::no_piece(registry, &missing).kind(ErrorKind::NotFound),
         Refusal::Step(refusal) => step_refused(&refusal),
         Refusal::CircuitOpen { retry_after, .. } => Rejection::new(
             StatusCode::TOO_MANY_REQUESTS,
@@ -140,6 +130,7 @@ mod tests {
     use leno_sandbox::Report;
 
     use super::*;
+    use crate::{api::problem::problem, edge::rejection::render};
 
     fn answer(failure: Failure) -> (u16, Option<String>, serde_json::Value) {
         let run = Run {
@@ -150,7 +141,7 @@ mod tests {
             resolved: None,
             report: Report::refused(failure.clone()),
         };
-        let response = failed(run, failure).into_response();
+        let response = render(failed(run, failure).into_response(), problem);
         assert_eq!(response.headers()["x-run-id"], "run-1");
         assert_eq!(response.headers()["content-type"], "application/problem+json");
         let retry = response.headers().get(RETRY_AFTER).map(|value| value.to_str().unwrap().to_owned());

@@ -20,10 +20,12 @@
 //! A route is closed unless its handler takes neither `Authorized` nor `Operator`; a test walks over all of them.
 
 mod admin;
+mod app;
 mod connections;
 mod endpoints;
 mod events;
 mod failure;
+mod lookup;
 mod oauth_apps;
 mod openapi;
 mod operations;
@@ -40,63 +42,18 @@ mod workflows;
 
 use std::sync::Arc;
 
-use axum::{Router, extract::FromRef, middleware};
+use axum::{Extension, Router, middleware};
 use http::{StatusCode, Uri};
-use leno_sandbox::Engine;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use leno_base::Periodic;
-use leno_connections::Connections;
-use leno_db::Db;
-use leno_events::{Endpoints, Events};
-use leno_pieces::{Registry, Runs};
-
-use crate::{
-    edge::{PublicUrl, Rejection, rejection::render_with, ring},
-    identity::Identity,
-    metrics::Metrics,
-};
-
-/// What the routes work with.
-pub struct App {
-    /// The pieces.
-    pub registry: Registry,
-    /// Runs them.
-    pub runs: Runs,
-    /// The connections of users.
-    pub connections: Connections,
-    /// Knows the callers.
-    pub identity: Identity,
-    /// Asked only whether it answers.
-    pub db: Db,
-    /// Counts.
-    pub metrics: Arc<Metrics>,
-    /// Asked only how full it is.
-    pub engine: Engine,
-    /// How the outside world reaches this host.
-    pub public_url: PublicUrl,
-    /// What happens to connections.
-    pub events: Events,
-    /// The addresses that owners have their events sent to.
-    pub endpoints: Endpoints,
-    /// The background tasks; asked only for their status.
-    pub tasks: Periodic,
-    /// Whether raw connection values are refused.
-    pub production: bool,
-    /// The largest request body in bytes; uploads of components have a limit of their own.
-    pub max_body: usize,
-}
-
-impl FromRef<Arc<App>> for Identity {
-    fn from_ref(app: &Arc<App>) -> Self {
-        app.identity.clone()
-    }
-}
+pub use self::app::App;
+use crate::edge::{Rejection, rejection::render_with, ring};
 
 /// All routes, ready to be served.
 pub fn router(app: Arc<App>) -> Router {
-    let (documented, _) = routes().split_for_parts();
-    within_edge(app, documented.merge(openapi::docs()))
+    let (documented, document) = routes().split_for_parts();
+    let document = openapi::Document::new(document);
+    within_edge(app, documented.merge(openapi::docs()).layer(Extension(document)))
 }
 
 /// The routes with what surrounds all of them. The order matters: a panic that the ring catches is rendered as well.

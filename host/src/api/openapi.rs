@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use axum::{
-    Router,
+    Extension, Router,
     body::Bytes,
     response::{IntoResponse, Redirect, Response},
     routing::get,
@@ -19,7 +19,7 @@ use utoipa::{
 };
 use utoipa_swagger_ui::Config;
 
-use super::{App, problem, schema};
+use super::{app::App, problem, schema};
 use crate::edge::{Rejection, extract::Path};
 
 /// Where the document is.
@@ -75,9 +75,8 @@ pub(super) fn base() -> openapi::OpenApi {
     Base::openapi()
 }
 
-/// The document, complete.
-pub(super) fn complete() -> openapi::OpenApi {
-    let mut document = super::routes().into_openapi();
+/// The document that the routes make up, with what holds for all of them.
+pub(super) fn complete(mut document: openapi::OpenApi) -> openapi::OpenApi {
     for item in document.paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.post, &mut item.delete, &mut item.put, &mut item.patch];
         operations.into_iter().filter_map(Option::as_mut).for_each(problems);
@@ -137,9 +136,19 @@ fn problems(operation: &mut Operation) {
     security(()),
     responses((status = 200, description = "OpenAPI 3.1.", body = serde_json::Value)),
 )]
-pub(super) async fn document() -> impl IntoResponse {
-    static TEXT: LazyLock<Bytes> = LazyLock::new(|| serde_json::to_vec(&complete()).unwrap_or_default().into());
-    ([(header::CONTENT_TYPE, "application/json")], TEXT.clone())
+pub(super) async fn document(Extension(Document(text)): Extension<Document>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], text)
+}
+
+/// The text of the document.
+#[derive(Clone)]
+pub(super) struct Document(Bytes);
+
+impl Document {
+    /// The text of what the routes make up.
+    pub(super) fn new(routes: openapi::OpenApi) -> Self {
+        Self(serde_json::to_vec(&complete(routes)).unwrap_or_default().into())
+    }
 }
 
 /// Pages to read the document in, all of them from this program.

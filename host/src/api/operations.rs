@@ -45,7 +45,7 @@ pub(super) async fn healthz() -> Json<Status> {
     path = "/readyz",
     operation_id = "readiness",
     tag = "operations",
-    security((), ("bearer" = []), ("internal" = [])),
+    security(()),
     params(("verbose" = Option<bool>, Query, description = "Lists the background tasks; needs `LENO_ADMIN` or the internal token.")),
     responses(
         (status = 200, description = "They may.", body = Readiness),

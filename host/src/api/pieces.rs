@@ -9,12 +9,12 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use jiff::Timestamp;
-use leno_metadata::{Category, InvalidPieceName, InvalidVersionReq, PieceName, Problem as Fault, VersionReq};
-use leno_pieces::{Registry, Version};
+use leno_metadata::{Category, InvalidVersionReq, Problem as Fault, VersionReq};
+use leno_pieces::Version;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{App, schema};
+use super::{App, lookup, schema};
 use crate::edge::{
     Rejection,
     authorization::Authorized,
@@ -184,7 +184,7 @@ fn answer(app: &App, name: &str, query: &Query, headers: &HeaderMap) -> Result<R
     let wanted: VersionReq = wanted
         .parse()
         .map_err(|error: InvalidVersionReq| Rejection::invalid_query(vec![Fault::new("version", error.to_string())]))?;
-    let version = find(&app.registry, &piece_name(&app.registry, name)?, &wanted)?;
+    let version = lookup::find(&app.registry, &lookup::piece_name(&app.registry, name)?, &wanted)?;
 
     // Weak: the dates in the document tell when this process loaded the piece.
     let tag = format!("W/\"{}\"", version.piece.digest());
@@ -207,29 +207,6 @@ fn has_tag(value: &str, tag: &str) -> bool {
         tag.trim().trim_start_matches("W/")
     }
     value.trim() == "*" || value.split(',').any(|given| opaque(given) == opaque(tag))
-}
-
-/// The name of a piece in an address.
-pub(super) fn piece_name(registry: &Registry, name: &str) -> Result<PieceName, Rejection> {
-    name.parse().map_err(|error: InvalidPieceName| not_found(registry, &error.to_string()))
-}
-
-/// The newest version that matches.
-pub(super) fn find(registry: &Registry, name: &PieceName, wanted: &VersionReq) -> Result<Arc<Version>, Rejection> {
-    registry.get(name, wanted).map_err(|error| super::failure::no_piece(registry, &error))
-}
-
-/// There is no such piece; says which there are.
-pub(super) fn not_found(registry: &Registry, why: &str) -> Rejection {
-    const NAMED: usize = 50;
-    let latest = registry.latest();
-    let mut names: Vec<&str> = latest.iter().map(|version| version.piece.metadata().name.short()).take(NAMED).collect();
-    if latest.len() > NAMED {
-        names.push("…");
-    }
-    let there =
-        if names.is_empty() { "there are no pieces yet".into() } else { format!("there are: {}", names.join(", ")) };
-    Rejection::new(StatusCode::NOT_FOUND, "piece_not_found", "Piece not found", format!("{why}; {there}"))
 }
 
 /// A row of Activepieces' `piece_metadata` table: the document, and the members that belong to its storage.

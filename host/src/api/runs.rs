@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 use utoipa::ToSchema;
 
-use super::{App, failure, pieces, problem::is_zero, reference::Given, schema};
+use super::{App, failure, lookup, problem::is_zero, reference::Given, schema};
 use crate::{
     edge::{
         Rejection,
@@ -168,7 +168,7 @@ async fn answer(
     action: String,
     request: Request,
 ) -> Result<Response, Rejection> {
-    let piece = pieces::piece_name(&app.registry, name)?;
+    let piece = lookup::piece_name(&app.registry, name)?;
     let body: RunBody = extract::json(request, app.max_body).await?;
     let version = body.checked()?;
     let given = Given {

@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
+use clap::Command;
 use clap_complete::Shell;
 
-use super::{Cli, terminal};
+use super::terminal;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -17,9 +17,10 @@ pub(super) struct Args {
     shell: Shell,
 }
 
-pub(super) fn completions(args: &Args) -> anyhow::Result<ExitCode> {
+/// Prints the script of `command`, which is the whole command line.
+pub(super) fn completions(args: &Args, mut command: Command) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "leno", &mut script);
+    clap_complete::generate(args.shell, &mut command, "leno", &mut script);
     terminal::print(&String::from_utf8_lossy(&script))?;
     Ok(ExitCode::SUCCESS)
 }

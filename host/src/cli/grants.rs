@@ -44,7 +44,7 @@ struct Asked {
 
 pub(super) fn grants(args: &Args) -> anyhow::Result<ExitCode> {
     let config = args.settings.config()?;
-    let (asked, broken) = super::block_on(ask(&config, args.piece.as_deref()))?;
+    let (asked, broken) = super::exit::block_on(ask(&config, args.piece.as_deref()))?;
     // Of one piece nothing can be said about the others.
     let absent = if args.piece.is_some() { Vec::new() } else { absent(&config, &asked) };
     if args.json {

@@ -14,7 +14,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
-    NO, block_on,
+    exit::NO,
+    exit::block_on,
     flags::{Data, Flags},
     keyring::keyring,
     terminal::{self, Spinner, Style},

@@ -14,7 +14,8 @@ use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use super::{
-    NO, block_on,
+    exit::NO,
+    exit::block_on,
     flags::{Data, Flags},
     keyring::keyring,
     terminal::{self, Progress, Style},

@@ -10,7 +10,8 @@ use semver::Version;
 use serde::Serialize;
 
 use super::{
-    NO, component,
+    component,
+    exit::NO,
     flags::{Flags, Pieces},
     terminal::{self, Style},
 };
@@ -67,7 +68,7 @@ pub(super) fn lock(args: &Args) -> anyhow::Result<ExitCode> {
     let config = args.settings.config()?;
     let old = Lock::read(&config.pieces_lock)?;
     let engine = component::engine_of(&config)?;
-    let pins = super::block_on(pins(&engine, &config.pieces_dir))?;
+    let pins = super::exit::block_on(pins(&engine, &config.pieces_dir))?;
     let difference = Difference::between(&old.pins, &pins);
     let count = pins.len();
     if !args.check {

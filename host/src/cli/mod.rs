@@ -3,6 +3,7 @@
 mod compile;
 mod completions;
 mod component;
+mod exit;
 mod flags;
 mod grants;
 mod import;
@@ -18,12 +19,7 @@ mod token;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-
-/// The command was done, and the answer is no: a piece failed, a lock does not match.
-const NO: u8 = 1;
-/// The command could not be done.
-const ERROR: u8 = 2;
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -73,24 +69,17 @@ pub fn main() -> ExitCode {
         Command::Token(args) => token::token(&args),
         Command::Keys(args) => keys::keys(&args),
         Command::Import(args) => import::import(&args),
-        Command::Completions(args) => completions::completions(&args),
+        Command::Completions(args) => completions::completions(&args, Cli::command()),
         Command::Compile(args) => compile::compile(&args),
     };
     done.unwrap_or_else(|error| {
         terminal::error(&error);
-        ExitCode::from(ERROR)
+        ExitCode::from(exit::ERROR)
     })
-}
-
-/// Runs the future of a command that is over soon.
-fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    NO, component,
+    component,
+    exit::NO,
     terminal::{self, Style},
 };
 use crate::config::{Grants, sqlite_url};
@@ -55,7 +56,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    super::block_on(go(args))
+    super::exit::block_on(go(args))
 }
 
 async fn go(args: &Args) -> anyhow::Result<ExitCode> {

@@ -6,13 +6,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use leno_sandbox::Limits;
 use toml::de::{DeTable, DeValue};
 
 use super::{
     Problems,
-    grants::Rules,
+    grants::{Grants, Rules},
     problem::did_you_mean,
     setting::{self, Setting},
+    source_text::Source,
 };
 
 /// A settings file that was read. Wrong settings in it are told, not kept.
@@ -23,24 +25,6 @@ pub(super) struct File {
     pub(super) rules: Rules,
     /// Whether others than its owner may read it.
     pub(super) exposed: bool,
-}
-
-/// The text of a file, for its lines.
-#[derive(Clone, Copy)]
-pub(super) struct Source<'a> {
-    pub(super) path: &'a Path,
-    pub(super) text: &'a str,
-}
-
-impl Source<'_> {
-    /// `leno.toml:12`
-    pub(super) fn at(&self, offset: usize) -> String {
-        format!("{}:{}", self.path.display(), self.line(offset))
-    }
-
-    fn line(&self, offset: usize) -> usize {
-        self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
-    }
 }
 
 /// What a file may hold.
@@ -113,5 +97,21 @@ fn scalar(value: &DeValue<'_>) -> Option<String> {
         DeValue::Integer(number) => Some(number.to_string()),
         DeValue::Boolean(flag) => Some(flag.to_string()),
         _ => None,
+    }
+}
+
+impl Grants {
+    /// The grants of a file: one of grants alone, or a whole `leno.toml`, of which only the grants count. `limits` is
+    /// the budget of pieces whose grant sets none.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn read(path: &Path, limits: Limits) -> Result<Self, Problems> {
+        let mut problems = Problems::default();
+        let file = File::read(path, Content::Settings, &mut problems);
+        if file.is_none() {
+            problems.add(format!("{}: there is no such file", path.display()));
+        }
+        problems.none(file.map(|file| Self::new(limits, file.rules)))
     }
 }

@@ -15,7 +15,6 @@
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
-    path::Path,
     str::FromStr,
 };
 
@@ -29,9 +28,9 @@ use toml::{
 
 use super::{
     Problems,
-    file::{Content, File, Source},
     limit::{self, Limit},
     problem::did_you_mean,
+    source_text::Source,
 };
 
 /// What each piece may do. Whoever is not named gets the default: what its manifest asks for on public addresses, no
@@ -61,20 +60,6 @@ struct Rule {
 impl Grants {
     pub(super) fn new(limits: Limits, rules: Rules) -> Self {
         Self { limits, rules }
-    }
-
-    /// The grants of a file: one of grants alone, or a whole `leno.toml`, of which only the grants count. `limits` is
-    /// the budget of pieces whose grant sets none.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it.
-    pub fn read(path: &Path, limits: Limits) -> Result<Self, Problems> {
-        let mut problems = Problems::default();
-        let file = File::read(path, Content::Settings, &mut problems);
-        if file.is_none() {
-            problems.add(format!("{}: there is no such file", path.display()));
-        }
-        problems.none(file.map(|file| Self::new(limits, file.rules)))
     }
 
     /// What `piece` is granted.

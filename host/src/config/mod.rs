@@ -10,6 +10,7 @@ mod problem;
 mod secrets;
 pub mod setting;
 mod source;
+mod source_text;
 
 use std::{
     net::SocketAddr,

@@ -1,12 +1,83 @@
-//! Reading what the host hands over, with every problem found in one go.
+//! The types that can be read from a step's input, and the reader that they read from. Every problem is found in one go.
 
 use std::fmt;
 
-use serde::de::{DeserializeOwned, Deserializer as _, MapAccess, Visitor};
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::{Prop, Props};
-use crate::json_path;
+use super::lookup::Lookup;
+use super::members::members;
+use super::property::{Properties, Property};
+use crate::{Result, json_path};
+
+/// The properties of an action, a trigger, a row of an array or a connection. Derived:
+///
+/// ```
+/// use leno_sdk::prelude::*;
+///
+/// /// What to say and to whom.
+/// #[derive(Props)]
+/// struct Greet {
+///     /// Who is greeted
+///     name: String,
+///     #[prop(default = 1, min = 1, max = 5)]
+///     times: u32,
+///     tone: Option<Tone>,
+/// }
+///
+/// #[derive(Choice)]
+/// enum Tone {
+///     Formal,
+///     Friendly,
+/// }
+///
+/// let document = Greet::properties().to_json();
+/// assert_eq!(document["name"]["type"], "SHORT_TEXT");
+/// assert_eq!(document["name"]["displayName"], "Name");
+/// assert_eq!(document["name"]["description"], "Who is greeted");
+/// assert_eq!(document["times"]["defaultValue"], 1);
+/// assert_eq!(document["tone"]["options"]["options"][0], json!({"label": "Formal", "value": "formal"}));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a set of properties",
+    note = "write `#[derive(Props)]` on the struct; a step without properties takes `NoProps`"
+)]
+pub trait Props: Sized {
+    /// The description for the metadata document, in the order of the fields.
+    fn properties() -> Properties;
+
+    /// Reads the values. Everything wrong is noted in `input`; then there is no answer.
+    fn read(input: &mut Input<'_>) -> Option<Self>;
+
+    /// The options of a dropdown or the properties of a dynamic property, as JSON text; none when `property` has neither.
+    ///
+    /// # Errors
+    /// What the author's function answers.
+    fn resolve(property: &str, lookup: &Lookup<'_>) -> Result<Option<String>> {
+        let _ = (property, lookup);
+        Ok(None)
+    }
+}
+
+/// A type that a field of a `#[derive(Props)]` struct may have.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the type of a property",
+    note = "text: `String`, `LongText`; number: `f64`, `i64`, `u32`, …; yes or no: `bool`; time: `DateTime`; choice: an enum with `#[derive(Choice)]`, or a `Vec` of it",
+    note = "list: `Vec<String>`, or a `Vec` of a struct with `#[derive(Props)]`; object: `Map`; any JSON: `Value`, `Json<T>`; also `File`, `Color`, `Markdown`; in a connection `SecretText`",
+    note = "any type that serde can read: `#[prop(options = function)]`, `#[prop(dynamic = function)]` or `#[prop(custom = \"…\")]`"
+)]
+pub trait Prop: Sized {
+    /// The description, without its texts.
+    fn property() -> Property;
+
+    /// Reads a value that is not `null`; notes in `at` what is wrong with it.
+    fn read(raw: &RawValue, at: &mut At) -> Option<Self>;
+
+    /// The value when none is given; none when one has to be given.
+    fn absent() -> Option<Self> {
+        None
+    }
+}
 
 /// One thing wrong with the values given to a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +121,7 @@ impl At {
         value
     }
 
-    fn outcome<T>(mut self, read: Option<T>) -> Result<T, Vec<Problem>> {
+    fn outcome<T>(mut self, read: Option<T>) -> std::result::Result<T, Vec<Problem>> {
         match read {
             Some(value) if self.problems.is_empty() => Ok(value),
             None if self.problems.is_empty() => {
@@ -130,7 +201,7 @@ impl<'a> Input<'a> {
 }
 
 /// Reads a whole JSON text as properties.
-pub(super) fn object<P: Props>(text: &str) -> Result<P, Vec<Problem>> {
+pub(super) fn object<P: Props>(text: &str) -> std::result::Result<P, Vec<Problem>> {
     // Generic, so once for every step of a piece: what does not depend on `P` stands in functions that do not.
     let mut at = At::default();
     let props = members_in(text, &mut at);
@@ -149,29 +220,4 @@ fn members_or_problem<'a>(text: &'a str, at: &mut At) -> Option<Vec<(String, &'a
         Err(error) if error.is_data() => at.fail("expected an object"),
         Err(error) => at.fail(format!("it is not JSON: {error}")),
     }
-}
-
-pub(super) fn members(text: &str) -> Result<Vec<(String, &RawValue)>, serde_json::Error> {
-    struct Members;
-
-    impl<'de> Visitor<'de> for Members {
-        type Value = Vec<(String, &'de RawValue)>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut members = Vec::new();
-            while let Some(member) = map.next_entry()? {
-                members.push(member);
-            }
-            Ok(members)
-        }
-    }
-
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let members = reader.deserialize_map(Members)?;
-    reader.end()?;
-    Ok(members)
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::input::members;
+use super::members::members;
 use crate::document::Document;
 use crate::{Error, Result, json_path};
 

@@ -11,32 +11,12 @@ use serde_json::value::RawValue;
 
 pub use serde_json::Value;
 
-use super::input::{At, members_in};
-use super::{Props, property::Property};
+use super::input::{At, Prop, Props, members_in};
+use super::property::Property;
 use crate::time::DateTime;
 
 /// An object of names and values, in the order in which they came.
 pub type Map<V = Value> = serde_json::Map<String, V>;
-
-/// A type that a field of a `#[derive(Props)]` struct may have.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the type of a property",
-    note = "text: `String`, `LongText`; number: `f64`, `i64`, `u32`, …; yes or no: `bool`; time: `DateTime`; choice: an enum with `#[derive(Choice)]`, or a `Vec` of it",
-    note = "list: `Vec<String>`, or a `Vec` of a struct with `#[derive(Props)]`; object: `Map`; any JSON: `Value`, `Json<T>`; also `File`, `Color`, `Markdown`; in a connection `SecretText`",
-    note = "any type that serde can read: `#[prop(options = function)]`, `#[prop(dynamic = function)]` or `#[prop(custom = \"…\")]`"
-)]
-pub trait Prop: Sized {
-    /// The description, without its texts.
-    fn property() -> Property;
-
-    /// Reads a value that is not `null`; notes in `at` what is wrong with it.
-    fn read(raw: &RawValue, at: &mut At) -> Option<Self>;
-
-    /// The value when none is given; none when one has to be given.
-    fn absent() -> Option<Self> {
-        None
-    }
-}
 
 /// A type that a `Vec` in a `#[derive(Props)]` struct may hold.
 #[diagnostic::on_unimplemented(

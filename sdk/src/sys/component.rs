@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Incoming, Outgoing};
 use crate::bindings::leno::piece::{connection, context, http, log, secrets, store, trigger_setup, types};
-use crate::log::Level;
-use crate::store::Scope;
+use crate::level::Level;
+use crate::scope::Scope;
 use crate::{Error, ErrorKind, Result};
 
 impl From<types::Error> for Error {

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::LogRecord;
-use super::expectation::{Expected, SentRequest};
+use super::arranged::{Expected, SentRequest};
+use super::record::LogRecord;
 use crate::Error;
 use crate::connection::Kind;
-use crate::store::Scope;
+use crate::scope::Scope;
 
 /// Kind, settings, and the whole value if it may be seen.
 pub(super) type Connection = (Kind, Value, Option<Value>);

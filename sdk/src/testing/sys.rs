@@ -1,11 +1,11 @@
 //! The functions of [`crate::sys`], answered by the fake host.
 #![allow(clippy::needless_pass_by_value, reason = "the signatures are those of the component's imports")]
 
-use super::LogRecord;
 use super::expectation;
+use super::record::LogRecord;
 use super::state::with;
-use crate::log::Level;
-use crate::store::Scope;
+use crate::level::Level;
+use crate::scope::Scope;
 use crate::sys::{Incoming, Outgoing};
 use crate::{Error, Result};
 

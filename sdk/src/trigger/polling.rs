@@ -22,6 +22,7 @@
 //! The first time, what the source has is remembered and not reported. Enabling again with the same properties keeps the
 //! memory, so that what happened in between is reported; with other properties it begins anew.
 
+mod item;
 mod memory;
 mod select;
 
@@ -33,17 +34,10 @@ use super::kinds::Written;
 use super::{Hooks, Texts, Trigger, schedule};
 use crate::props::{Props, read};
 use crate::{Context, DateTime, Error, InvalidDateTime, Result, log, store};
+use item::Found;
+pub use item::{Since, Strategy};
 use memory::Memory;
-use select::{Found, select};
-
-/// How a trigger tells new items from known ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Strategy {
-    /// By their times; they may come in any order.
-    TimeBased,
-    /// By their place before the known ones; they must come newest first.
-    LastItem,
-}
+use select::select;
 
 /// A trigger that looks for new things from time to time.
 ///
@@ -102,16 +96,6 @@ pub trait Polling {
     fn items(ctx: &Context, props: &Self::Props, since: &Since) -> Result<Vec<Entry<Self::Item>>>;
 }
 
-/// What is known already.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Since {
-    /// The time of the youngest known item, with [`Strategy::TimeBased`].
-    pub time: Option<DateTime>,
-    /// The id of the newest known item, with [`Strategy::LastItem`].
-    pub id: Option<String>,
-}
-
 /// An item of the source.
 #[derive(Clone, Debug)]
 pub struct Entry<T> {
@@ -160,11 +144,15 @@ fn enable<T: Polling>(text: &str) -> Result<()> {
         schedule(cron, "UTC")?;
     }
     let stored = store::flow().get_bytes(KEY)?;
-    if stored.as_deref().and_then(|bytes| Memory::decode(bytes).ok()).is_some_and(|memory| memory.is_for::<T>(text)) {
+    if stored
+        .as_deref()
+        .and_then(|bytes| Memory::decode(bytes).ok())
+        .is_some_and(|memory| memory.is_for(T::STRATEGY, text))
+    {
         return Ok(());
     }
     let found = found::<T>(&props, &Since::default())?;
-    store::flow().put_bytes(KEY, &Memory::first::<T>(text, &found).encode()?, None)
+    store::flow().put_bytes(KEY, &Memory::first(T::STRATEGY, text, &found).encode()?, None)
 }
 
 fn run<T: Polling>(text: &str) -> Result<Vec<String>> {

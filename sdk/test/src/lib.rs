@@ -6,8 +6,10 @@
 
 mod build;
 mod call;
+mod calls;
 mod clock;
 mod engine;
+mod error;
 mod host;
 mod http;
 mod mask;
@@ -18,6 +20,7 @@ mod webhook;
 
 pub use call::{ActionCall, OptionsCall, TriggerCall};
 pub use clock::Clock;
+pub use error::LoadError;
 pub use host::Host;
 pub use http::{
     Expectation, Fault, Http, Matcher, Reply, SentRequest, delete, get, head, json, patch, post, put, reply, request,
@@ -27,7 +30,7 @@ pub use http::{
 pub use leno_metadata::{ErrorKind, Metadata, PieceError, Problem};
 #[doc(no_inline)]
 pub use leno_sandbox::{Grant, HostCall, Level, Limits, LogLine, Scope, Usage};
-pub use piece::{LoadError, Piece};
+pub use piece::Piece;
 pub use run::{Run, RunError};
 pub use store::Store;
 pub use webhook::Webhook;

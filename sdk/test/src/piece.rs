@@ -7,47 +7,9 @@ use std::{
 };
 
 use leno_metadata::Metadata;
-use leno_sandbox::{Grant, Step};
+use leno_sandbox::Grant;
 
-use crate::{ActionCall, Host, OptionsCall, Run, TriggerCall, build, call::Call, engine::engine};
-
-/// Why there is no piece to test. `Debug` shows what `Display` does: tests that end with `?` print that one.
-#[derive(Clone, thiserror::Error)]
-#[non_exhaustive]
-pub enum LoadError {
-    /// The file cannot be read.
-    #[error("the component {} cannot be read: {reason}{}", .path.display(), hint(.path))]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        reason: String,
-    },
-    /// The package does not build.
-    #[error("the piece in {} cannot be built: {reason}", .directory.display())]
-    Build {
-        /// The package's directory.
-        directory: PathBuf,
-        /// What cargo said.
-        reason: String,
-    },
-    /// The sandbox does not take the component: for what it imports, or what it says of itself.
-    #[error("the component is refused ({}): {_0}", .0.code())]
-    Refused(Box<leno_sandbox::LoadError>),
-}
-
-impl fmt::Debug for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-fn hint(path: &Path) -> &'static str {
-    match path.exists() {
-        true => "",
-        false => "; build it with `cargo build --release --target wasm32-wasip2`, or let `Piece::build` do it",
-    }
-}
+use crate::{LoadError, build, engine::engine};
 
 /// A piece: a component that was checked, compiled and described. Cheap to clone, and to load again: all tests of a
 /// program share one engine, and compiled code is kept in the target directory.
@@ -131,49 +93,6 @@ impl Piece {
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
         self.loaded.metadata()
-    }
-
-    /// An action, to be run.
-    pub fn action(&self, name: &str) -> ActionCall<'_> {
-        ActionCall::new(self, name)
-    }
-
-    /// A trigger, to be enabled, polled and so on.
-    pub fn trigger(&self, name: &str) -> TriggerCall<'_> {
-        TriggerCall::new(self, name)
-    }
-
-    /// A property of an action or trigger, to be asked for its options.
-    pub fn options(&self, owner: &str, property: &str) -> OptionsCall<'_> {
-        OptionsCall::new(self, owner, property)
-    }
-
-    /// Asks the piece whether the host's connection works.
-    ///
-    /// # Panics
-    /// When the connection could not have been saved for this piece.
-    pub async fn validate(&self, host: &Host) -> Run {
-        Call::new(self, host, "checking the connection").run(Step::Validate).await
-    }
-
-    /// Checks of the metadata what loading has not: that the piece says the same of itself at any time, and that the
-    /// document survives the way through Activepieces' shape, in which clients get it.
-    ///
-    /// A document that breaks the schema, a template that refers to an unknown field and the like do not come this far:
-    /// the piece is not loaded.
-    ///
-    /// # Panics
-    /// When something is wrong.
-    pub async fn assert_metadata_valid(&self) {
-        let host = Host::new();
-        host.clock().set("2099-12-31T23:59:59Z");
-        let run = Call::new(self, &host, "the metadata").describe().await;
-        let (said, says) = (&self.metadata().document, run.output());
-        assert!(said == says, "the piece says something else of itself each time:\n{said:#}\n{says:#}");
-        let full = self.metadata().full();
-        if let Err(problems) = Metadata::parse_within(&full.to_string(), usize::MAX) {
-            panic!("in Activepieces' shape the metadata is no longer valid:\n{problems}");
-        }
     }
 
     pub(crate) fn grant(&self) -> &Grant {

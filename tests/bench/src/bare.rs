@@ -17,7 +17,7 @@ use wasmtime::{
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::{
-    Effort,
+    effort::Effort,
     pieces::{INPUT, capabilities, text},
     table::{Budget, Table},
 };

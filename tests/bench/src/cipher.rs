@@ -8,7 +8,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use crate::{
-    Effort,
+    effort::Effort,
     table::{Budget, Table},
 };
 

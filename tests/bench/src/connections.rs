@@ -11,9 +11,10 @@ use leno_testkit::{Grant, Options, Server, peers::Scripted};
 use serde_json::json;
 
 use crate::{
-    Effort, bare,
-    http::address,
+    bare,
+    effort::Effort,
     load,
+    load::address,
     table::{Budget, Table},
 };
 

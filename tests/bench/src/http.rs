@@ -11,7 +11,9 @@ use axum::{Json, Router, routing::post};
 use leno_testkit::{Options, Server};
 
 use crate::{
-    Effort, bare, load,
+    bare,
+    effort::Effort,
+    load,
     pieces::{INPUT, text},
     serve,
     table::{Budget, Table},
@@ -49,15 +51,7 @@ fn start_empty() -> Result<(Empty, SocketAddr)> {
     let mut child = Command::new(std::env::current_exe()?).arg("--empty-axum").stdout(Stdio::piped()).spawn()?;
     let mut line = String::new();
     BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
-    Ok((Empty(child), address(line.trim_start_matches("listening on "))?))
-}
-
-pub(crate) fn address(url: &str) -> Result<SocketAddr> {
-    url.trim()
-        .trim_start_matches("http://")
-        .trim_end_matches('/')
-        .parse()
-        .with_context(|| format!("`{url}` is no address"))
+    Ok((Empty(child), load::address(line.trim_start_matches("listening on "))?))
 }
 
 pub(crate) async fn measure(table: &mut Table, effort: Effort, bare: f64) -> Result<()> {
@@ -66,7 +60,7 @@ pub(crate) async fn measure(table: &mut Table, effort: Effort, bare: f64) -> Res
     let server = Server::start(Options::new().env("LENO_LOG", "warn").piece("text", text()?)).await?;
     server.client().active("text.wasm").await?;
     let request = load::post(PATH, server.client().token(), &body);
-    let leno_address = address(server.url())?;
+    let leno_address = load::address(server.url())?;
 
     // A first round warms both up and is thrown away.
     for (address, time) in [(empty_address, effort.time / 4), (leno_address, effort.time / 4)] {

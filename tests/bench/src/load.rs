@@ -160,3 +160,11 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<()> {
     }
     Ok(())
 }
+
+pub(crate) fn address(url: &str) -> Result<SocketAddr> {
+    url.trim()
+        .trim_start_matches("http://")
+        .trim_end_matches('/')
+        .parse()
+        .with_context(|| format!("`{url}` is no address"))
+}

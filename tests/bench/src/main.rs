@@ -5,6 +5,7 @@ mod bare;
 mod cache;
 mod cipher;
 mod connections;
+mod effort;
 mod host;
 mod http;
 mod load;
@@ -17,17 +18,7 @@ use std::{env, path::PathBuf, time::Duration};
 
 use anyhow::Result;
 
-use crate::table::Table;
-
-/// How long and how much each measurement runs.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Effort {
-    /// Time of one throughput measurement.
-    pub(crate) time: Duration,
-    /// Calls and reloads of the memory measurement.
-    pub(crate) calls: usize,
-    pub(crate) reloads: usize,
-}
+use crate::{effort::Effort, table::Table};
 
 fn main() -> Result<()> {
     let args: Vec<String> = env::args().skip(1).collect();

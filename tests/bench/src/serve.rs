@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::{Effort, http::address, load};
+use crate::{effort::Effort, load, load::address};
 
 /// The program that `LENO_BENCH_WASMTIME` names, else the one on the path.
 fn program() -> Option<PathBuf> {

@@ -9,7 +9,8 @@ use anyhow::{Result, ensure};
 use leno_testkit::{Options, Run, Server, craft};
 
 use crate::{
-    Effort, http, load,
+    effort::Effort,
+    load,
     pieces::{INPUT, text},
     table::{Budget, Table},
 };
@@ -24,7 +25,7 @@ pub(crate) async fn measure(table: &mut Table, effort: Effort) -> Result<()> {
     server.client().active("versioned.wasm").await?;
     let body = format!(r#"{{"input":{INPUT}}}"#);
     let request = load::post("/api/pieces/text/actions/echo/run", server.client().token(), &body);
-    let address = http::address(server.url())?;
+    let address = load::address(server.url())?;
 
     // Warm: pools, caches and allocator arenas have their size after some load and some reloads.
     load::calls(address, &request, effort.calls / 10).await?;

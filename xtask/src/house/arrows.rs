@@ -1,7 +1,7 @@
 //! Which crate may use which, and what the surfaces may use of the database.
 
 use super::{
-    Crate, shown,
+    crates::{Crate, shown},
     sources::{Reference, Sources},
 };
 

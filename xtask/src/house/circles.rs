@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{shown, sources::Sources};
+use super::{crates::shown, sources::Sources};
 
 type Edges<'s> = BTreeMap<&'s Path, BTreeMap<PathBuf, String>>;
 

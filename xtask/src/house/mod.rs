@@ -2,28 +2,14 @@
 
 mod arrows;
 mod circles;
+mod crates;
 mod sources;
 
-use std::{collections::BTreeSet, path::PathBuf};
-
 use anyhow::{Context as _, Result, bail};
-use serde_json::Value;
-
-use crate::build::{cargo, root};
-
-/// A crate of the workspace.
-struct Crate {
-    name: String,
-    /// The root files of its library and programs.
-    roots: Vec<PathBuf>,
-    /// The workspace crates that it uses, in builds and in tests.
-    uses: Vec<String>,
-    test_uses: Vec<String>,
-}
 
 /// Checks the arrows between crates, the surfaces' use of the database, and the files of every crate.
 pub(crate) fn check() -> Result<()> {
-    let crates = crates()?;
+    let crates = crates::read()?;
     let mut faults = arrows::faults(&crates);
     for each in &crates {
         for root in &each.roots {
@@ -39,41 +25,4 @@ pub(crate) fn check() -> Result<()> {
         return Ok(());
     }
     bail!("{} faults:\n\n{}", faults.len(), faults.join("\n\n"));
-}
-
-fn crates() -> Result<Vec<Crate>> {
-    let output = cargo().args(["metadata", "--locked", "--no-deps", "--format-version", "1"]).output()?;
-    if !output.status.success() {
-        bail!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr));
-    }
-    let metadata: Value = serde_json::from_slice(&output.stdout)?;
-    let packages = metadata["packages"].as_array().context("cargo metadata names no packages")?;
-    let names: BTreeSet<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
-    let mut crates = Vec::new();
-    for package in packages {
-        let list = |name: &str| package[name].as_array().cloned().unwrap_or_default();
-        let uses = |dev: bool| {
-            let wanted = |dependency: &Value| (dependency["kind"] == "dev") == dev;
-            let name = |dependency: Value| dependency["name"].as_str().map(str::to_owned);
-            let found = list("dependencies").into_iter().filter(wanted).filter_map(name);
-            found.filter(|name| names.contains(name.as_str())).collect()
-        };
-        let program = |target: &Value| {
-            let kinds = target["kind"].as_array().cloned().unwrap_or_default();
-            kinds.iter().any(|kind| ["lib", "bin", "proc-macro"].iter().any(|wanted| kind == wanted))
-        };
-        let path = |target: &Value| target["src_path"].as_str().map(PathBuf::from);
-        crates.push(Crate {
-            name: package["name"].as_str().unwrap_or_default().to_owned(),
-            roots: list("targets").iter().filter(|target| program(target)).filter_map(path).collect(),
-            uses: uses(false),
-            test_uses: uses(true),
-        });
-    }
-    Ok(crates)
-}
-
-/// A path as people read it: from the repository's root.
-fn shown(path: &std::path::Path) -> String {
-    path.strip_prefix(root()).unwrap_or(path).display().to_string()
 }

@@ -152,7 +152,7 @@ fn object(members: &Map<String, Value>) -> Result<Value, String> {
     if let Some(name) =
         members.keys().find(|name| !matches!(name.as_str(), "filename" | "extension" | "base64" | "data"))
     {
-        return Err(format!("the file has an unknown member {:?}; {SHAPE}", crate::schema::excerpt(name)));
+        return Err(format!("the file has an unknown member {:?}; {SHAPE}", crate::json::excerpt(name)));
     }
     let text = |name: &str| match members.get(name) {
         None | Some(Value::Null) => Ok(None),

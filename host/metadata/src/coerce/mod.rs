@@ -13,15 +13,10 @@ use serde_json::{Map, Value};
 
 pub use self::file::{Coerced, FileContent, PendingFile};
 pub(crate) use self::scalar::plain;
-pub(crate) use self::words::describe;
 use self::words::{Offered, Unknown, Wanted};
+use crate::json::{deeper_than, describe, too_deep};
 use crate::problem::{At, Report};
-use crate::{Choices, MAX_DEPTH, Problems, Properties, Property, PropertyKind};
-
-/// How many bytes defaults and repeated column values may add to an input.
-///
-/// Without it, a list of a million empty rows times one long default would fill the memory of the host.
-pub const MAX_EXPANSION: usize = 4 * 1024 * 1024;
+use crate::{Choices, MAX_DEPTH, MAX_EXPANSION, Problems, Properties, Property, PropertyKind};
 
 /// The input member that holds the reference to a connection: never a property.
 pub(crate) const AUTH: &str = "auth";
@@ -107,24 +102,6 @@ pub(crate) fn check_default(
     coercion.value(property, default, at);
     *expansion = coercion.expansion;
     report.append(coercion.report);
-}
-
-/// Whether a value nests deeper than [`MAX_DEPTH`]. Does not recurse.
-pub(crate) fn too_deep(value: &Value) -> bool {
-    deeper_than(value, MAX_DEPTH)
-}
-
-fn deeper_than(value: &Value, limit: usize) -> bool {
-    let mut stack = vec![(value, 0_usize)];
-    while let Some((value, depth)) = stack.pop() {
-        match value {
-            Value::Array(_) | Value::Object(_) if depth >= limit => return true,
-            Value::Array(items) => stack.extend(items.iter().map(|item| (item, depth + 1))),
-            Value::Object(members) => stack.extend(members.values().map(|member| (member, depth + 1))),
-            _ => {}
-        }
-    }
-    false
 }
 
 /// What became of one value.

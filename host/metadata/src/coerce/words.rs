@@ -2,21 +2,8 @@
 
 use std::fmt;
 
-use serde_json::Value;
-
-use crate::schema::excerpt;
+use crate::json::excerpt;
 use crate::{Choices, Properties, PropertyKind};
-
-/// A value for a message: its JSON text, shortened; objects and arrays only by name.
-pub(crate) fn describe(value: &Value) -> String {
-    match value {
-        Value::Null => "null".into(),
-        Value::String(text) => format!("the text {:?}", excerpt(text)),
-        Value::Bool(_) | Value::Number(_) => value.to_string(),
-        Value::Array(_) => "a list".into(),
-        Value::Object(_) => "an object".into(),
-    }
-}
 
 /// What to give, for the message about an absent value.
 pub(super) struct Wanted<'a>(pub(super) &'a PropertyKind);

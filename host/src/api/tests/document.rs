@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use super::*;
 
-static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::to_value(openapi::complete()).unwrap());
+static DOCUMENT: LazyLock<Value> =
+    LazyLock::new(|| serde_json::to_value(openapi::complete(crate::api::routes().into_openapi())).unwrap());
 
 /// The declared operation at an address: fixed parts go before parameters, as in the router.
 fn operation(method: &Method, path: &str) -> Option<(&'static str, &'static Value)> {

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::select::Found;
-use super::{Polling, Since, Strategy};
+use super::item::{Found, Since, Strategy};
 use crate::hash::fnv1a;
 use crate::{DateTime, Error, Result, json_path};
 
@@ -46,18 +45,18 @@ impl From<Strategy> for Remembered {
 
 impl Memory {
     /// The memory after the first look: everything there is counts as seen.
-    pub(super) fn first<T: Polling>(props: &str, found: &[Found]) -> Self {
+    pub(super) fn first(strategy: Strategy, props: &str, found: &[Found]) -> Self {
         let time = found.iter().filter_map(|item| item.time).max();
         let seen = found.iter().filter(|item| item.time == time).map(|item| item.id.clone());
         let mut memory =
-            Self { props: fnv1a(props.bytes()), strategy: T::STRATEGY.into(), time, ids: seen.collect(), full: false };
+            Self { props: fnv1a(props.bytes()), strategy: strategy.into(), time, ids: seen.collect(), full: false };
         memory.bound();
         memory
     }
 
-    /// Whether it was made by this trigger with these properties.
-    pub(super) fn is_for<T: Polling>(&self, props: &str) -> bool {
-        self.strategy == T::STRATEGY.into() && self.props == fnv1a(props.bytes())
+    /// Whether it was made with this strategy and these properties.
+    pub(super) fn is_for(&self, strategy: Strategy, props: &str) -> bool {
+        self.strategy == strategy.into() && self.props == fnv1a(props.bytes())
     }
 
     pub(super) fn since(&self) -> Since {

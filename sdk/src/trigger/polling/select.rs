@@ -2,18 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::Strategy;
+use super::item::{Found, Strategy};
 use super::memory::Memory;
-use crate::DateTime;
-
-/// An item of the source, checked, its data as JSON text.
-#[derive(Clone, Debug)]
-pub(super) struct Found {
-    pub(super) id: String,
-    /// Present with [`Strategy::TimeBased`].
-    pub(super) time: Option<DateTime>,
-    pub(super) data: String,
-}
 
 /// The data of the new items, oldest first and `most` at most, and the memory as it is after they are delivered.
 /// `found` is newest first.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
-use super::{Received, Shared, gzip};
+use super::{gzip, received::Received, shared::Shared};
 
 const CHUNK: usize = 64 << 10;
 /// Between two bytes of `/drip`.

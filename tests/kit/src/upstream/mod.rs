@@ -21,9 +21,14 @@
 
 mod answer;
 mod gzip;
+mod received;
+mod shared;
+
+pub use self::received::Received;
+use self::shared::Shared;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -32,29 +37,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// A request as it came over the wire.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Received {
-    /// `GET`.
-    pub method: String,
-    /// The request target: path and query.
-    pub target: String,
-    /// Names in lower case, values as they came.
-    pub headers: Vec<(String, String)>,
-    /// The body.
-    pub body: Vec<u8>,
-    /// The head, byte for byte.
-    pub head: String,
-}
-
-impl Received {
-    /// The first header of this name (in lower case).
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
-    }
-}
-
 /// A running server. Dropping it closes its port; connections end with their own tasks.
 #[derive(Debug)]
 pub struct Upstream {
@@ -62,17 +44,6 @@ pub struct Upstream {
     pub address: SocketAddr,
     shared: Arc<Shared>,
     accepting: JoinHandle<()>,
-}
-
-#[derive(Debug, Default)]
-struct Shared {
-    received: Mutex<Vec<Received>>,
-    /// Open connections.
-    open: watch::Sender<usize>,
-    /// Requests that are held.
-    held: watch::Sender<usize>,
-    /// How often the gate was opened.
-    released: watch::Sender<usize>,
 }
 
 impl Upstream {

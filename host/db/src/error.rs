@@ -1,0 +1,18 @@
+//! What can go wrong.
+
+/// A database that did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// It cannot be reached or opened. The URL is not repeated: it may hold a password.
+    #[error("the database cannot be opened: {reason}; is DATABASE_URL right, and does its database exist?")]
+    Connect {
+        /// What the driver said.
+        reason: String,
+    },
+    /// The tables could not be made or brought up to date.
+    #[error("the database could not be brought up to date: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A statement failed.
+    #[error("the database failed: {0}")]
+    Query(#[from] sqlx::Error),
+}

@@ -1,0 +1,30 @@
+//! How a registry is set up.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use leno_metadata::PieceName;
+use leno_sandbox::Grant;
+
+use crate::FileStatus;
+
+/// What an operator grants each piece, by its name.
+pub type GrantFor = Arc<dyn Fn(&PieceName) -> Grant + Send + Sync>;
+/// Learns of every change of a file's status.
+pub type OnStatus = Arc<dyn Fn(&FileStatus) + Send + Sync>;
+
+/// How a [`Registry`] is set up.
+#[derive(Clone)]
+pub struct RegistryOptions {
+    /// Where components are dropped.
+    pub directory: PathBuf,
+    /// The lock file with the pinned digests.
+    pub lock: PathBuf,
+    /// Whether only pinned digests load.
+    pub production: bool,
+    /// What each piece may do.
+    pub grants: GrantFor,
+    /// How long calls of a version that was replaced or removed may go on.
+    pub drain: Duration,
+    /// Told of every change.
+    pub on_status: OnStatus,
+}

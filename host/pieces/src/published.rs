@@ -1,0 +1,20 @@
+//! What readers of the registry see.
+
+use std::sync::{Arc, atomic::AtomicBool};
+
+use arc_swap::ArcSwap;
+
+use crate::{FileStatus, Version, table::Table};
+
+/// What readers see: one consistent state.
+#[derive(Default)]
+pub(crate) struct Published {
+    pub(crate) table: Table,
+    /// Each file, and the version of it that runs calls.
+    pub(crate) files: Vec<(FileStatus, Option<Arc<Version>>)>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) published: ArcSwap<Published>,
+    pub(crate) ready: AtomicBool,
+}

@@ -1,0 +1,49 @@
+//! What the routes of the API work with.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use leno_base::Periodic;
+use leno_connections::Connections;
+use leno_db::Db;
+use leno_events::{Endpoints, Events};
+use leno_pieces::{Registry, Runs};
+use leno_sandbox::Engine;
+
+use crate::{edge::PublicUrl, identity::Identity, metrics::Metrics};
+
+/// What the routes work with.
+pub struct App {
+    /// The pieces.
+    pub registry: Registry,
+    /// Runs them.
+    pub runs: Runs,
+    /// The connections of users.
+    pub connections: Connections,
+    /// Knows the callers.
+    pub identity: Identity,
+    /// Asked only whether it answers.
+    pub db: Db,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// Asked only how full it is.
+    pub engine: Engine,
+    /// How the outside world reaches this host.
+    pub public_url: PublicUrl,
+    /// What happens to connections.
+    pub events: Events,
+    /// The addresses that owners have their events sent to.
+    pub endpoints: Endpoints,
+    /// The background tasks; asked only for their status.
+    pub tasks: Periodic,
+    /// Whether raw connection values are refused.
+    pub production: bool,
+    /// The largest request body in bytes; uploads of components have a limit of their own.
+    pub max_body: usize,
+}
+
+impl FromRef<Arc<App>> for Identity {
+    fn from_ref(app: &Arc<App>) -> Self {
+        app.identity.clone()
+    }
+}

@@ -1,0 +1,42 @@
+//! Finding the piece that a request names.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use leno_metadata::{InvalidPieceName, PieceName, VersionReq};
+use leno_pieces::{NotFound, Registry, Version};
+
+use crate::edge::Rejection;
+
+/// The name of a piece in an address.
+pub(super) fn piece_name(registry: &Registry, name: &str) -> Result<PieceName, Rejection> {
+    name.parse().map_err(|error: InvalidPieceName| not_found(registry, &error.to_string()))
+}
+
+/// The newest version that matches.
+pub(super) fn find(registry: &Registry, name: &PieceName, wanted: &VersionReq) -> Result<Arc<Version>, Rejection> {
+    registry.get(name, wanted).map_err(|error| no_piece(registry, &error))
+}
+
+/// There is no such piece or version; says what there is.
+pub(super) fn no_piece(registry: &Registry, missing: &NotFound) -> Rejection {
+    match missing {
+        NotFound::Piece { name } => not_found(registry, &format!("there is no piece `{name}` here")),
+        NotFound::Version { .. } => {
+            Rejection::new(StatusCode::NOT_FOUND, "version_not_found", "Version not found", missing.to_string())
+        }
+    }
+}
+
+/// There is no such piece; says which there are.
+fn not_found(registry: &Registry, why: &str) -> Rejection {
+    const NAMED: usize = 50;
+    let latest = registry.latest();
+    let mut names: Vec<&str> = latest.iter().map(|version| version.piece.metadata().name.short()).take(NAMED).collect();
+    if latest.len() > NAMED {
+        names.push("…");
+    }
+    let there =
+        if names.is_empty() { "there are no pieces yet".into() } else { format!("there are: {}", names.join(", ")) };
+    Rejection::new(StatusCode::NOT_FOUND, "piece_not_found", "Piece not found", format!("{why}; {there}"))
+}

@@ -1,0 +1,11 @@
+//! How a command ends.
+
+/// The command was done, and the answer is no: a piece failed, a lock does not match.
+pub(super) const NO: u8 = 1;
+/// The command could not be done.
+pub(super) const ERROR: u8 = 2;
+
+/// Runs the future of a command that is over soon.
+pub(super) fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
+}

@@ -1,0 +1,18 @@
+//! What an upstream and its connections share.
+
+use std::sync::Mutex;
+
+use tokio::sync::watch;
+
+use super::received::Received;
+
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) received: Mutex<Vec<Received>>,
+    /// Open connections.
+    pub(super) open: watch::Sender<usize>,
+    /// Requests that are held.
+    pub(super) held: watch::Sender<usize>,
+    /// How often the gate was opened.
+    pub(super) released: watch::Sender<usize>,
+}
