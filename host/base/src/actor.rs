@@ -4,8 +4,8 @@ use std::{fmt, sync::Arc};
 
 use crate::{OrganizationId, TenantId, UserId};
 
-/// The user that work is done for, and on whose behalf it is done. Nothing below the HTTP edge needs to know whether there
-/// was a request. Cheap to clone.
+/// The user that work is done for, and what set the work off: a request, a flow's run, or the host itself. Cheap to
+/// clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
     /// The tenant, outside of which the user sees nothing.
@@ -18,7 +18,7 @@ pub struct Actor {
     pub behalf: Behalf,
 }
 
-/// On whose behalf an [`Actor`] acts.
+/// What set the work of an [`Actor`] off.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Behalf {
     /// A request that the user sent.
@@ -35,7 +35,7 @@ pub enum Behalf {
 }
 
 impl Actor {
-    /// The user, by a request of their own.
+    /// A user who acts by a request.
     #[must_use]
     pub fn request(tenant: TenantId, user: UserId) -> Self {
         Self { tenant, organization: None, user, behalf: Behalf::Request }

@@ -25,8 +25,8 @@ impl ExternalId {
         &self.0
     }
 
-    /// The id in `{{connections['ID']}}`: single or double quotes, no spaces, nothing around it. None for anything else:
-    /// what is nearly a reference is not taken for one, nor for a text.
+    /// Reads the id in `{{connections['ID']}}`: single or double quotes, no spaces, nothing around it. Returns `None`
+    /// for any other text.
     #[must_use]
     pub fn in_reference(text: &str) -> Option<Self> {
         let inner = text.strip_prefix("{{connections[")?.strip_suffix("]}}")?;

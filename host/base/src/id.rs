@@ -1,4 +1,4 @@
-//! Ids as they are stored: texts that belong to whoever gave them out.
+//! Ids as they are stored: opaque texts.
 
 use std::{fmt, sync::Arc};
 

@@ -1,7 +1,8 @@
 //! The words that every room of the host shares.
 //!
 //! - [`TenantId`], [`UserId`], [`OrganizationId`], [`EmployeeId`], [`ExternalId`]: ids as types.
-//! - [`Owner`]: the user that data belongs to. [`Actor`]: the user that a piece of work is done for, and on whose behalf. Not necessarily a request.
+//! - [`Owner`]: the user that data belongs to. [`Actor`]: the user that work is done for, and what set it off; not
+//!   necessarily a request.
 //! - [`Clock`], [`SystemClock`], [`milliseconds`], [`iso`]: time that tests can move.
 //! - [`random`]: secrets from the operating system.
 //! - [`Digest`]: SHA-256 of a component.

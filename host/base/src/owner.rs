@@ -1,4 +1,4 @@
-//! Whose data.
+//! The owner of data.
 
 use crate::{Actor, TenantId, UserId};
 

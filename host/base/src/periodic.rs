@@ -81,9 +81,9 @@ impl Periodic {
         }))
     }
 
-    /// Runs `pass` now and then after each `interval`, lengthened by up to a tenth so that hosts that started together do
-    /// not stay together, and whenever `wake` is notified. A pass returns what it did, in a few words, or why it failed; a
-    /// failure is logged and the task goes on. A pass that panics counts as a failure. Passes of one task do not overlap.
+    /// Runs `pass` now, after each `interval`, and whenever `wake` is notified. Up to a tenth of jitter is added to the
+    /// interval, so that hosts that started together drift apart. A pass returns a short summary of what it did, or an
+    /// error, which is logged; the task continues. A panic counts as an error. Passes of one task do not overlap.
     pub async fn every<F, R, E>(&self, name: &'static str, interval: Duration, wake: Arc<Notify>, pass: F)
     where
         F: Fn() -> R + Send + 'static,
@@ -97,7 +97,7 @@ impl Periodic {
             loop {
                 entry.begin();
                 let begun = Instant::now();
-                // A task of its own, so that a panic ends the pass and not the task.
+                // A separate task, so that a panic ends the pass and not the loop.
                 let mut running = tokio::spawn(pass());
                 let ended = tokio::select! {
                     ended = &mut running => ended,

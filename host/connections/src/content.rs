@@ -2,7 +2,7 @@
 
 use leno_db::{ConnectionRow, ConnectionStatus};
 
-/// What a client, or another system, says of a connection.
+/// What a client, or another system, states about a connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Content {
     pub(crate) display_name: String,

@@ -1,4 +1,4 @@
-//! Why a connection cannot be had or changed.
+//! Why a connection cannot be used or changed.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use leno_oauth2::{ExchangeError, TokenError};
 /// Why something with a connection was not done. Holds no secret.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectionError {
-    /// The owner has no such connection. Whether somebody else has is not said.
+    /// The owner has no such connection. The error does not say whether another owner has one.
     #[error("there is no such connection")]
     NotFound,
     /// There is one already, and it was not to be replaced.
     #[error("there is a connection of this external id already")]
     Exists,
-    /// Somebody else changed it meanwhile.
+    /// Another request changed it concurrently.
     #[error("the connection was changed meanwhile; read it again, and decide again")]
     Changed,
     /// Workflows use it.
@@ -34,10 +34,10 @@ pub enum ConnectionError {
     /// It was made for another piece.
     #[error("the connection is for piece `{piece}`; choose one for the piece that is called")]
     OtherPiece {
-        /// Whose it is.
+        /// The piece that the connection was made for.
         piece: String,
     },
-    /// The token has ended, and there is no new one yet.
+    /// The access token has expired, and no new one is available yet.
     #[error("the access token has ended and could not be renewed yet: {reason}")]
     NotYet {
         /// What stood in the way.
@@ -78,7 +78,7 @@ impl From<sqlx::Error> for ConnectionError {
 }
 
 impl From<ConnectionError> for PieceError {
-    /// What a piece learns that asked for its connection.
+    /// The error that a piece gets when it needs its connection.
     fn from(error: ConnectionError) -> Self {
         let kind = match &error {
             ConnectionError::NotFound => ErrorKind::NotFound,

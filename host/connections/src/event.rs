@@ -37,7 +37,7 @@ impl EventKind {
     }
 }
 
-/// The event that `kind` happened to a connection, as it is now. It says nothing of the value.
+/// The event that `kind` happened to a connection, with its present state and without its value.
 pub(crate) fn event(kind: EventKind, row: &ConnectionRow) -> NewEvent {
     let data = json!({
         "id": row.id,

@@ -20,7 +20,7 @@ use crate::{
     providers::{PrivateFor, Providers},
 };
 
-/// The table of connections, as it stands in the MAC of their values.
+/// The table's name in the MAC of connection values.
 const TABLE: &str = "app_connection";
 
 /// The connections of this host. Cheap to clone.
@@ -80,7 +80,7 @@ impl Inner {
             .map_err(|_| OpenError::Malformed("what was encrypted is no connection value"))
     }
 
-    /// Ends the transaction of a change: adds its audit entry and its event, commits, and wakes those who wait for the event.
+    /// Ends the transaction of a change: adds its audit entry and its event, commits, and wakes the readers of events.
     pub(crate) async fn conclude(
         &self,
         mut tx: Tx,
@@ -99,7 +99,7 @@ impl Inner {
     }
 }
 
-/// What is stored of `value`, whose JSON text is `text`.
+/// The stored form of `value`, whose JSON text is `text`.
 pub(crate) fn sealed(
     keyring: &Keyring,
     row: &ConnectionRow,

@@ -1,4 +1,5 @@
-//! The connections of users: encrypted at rest, renewed when their tokens end, handed to the calls that need them.
+//! The connections of users: encrypted at rest, refreshed before their tokens expire, handed to the calls that need
+//! them.
 //!
 //! | File | Holds |
 //! | --- | --- |

@@ -12,7 +12,7 @@ use crate::{
     providers::PlatformClient,
 };
 
-/// The table of registered clients, as it stands in the MAC of their secrets.
+/// The table's name in the MAC of client secrets.
 const TABLE: &str = "platform_oauth_apps";
 
 impl Connections {

@@ -1,4 +1,4 @@
-//! People without an account, and what becomes of their connections when they get one.
+//! Anonymous users, and how their connections move to a real user.
 
 use leno_base::{Owner, TenantId, UserId};
 use leno_db::{AuditEntry, app_connections, audit_log, users, workflow_refs};
@@ -29,11 +29,12 @@ impl Connections {
         Ok(owner)
     }
 
-    /// Hands everything of a user without an account to one with, and removes the former: all of it or nothing. Where both
-    /// have a connection of the same external id, the one that comes gets a number, in the workflows that came along too.
+    /// Moves everything that an anonymous user owns to a real user and removes the former, in one transaction. Where
+    /// both have a connection of the same external id, the moved one gets a number, also in the workflows that refer to
+    /// it.
     ///
     /// # Errors
-    /// [`ConnectionError::NotFound`]: there is no such user without an account in this tenant.
+    /// [`ConnectionError::NotFound`]: the tenant has no such anonymous user.
     pub async fn link(&self, anonymous: &Owner, real: &Owner) -> Result<Vec<Moved>, ConnectionError> {
         let inner = &*self.0;
         if anonymous.tenant != real.tenant || anonymous.user == real.user {
@@ -44,7 +45,7 @@ impl Connections {
         let now = inner.now();
         let mut tx = inner.db.begin().await?;
         users::hold(&mut tx, tenant, &real.user, false, now).await?;
-        // Locks the row: of two that link at once, the second finds nobody.
+        // Locks the row: of two concurrent requests, the second finds no such user.
         if !users::lock_anonymous(&mut tx, tenant, &anonymous.user).await? {
             return Err(ConnectionError::NotFound);
         }

@@ -1,16 +1,16 @@
-//! Renewing access tokens: each refresh token is spent once, whoever asks and however often.
+//! Refreshing access tokens: each refresh token is used once, however many callers need it.
 //!
 //! A provider that rotates refresh tokens takes a second use of one for theft and revokes the whole grant, so doing this
 //! twice at once does not cost time but the connection. Therefore:
 //!
-//! 1. In this process one *flight* renews a connection, and whoever else wants the token waits for it. It is a task of its
-//!    own: a caller who goes away does not end it, and the host does not stop before it has.
+//! 1. In this process one *flight* refreshes a connection; other callers wait for it. The flight is a separate task: it
+//!    completes even if its caller is dropped, and shutdown waits for it.
 //! 2. Among the hosts of one database, a flight needs the *lease* of the row, and only reads the value that it sends after
 //!    it has got it.
 //! 3. `refresh_started_at` is written before the request is sent. If a host dies in between, the next one knows that the
 //!    refusal it may get is the consequence.
-//! 4. What the provider answered is saved if the value is still the one that was sent (`rev`), and saving is tried until it
-//!    works. The request is never sent twice for that.
+//! 4. The tokens are saved if the stored value is still the one that was sent (`rev`), and saving is retried until it
+//!    succeeds. The refresh request is never repeated for that.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -34,19 +34,19 @@ const LEASE: i64 = 30_000;
 const POLL: Duration = Duration::from_millis(100);
 /// How long a flight waits for other hosts.
 const PATIENCE: Duration = Duration::from_secs(40);
-/// How long a caller waits whose token has ended.
+/// How long a caller waits when its token has expired.
 const WAIT: Duration = Duration::from_secs(25);
 /// The pause after the first failure, in milliseconds; doubled with each further one.
 const FIRST_PAUSE: i64 = 5_000;
 /// The longest pause of our own choice.
 const LAST_PAUSE: i64 = 900_000;
-/// The longest pause that a provider may ask for.
+/// The longest pause that a provider may request.
 const LONGEST_PAUSE: i64 = 3_600_000;
 /// Pauses between attempts to save.
 const SAVE_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 impl Connections {
-    /// The value, with a token that holds: as it is stored, or after a refresh.
+    /// Returns the value with a valid token: as stored, or after a refresh.
     pub(super) async fn valid(
         &self,
         row: &ConnectionRow,
@@ -115,7 +115,7 @@ impl Connections {
                 }
                 Err(_) => Landing::Later("this host failed".into(), inner.now() + FIRST_PAUSE),
             };
-            // First out of the list: whoever comes now looks at the row again.
+            // Removed first: a caller that comes now reads the row again.
             inner.flights.lock().remove(&id);
             arrival.send_replace(Some(landing));
         });
@@ -123,7 +123,7 @@ impl Connections {
     }
 }
 
-/// Waits for the end of a flight; none when the process is ending.
+/// Waits for the end of a flight; `None` when the process is ending.
 async fn land(mut flight: watch::Receiver<Option<Landing>>) -> Option<Landing> {
     flight.wait_for(Option::is_some).await.ok().and_then(|landing| landing.clone())
 }
@@ -178,7 +178,7 @@ impl Inner {
         let patience = Instant::now() + PATIENCE;
         loop {
             let Some((row, sealed)) = self.rows.any_with_value(id).await? else { return Ok(None) };
-            // What is broken is not refreshed, so nobody holds it.
+            // A broken connection is not refreshed, so it has no lease.
             if row.status != ConnectionStatus::Active || self.lease(&row, holder).await? {
                 return Ok(Some((row, sealed)));
             }
@@ -204,7 +204,8 @@ impl Inner {
             Ok(fresh) => self.save(row, fresh).await,
             Err(TokenError::InvalidGrant { description }) => {
                 let reason = match row.refresh_started_at {
-                    // The provider answered, the answer was lost, and the token that was sent is spent.
+                    // The provider responded to an earlier request, the response was lost, and the token that was sent
+                    // is spent.
                     Some(_) => {
                         format!("refresh_response_lost: the answer to an earlier refresh was lost ({description})")
                     }
@@ -233,7 +234,7 @@ impl Inner {
         loop {
             match self.try_save(row, &fresh).await {
                 Ok(true) => return Ok(Landing::Good(Arc::new(fresh))),
-                // The owner connected again, or removed it, meanwhile: theirs counts.
+                // The owner reconnected or removed it concurrently: that change wins.
                 Ok(false) => return self.as_it_is(&row.id).await,
                 Err(error) => {
                     tracing::error!(connection = row.id, %error, "new tokens could not be saved yet; they are kept in memory");
@@ -255,7 +256,7 @@ impl Inner {
         Ok(saved)
     }
 
-    /// Puts a connection into `ERROR`, unless its value has changed since `row` was read; answers whether it did.
+    /// Puts a connection into `ERROR`, unless its value has changed since `row` was read. Returns whether it did.
     pub(super) async fn set_broken(
         &self,
         row: &ConnectionRow,
@@ -273,7 +274,7 @@ impl Inner {
         Ok(set)
     }
 
-    /// What somebody else has made of a connection meanwhile.
+    /// The state that a concurrent change left.
     async fn as_it_is(&self, id: &str) -> Result<Landing, ConnectionError> {
         Ok(match self.rows.any_with_value(id).await? {
             None => Landing::Gone,
@@ -288,8 +289,8 @@ impl Inner {
     }
 }
 
-/// How long to wait after a failure, in milliseconds: what the provider asks for, within bounds, else longer each time, and
-/// not the same for all that failed at once.
+/// The pause after a failure, in milliseconds: what the provider requests, within bounds, else doubled each time, with
+/// jitter.
 fn pause(failures: i64, error: &TokenError) -> i64 {
     let doubled = FIRST_PAUSE.saturating_mul(1 << failures.clamp(0, 10)).min(LAST_PAUSE);
     let ours = doubled / 2 + rand::random_range(0..=doubled / 2);

@@ -21,7 +21,7 @@ impl Connections {
     /// The owner's connection of an external id.
     ///
     /// # Errors
-    /// [`ConnectionError::NotFound`], also when it is somebody else's.
+    /// [`ConnectionError::NotFound`], also when another owner has it.
     pub async fn find(&self, owner: &Owner, external_id: &ExternalId) -> Result<Stored, ConnectionError> {
         let found = self.0.rows.with_value(&owner.tenant, &owner.user, external_id.as_str()).await?;
         self.stored(found)
@@ -30,7 +30,7 @@ impl Connections {
     /// The owner's connection of a row id.
     ///
     /// # Errors
-    /// [`ConnectionError::NotFound`], also when it is somebody else's.
+    /// [`ConnectionError::NotFound`], also when another owner has it.
     pub async fn find_by_id(&self, owner: &Owner, id: &str) -> Result<Stored, ConnectionError> {
         let found = self.0.rows.by_id_with_value(&owner.tenant, &owner.user, id).await?;
         self.stored(found)
@@ -49,7 +49,7 @@ impl Stored {
         &self.row
     }
 
-    /// The same, for calls of `piece`: another piece could carry the credentials to hosts of its own.
+    /// The connection, for calls of `piece`. Another piece is refused: it could send the credentials to its own hosts.
     ///
     /// # Errors
     /// [`ConnectionError::OtherPiece`].

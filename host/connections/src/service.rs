@@ -15,7 +15,7 @@ use crate::{
     inner::{broken, row_id},
 };
 
-/// How often a change is tried again that somebody else's change came before.
+/// How often a change is retried after a concurrent one.
 const TRIES: usize = 5;
 
 /// What an owner stores.
@@ -36,10 +36,10 @@ pub struct NewConnection {
     pub replace: Replace,
 }
 
-/// Whether a connection that is there may be replaced.
+/// Whether an existing connection may be replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replace {
-    /// Whatever is there.
+    /// In any state.
     Any,
     /// Only if it is still as it was read.
     Only(Edition),
@@ -60,12 +60,13 @@ impl Replace {
     }
 }
 
-/// The state of a connection that somebody has seen. What a refresh changes does not count.
+/// The version of a connection that a client has read. A refresh does not change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Edition(pub i64);
 
 impl Connections {
-    /// Stores a connection: a new one, or in place of the owner's of this external id. Answers it, and whether it is new.
+    /// Stores a connection: a new one, or in place of the owner's one with this external id. Returns it, and whether it
+    /// is new.
     ///
     /// # Errors
     /// [`ConnectionError::Exists`] and [`ConnectionError::Changed`], as `replace` says; the database or the operating system
@@ -90,7 +91,7 @@ impl Connections {
                 false => app_connections::replace(&mut tx, &row, &sealed).await?,
             };
             if !written {
-                // Somebody was quicker. Ends the transaction.
+                // A concurrent insert or update won. Ends the transaction.
                 continue;
             }
             let row = app_connections::reread(&mut tx, &row.id).await?.unwrap_or(row);
@@ -195,8 +196,8 @@ impl Connections {
         Err(ConnectionError::Changed)
     }
 
-    /// Changes the value by `change`, which gets the present one. It waits for a refresh under way: what that brings is not
-    /// lost.
+    /// Replaces the value by what `change` makes of the present one. Waits for a refresh under way, whose tokens are
+    /// not lost.
     ///
     /// # Errors
     /// [`ConnectionError::NotFound`], [`ConnectionError::Changed`], what `change` refuses, or a value that does not open.
@@ -233,7 +234,7 @@ impl Connections {
         Err(ConnectionError::Changed)
     }
 
-    /// Removes a connection; answers it, and its value for revoking it at the provider, if that opens.
+    /// Removes a connection. Returns it with its value, for revocation at the provider, if the value opens.
     ///
     /// # Errors
     /// [`ConnectionError::NotFound`]; [`ConnectionError::InUse`] unless `force`.
@@ -245,7 +246,7 @@ impl Connections {
     ) -> Result<(ConnectionRow, Option<ConnectionValue>), ConnectionError> {
         let inner = &*self.0;
         let mut tx = inner.db.begin().await?;
-        // A workflow that begins to use it just now comes before or after, not in between.
+        // Serializes with workflows that begin to use the connection.
         users::hold(&mut tx, &owner.tenant, &owner.user, false, inner.now()).await?;
         let found = app_connections::owned_with_value(&mut tx, &owner.tenant, &owner.user, id).await?;
         let Some((row, sealed)) = found else { return Err(ConnectionError::NotFound) };
@@ -263,7 +264,7 @@ impl Connections {
     /// Records an access to a connection's value in the audit log.
     ///
     /// # Errors
-    /// The database failed: then the value must not be handed over.
+    /// The database failed: the value must not be handed out.
     pub async fn audit(
         &self,
         row: &ConnectionRow,

@@ -1,8 +1,8 @@
 //! Signing in at a provider: from the authorization URL to the callback.
 //!
-//! A sign-in is bound to the browser that began it: the start sets a cookie, and without that cookie the callback finds
-//! nothing. Otherwise somebody could begin a sign-in, have a victim finish it, and hold a connection to the victim's account
-//! (RFC 6819, section 4.4.1.8; RFC 9700, section 4.7).
+//! A sign-in is bound to the browser that started it: the start sets a cookie, and without that cookie the callback
+//! finds nothing. Otherwise an attacker could start a sign-in, have a victim finish it, and hold a connection to the
+//! victim's account (RFC 6819, section 4.4.1.8; RFC 9700, section 4.7).
 //!
 //! The code that the provider sends is exchanged here, on the server, when the start said what to make of it. Clients of
 //! the older contract make the connection themselves with a second request; what they get in place of the code is a
@@ -23,12 +23,12 @@ use crate::{ConnectionError, Connections, NewConnection, Replace};
 
 /// How long a sign-in may take, in milliseconds.
 const LIFETIME: i64 = 600_000;
-/// What a ticket begins with.
+/// The prefix of a ticket.
 const TICKET: &str = "leno-ticket-";
-/// The table of sign-ins, as it stands in the MAC of their drafts.
+/// The table's name in the MAC of drafts.
 const TABLE: &str = "oauth_sessions";
 
-/// What to begin.
+/// A sign-in to start.
 pub struct SignIn<'a> {
     /// The piece, as the client wrote it.
     pub piece_name: String,
@@ -38,7 +38,7 @@ pub struct SignIn<'a> {
     pub oauth2: &'a OAuth2,
     /// The client: the caller's own, or that of the operator.
     pub client: SignInClient,
-    /// Where the provider sends the browser back to.
+    /// The redirect URI.
     pub redirect_url: String,
     /// What the user filled in.
     pub props: Map<String, Value>,
@@ -46,7 +46,7 @@ pub struct SignIn<'a> {
     pub draft: Option<Draft>,
 }
 
-/// Who asks the provider.
+/// The OAuth client of a sign-in.
 pub enum SignInClient {
     /// A client of the caller's own. The secret may be missing: the client sends it later.
     Own {
@@ -70,19 +70,19 @@ pub struct Draft {
     pub metadata: Option<Value>,
 }
 
-/// A sign-in that was begun.
+/// A started sign-in.
 pub struct Begun {
-    /// Where to send the browser.
+    /// The URL to send the browser to.
     pub authorization_url: String,
-    /// What comes back with the code.
+    /// The `state` that comes back with the code.
     pub state: String,
-    /// The PKCE verifier; none when PKCE is off, or when the exchange happens here.
+    /// The PKCE verifier; `None` when PKCE is off, or when this host exchanges the code.
     pub verifier: Option<SecretString>,
-    /// The PKCE challenge; none when PKCE is off.
+    /// The PKCE challenge; `None` when PKCE is off.
     pub challenge: Option<String>,
     /// The client's id.
     pub client_id: String,
-    /// The scopes that are asked for, with spaces between.
+    /// The requested scopes, separated by spaces.
     pub scope: String,
 }
 
@@ -94,7 +94,7 @@ pub enum Finished {
     Ticket(SecretString),
 }
 
-/// Why a callback brought nothing. The words of RFC 6749 where there are any.
+/// Why a callback failed, with the error codes of RFC 6749 where they fit.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}: {description}")]
 pub struct Failed {
@@ -172,11 +172,11 @@ impl Connections {
         Ok(Begun { authorization_url: authorization_url.into(), state, verifier, challenge, client_id, scope })
     }
 
-    /// Ends a sign-in with what the provider sent to the callback, which must come from the browser that began it. `piece`
-    /// answers how a piece signs in.
+    /// Finishes a sign-in with the callback's parameters, which must come from the browser that started it. `piece`
+    /// returns a piece's OAuth 2.0 schema.
     ///
     /// # Errors
-    /// [`Failed`], in words for the page.
+    /// [`Failed`], with a text for the page.
     pub async fn signed_in(
         &self,
         state: &str,
@@ -193,7 +193,7 @@ impl Connections {
                                begin again";
             return Err(Failed { error: "invalid_state".into(), description: description.into() });
         };
-        // Only now: whoever has not begun it cannot end it either.
+        // Checked only now: a browser that did not start the sign-in cannot end it either.
         let code = answer?;
         if let Value::Object(members) = &mut pending.value {
             members.insert("code".into(), code.expose_secret().into());
@@ -221,10 +221,11 @@ impl Connections {
         Ok(Finished::Connected(Box::new(row)))
     }
 
-    /// What a ticket stands for, once: the request form of a value, with code and verifier. None when `code` is no ticket.
+    /// Redeems a ticket, once: returns the request form of a value, with code and verifier. `None` when `code` is no
+    /// ticket.
     ///
     /// # Errors
-    /// [`ConnectionError::Invalid`]: the ticket is somebody else's, was redeemed already, or is too old.
+    /// [`ConnectionError::Invalid`]: the ticket belongs to another user, was redeemed already, or is too old.
     pub(super) async fn redeem(&self, owner: &Owner, code: &str) -> Result<Option<ConnectionValue>, ConnectionError> {
         if !code.starts_with(TICKET) {
             return Ok(None);
@@ -242,7 +243,7 @@ impl Connections {
         Ok(Some(ConnectionValue::new(value).map_err(Problems::from)?))
     }
 
-    /// Removes sign-ins that nobody finished in time.
+    /// Removes expired sign-ins. Returns their number.
     ///
     /// # Errors
     /// The database failed.
@@ -294,7 +295,7 @@ impl Drop for Pending {
 }
 
 impl Failed {
-    /// What went wrong here, for the page: nothing of this host's insides.
+    /// The error as the page shows it: without internals of this host.
     fn of(error: impl Into<ConnectionError>) -> Self {
         let error = error.into();
         let (code, description) = match &error {
@@ -311,7 +312,7 @@ impl Failed {
     }
 }
 
-/// SHA-256 in hexadecimal: what is kept of texts that let somebody in.
+/// SHA-256 in hexadecimal: the stored form of `state` and tickets.
 fn hash(text: &str) -> String {
     hex::encode(Sha256::digest(text.as_bytes()))
 }

@@ -25,7 +25,7 @@ pub struct ConnectionView<'a> {
     pub platform_id: Option<&'a str>,
     /// The piece.
     pub piece_name: &'a str,
-    /// Whose it is.
+    /// The owner.
     pub owner_id: &'a str,
     /// Activepieces' projects.
     pub project_ids: Option<&'a RawValue>,

@@ -3,9 +3,9 @@
 //! Every statement names the tenant and the owner, but for those of the refresh and of key rotation, which work by id on
 //! behalf of the host.
 //!
-//! `rev` grows with every change of the value, `edition` with every change that a person makes, and a change names the one
-//! it was made from: of two that began from the same, one is refused. They are two so that somebody who renames a connection
-//! does not make a refresh under way lose its tokens.
+//! `rev` grows with every change of the value, `edition` with every change by a user. A change names the number it was
+//! based on, so of two concurrent changes one is refused. There are two numbers so that renaming a connection does not
+//! make a refresh under way lose its tokens.
 
 use std::{fmt, str::FromStr};
 
@@ -22,7 +22,7 @@ pub struct ConnectionRow {
     pub id: String,
     /// The tenant.
     pub tenant_id: TenantId,
-    /// Whose it is.
+    /// The owner.
     pub owner_id: UserId,
     /// The name that flows use.
     pub external_id: String,
@@ -52,15 +52,15 @@ pub struct ConnectionRow {
     pub edition: i64,
     /// When the access token ends, in milliseconds since 1970.
     pub expires_at: Option<i64>,
-    /// From when on it is refreshed; none when it cannot be.
+    /// From when on it is refreshed; `None` when it cannot be.
     pub refresh_at: Option<i64>,
-    /// When a refresh was begun whose end is not recorded.
+    /// When a refresh was started whose end is not recorded.
     pub refresh_started_at: Option<i64>,
     /// Refreshes that failed one after the other.
     pub refresh_failures: i64,
     /// Until when no further refresh is tried.
     pub retry_at: Option<i64>,
-    /// Until when somebody holds the lease.
+    /// Until when the lease is held.
     pub lease_until: i64,
     /// When it was made.
     pub created_at: i64,
@@ -173,7 +173,7 @@ pub struct ConnectionFilter {
     pub scope: Option<String>,
 }
 
-/// Where a page begins: after the connection with this `created_at` and `id`.
+/// The position of a page: after the connection with this `created_at` and `id`.
 pub type Position = (i64, String);
 
 /// The connections. Cheap to clone.
@@ -206,7 +206,7 @@ impl AppConnections {
         Ok(row.fetch_optional(self.0.pool()).await?.map(|row| read(&row)).transpose()?)
     }
 
-    /// The owner's connection with this external id, and its value as it is stored.
+    /// The owner's connection with this external id, and its sealed value.
     ///
     /// # Errors
     /// [`DbError::Query`].
@@ -225,7 +225,7 @@ impl AppConnections {
         Ok(row.fetch_optional(self.0.pool()).await?.map(|row| with_value(&row)).transpose()?)
     }
 
-    /// The owner's connection of a row id, and its value as it is stored.
+    /// The owner's connection with this row id, and its sealed value.
     ///
     /// # Errors
     /// [`DbError::Query`].
@@ -308,8 +308,8 @@ impl AppConnections {
         Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
     }
 
-    /// Takes the lease of a refresh if nobody holds it, the value is still that of `rev`, and the connection is usable;
-    /// answers whether it did.
+    /// Takes the lease for a refresh if it is free, `rev` is unchanged, and the connection is active. Returns whether
+    /// it did.
     ///
     /// # Errors
     /// [`DbError::Query`].
@@ -352,7 +352,7 @@ impl AppConnections {
         reason: &str,
         outcome_unknown: bool,
     ) -> Result<(), DbError> {
-        // What was sent without an answer stays on record: the next refusal may be its consequence.
+        // A request without a response stays on record: the next refusal may be its consequence.
         const SQL: &str = "UPDATE app_connection SET lease_owner = NULL, lease_until = 0, status_reason = $1, \
             refresh_failures = refresh_failures + 1, retry_at = $2, \
             refresh_started_at = CASE WHEN $3 = 1 THEN refresh_started_at ELSE NULL END \
@@ -379,7 +379,7 @@ pub async fn by_external_id(
     Ok(row.fetch_optional(tx).await?.map(|row| read(&row)).transpose()?)
 }
 
-/// The owner's connection of a row id, and its value as it is stored, in a transaction.
+/// The owner's connection with this row id, and its sealed value, in a transaction.
 pub async fn owned_with_value(
     tx: &mut AnyConnection,
     tenant: &TenantId,
@@ -398,7 +398,7 @@ pub async fn reread(tx: &mut AnyConnection, id: &str) -> Result<Option<Connectio
     Ok(sqlx::query(SQL).bind(id).fetch_optional(tx).await?.map(|row| read(&row)).transpose()?)
 }
 
-/// Adds a connection, unless its owner has one of that external id; answers whether it was added.
+/// Adds a connection, unless its owner has one with that external id. Returns whether it was added.
 pub async fn insert(tx: &mut AnyConnection, row: &ConnectionRow, sealed: &SealedValue) -> Result<bool, DbError> {
     const SQL: &str = "INSERT INTO app_connection (id, tenant_id, owner_id, external_id, display_name, type, status, \
         platform_id, piece_name, piece_version, project_ids, scope, value, key_id, metadata, rev, edition, expires_at, \
@@ -432,8 +432,8 @@ pub async fn insert(tx: &mut AnyConnection, row: &ConnectionRow, sealed: &Sealed
     Ok(done.rows_affected() == 1)
 }
 
-/// Writes everything of `row` that may change, and the value, if neither has changed since `row` was read; answers whether
-/// that was so. A refresh under way loses its lease, and the connection is as good as new.
+/// Replaces the content and the value of a connection, if `rev` and `edition` are those of `row`. Returns whether it
+/// did. A refresh under way loses its lease, and counters of failures start over.
 pub async fn replace(tx: &mut AnyConnection, row: &ConnectionRow, sealed: &SealedValue) -> Result<bool, DbError> {
     const SQL: &str = "UPDATE app_connection SET display_name = $1, type = $2, status = $3, status_reason = NULL, \
         piece_name = $4, piece_version = $5, metadata = $6, value = $7, key_id = $8, expires_at = $9, refresh_at = $10, \
@@ -462,7 +462,7 @@ pub async fn replace(tx: &mut AnyConnection, row: &ConnectionRow, sealed: &Seale
     Ok(done.rows_affected() == 1)
 }
 
-/// Writes display name and metadata, if nobody has edited the connection since `row` was read.
+/// Writes display name and metadata, if `edition` is that of `row`.
 pub async fn describe(tx: &mut AnyConnection, row: &ConnectionRow) -> Result<bool, DbError> {
     const SQL: &str = "UPDATE app_connection SET display_name = $1, metadata = $2, edition = edition + 1, updated_at = $3 \
         WHERE tenant_id = $4 AND owner_id = $5 AND id = $6 AND edition = $7";
@@ -479,8 +479,8 @@ pub async fn describe(tx: &mut AnyConnection, row: &ConnectionRow) -> Result<boo
     Ok(done.rows_affected() == 1)
 }
 
-/// Saves what a refresh brought, if nobody changed the value meanwhile. Its lease may be over: what the provider confirmed
-/// last for this value is still newer than what is stored, and whoever took the lease over is too late.
+/// Saves refreshed tokens if `rev` is unchanged, even after the lease expired: the provider's last response for this
+/// value is newer than what is stored, and another holder of the lease would be too late.
 pub async fn refreshed(
     tx: &mut AnyConnection,
     id: &str,
@@ -522,7 +522,7 @@ pub async fn broken(
     Ok(done.rows_affected() == 1)
 }
 
-/// Removes a connection; answers whether it was there.
+/// Removes a connection. Returns whether it existed.
 pub async fn delete(tx: &mut AnyConnection, tenant: &TenantId, owner: &UserId, id: &str) -> Result<bool, DbError> {
     const SQL: &str = "DELETE FROM app_connection WHERE tenant_id = $1 AND owner_id = $2 AND id = $3";
     let done = sqlx::query(SQL).bind(tenant.as_str()).bind(owner.as_str()).bind(id).execute(tx).await?;

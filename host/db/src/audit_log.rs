@@ -1,4 +1,4 @@
-//! Who did what to which secret: table `audit_log`, to which rows are only ever added.
+//! The audit log: table `audit_log`, to which rows are only ever added.
 
 use leno_base::TenantId;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::{Db, DbError};
 pub struct AuditEntry {
     /// In milliseconds since 1970.
     pub at: i64,
-    /// Whose data it is about.
+    /// The tenant whose data it concerns.
     pub tenant: TenantId,
     /// `user:ID`, `piece:NAME`, `internal`, or `host`.
     pub actor: String,
@@ -44,7 +44,7 @@ impl AuditEntry {
     }
 }
 
-/// Adds an entry, in the transaction of what it tells about if there is one.
+/// Adds an entry in a transaction.
 pub async fn append(tx: &mut AnyConnection, entry: &AuditEntry) -> Result<(), DbError> {
     const SQL: &str = "INSERT INTO audit_log (id, at, tenant_id, actor, event, subject, detail) \
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
@@ -70,7 +70,7 @@ pub async fn record(db: &Db, entry: &AuditEntry) -> Result<(), DbError> {
     append(&mut connection, entry).await
 }
 
-/// The events of one subject, oldest first, for tests and for people who look into what happened.
+/// The events of one subject, oldest first.
 ///
 /// # Errors
 /// [`DbError::Query`].

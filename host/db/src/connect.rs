@@ -37,8 +37,9 @@ pub(super) async fn open(url: &str) -> Result<(AnyPool, Kind, Option<Arc<Path>>)
     }
 }
 
-/// Waits until no other process, nor another task of this one, brings the database in `file` up to date. The turn ends when
-/// the answer is dropped. The lock is on a file of its own: closing another handle of the database would end SQLite's locks.
+/// Waits until no other process and no other task migrates the database in `file`. The lock is held until the returned
+/// value is dropped. It is on a separate file: closing another handle of the database file would release SQLite's
+/// locks.
 pub(super) async fn turn(file: Arc<Path>) -> Result<fs::File, DbError> {
     let lock = move || {
         let mut name = file.as_os_str().to_owned();

@@ -43,7 +43,7 @@ pub async fn record(db: &Db, kid: &str, now: i64) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Marks a key as retired; answers whether it was there and not retired yet.
+/// Marks a key as retired. Returns whether it existed and was not retired yet.
 pub async fn retire(tx: &mut AnyConnection, kid: &str, now: i64) -> Result<bool, DbError> {
     const SQL: &str = "UPDATE encryption_keys SET retired_at = $1 WHERE kid = $2 AND retired_at IS NULL";
     Ok(sqlx::query(SQL).bind(now).bind(kid).execute(tx).await?.rows_affected() == 1)

@@ -1,8 +1,8 @@
 //! Where owners want their events sent, and the events on their way there: tables `webhook_endpoints` and
 //! `webhook_deliveries`.
 //!
-//! A delivery is due when it is the oldest of its endpoint that is PENDING, its time has come and nobody has claimed it: so
-//! an endpoint gets its events one by one, in their order.
+//! A delivery is due when it is the oldest PENDING one of its endpoint, its time has come, and no host has claimed it.
+//! So an endpoint gets its events one at a time and in order.
 
 use leno_base::{TenantId, UserId};
 use sqlx::{AnyConnection, Row as _, any::AnyRow};
@@ -44,11 +44,11 @@ pub struct DeliveryRow {
     pub last_error: Option<String>,
     /// When the event happened.
     pub created_at: i64,
-    /// When it was last sent or asked for.
+    /// When it was last sent or retried.
     pub updated_at: i64,
 }
 
-/// A delivery that this host may send now. Who has it, has the only one until it expires.
+/// A delivery that this host may send now: the claim is exclusive until it expires.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claimed {
     /// Row id.
@@ -59,7 +59,7 @@ pub struct Claimed {
     pub tenant: TenantId,
     /// The address.
     pub url: String,
-    /// The endpoint's secret, as it is stored.
+    /// The endpoint's sealed secret.
     pub secret: String,
     /// The event.
     pub event_id: String,
@@ -119,7 +119,7 @@ pub async fn enqueue(tx: &mut AnyConnection, kind: Kind, event: &EventRow) -> Re
         VALUES ($1, $2, $3, $4, $5, 'PENDING', $6, $6, $6)";
     let sql = match kind {
         Kind::Sqlite => wanted!(),
-        // Else somebody could remove an endpoint meanwhile, and the change of a connection fail for it.
+        // Locks the endpoints: a concurrent removal would make the change of the connection fail.
         Kind::Postgres => concat!(wanted!(), " FOR KEY SHARE"),
     };
     let query = sqlx::query(sql).bind(event.tenant.as_str()).bind(event.owner.as_str());
@@ -141,8 +141,8 @@ pub async fn enqueue(tx: &mut AnyConnection, kind: Kind, event: &EventRow) -> Re
     Ok(())
 }
 
-/// Adds an endpoint with its sealed secret, unless its owner has `most` already; answers whether it was added. The owner must
-/// be among the users.
+/// Adds an endpoint with its sealed secret, unless its owner has `most` already. Returns whether it was added. The
+/// owner must exist in `users`.
 pub async fn insert(
     tx: &mut AnyConnection,
     tenant: &TenantId,
@@ -192,15 +192,15 @@ pub async fn list(db: &Db, tenant: &TenantId, owner: &UserId) -> Result<Vec<Endp
     Ok(rows.iter().map(read).collect::<Result<_, sqlx::Error>>()?)
 }
 
-/// Removes an endpoint of the owner, with what is on its way there; answers whether it was there.
+/// Removes an endpoint of the owner with its pending deliveries. Returns whether it existed.
 pub async fn remove(db: &Db, tenant: &TenantId, owner: &UserId, id: &str) -> Result<bool, DbError> {
     const SQL: &str = "DELETE FROM webhook_endpoints WHERE tenant_id = $1 AND owner_id = $2 AND id = $3";
     let query = sqlx::query(SQL).bind(tenant.as_str()).bind(owner.as_str()).bind(id);
     Ok(query.execute(db.pool()).await?.rows_affected() == 1)
 }
 
-/// Up to `limit` deliveries of an endpoint of the owner, of one status or of all, the newest event first; none when the owner
-/// has no such endpoint.
+/// Up to `limit` deliveries of an endpoint of the owner, of one status or of all, the newest event first; `None` when
+/// the owner has no such endpoint.
 pub async fn deliveries(
     db: &Db,
     tenant: &TenantId,
@@ -234,7 +234,7 @@ pub async fn retry(
     id: &str,
     now: i64,
 ) -> Result<Retried, DbError> {
-    // First the endpoint: whoever disables it, or removes it, takes the locks in this order too.
+    // The endpoint first: disabling and removing take the locks in this order too.
     const ENABLE: &str =
         "UPDATE webhook_endpoints SET disabled_at = NULL WHERE tenant_id = $1 AND owner_id = $2 AND id = $3";
     const SQL: &str = "UPDATE webhook_deliveries SET status = 'PENDING', next_at = $1, updated_at = $1, \
@@ -260,7 +260,7 @@ pub async fn retry(
     })
 }
 
-/// Claims up to `limit` deliveries that are due, until `until`. Whoever else claims gets others.
+/// Claims up to `limit` due deliveries, until `until`. Concurrent claims get other deliveries.
 pub async fn claim(db: &Db, now: i64, until: i64, limit: i64) -> Result<Vec<Claimed>, DbError> {
     const DUE: &str = "SELECT d.id, d.endpoint_id, e.tenant_id, e.url, e.secret, d.event_id, d.payload, d.attempts, \
         d.claimed_until FROM webhook_endpoints e JOIN webhook_deliveries d ON d.endpoint_id = e.id \
@@ -292,7 +292,7 @@ pub async fn claim(db: &Db, now: i64, until: i64, limit: i64) -> Result<Vec<Clai
     Ok(claimed)
 }
 
-/// Records how an attempt ended, if it is still the claim's to tell; answers whether it was.
+/// Records the outcome of an attempt, if its claim is still valid. Returns whether it is.
 pub async fn settle(db: &Db, claimed: &Claimed, outcome: Outcome<'_>, now: i64) -> Result<bool, DbError> {
     const SQL: &str = "UPDATE webhook_deliveries SET status = $1, next_at = $2, last_error = $3, claimed_until = 0, \
         updated_at = $4 WHERE id = $5 AND attempts = $6 AND claimed_until = $7";
@@ -318,15 +318,16 @@ pub async fn disable(db: &Db, endpoint: &str, error: &str, now: i64) -> Result<(
     Ok(())
 }
 
-/// Gives up what has waited behind others since before `before` without being sent once; answers how many. Else what an
-/// endpoint that never answers is owed would only grow.
+/// Gives up deliveries that have waited behind others since before `before` without being sent. Returns their number.
+/// Otherwise the backlog of an endpoint that never responds would only grow.
 pub async fn expire(db: &Db, before: i64, error: &str, now: i64) -> Result<u64, DbError> {
     const SQL: &str = "UPDATE webhook_deliveries SET status = 'DEAD', last_error = $1, updated_at = $2 \
         WHERE status = 'PENDING' AND attempts = 0 AND updated_at < $3";
     Ok(sqlx::query(SQL).bind(error).bind(now).bind(before).execute(db.pool()).await?.rows_affected())
 }
 
-/// Removes what was delivered before one time, and what was given up before another; answers how many.
+/// Removes deliveries that were made before one time, and those that were given up before another. Returns their
+/// number.
 pub async fn clean(db: &Db, delivered_before: i64, dead_before: i64) -> Result<u64, DbError> {
     const SQL: &str = "DELETE FROM webhook_deliveries WHERE (status = 'DELIVERED' AND updated_at < $1) \
         OR (status = 'DEAD' AND updated_at < $2)";

@@ -1,6 +1,6 @@
 //! What can go wrong.
 
-/// A database that did not do what it was asked.
+/// A failure of the database.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
     /// It cannot be reached or opened. The URL is not repeated: it may hold a password.
@@ -9,7 +9,7 @@ pub enum DbError {
         /// What the driver said.
         reason: String,
     },
-    /// The tables could not be made or brought up to date.
+    /// The migrations failed.
     #[error("the database could not be brought up to date: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
     /// A statement failed.

@@ -12,7 +12,7 @@ pub struct EventRow {
     pub id: String,
     /// The tenant.
     pub tenant: TenantId,
-    /// Whose connection it is.
+    /// The owner.
     pub owner: UserId,
     /// `connection.created`, …
     pub kind: String,
@@ -43,7 +43,7 @@ pub async fn append(tx: &mut AnyConnection, event: &EventRow) -> Result<(), DbEr
     Ok(())
 }
 
-/// Up to `limit` events of everybody with ids beyond `after`, in their order.
+/// Up to `limit` events of all owners with ids greater than `after`, in order.
 pub async fn since(db: &Db, after: &str, limit: i64) -> Result<Vec<EventRow>, DbError> {
     const SQL: &str = concat!("SELECT ", columns!(), " FROM connection_events WHERE id > $1 ORDER BY id LIMIT $2");
     let rows = sqlx::query(SQL).bind(after).bind(limit).fetch_all(db.pool()).await?;
@@ -68,7 +68,7 @@ pub async fn of_owner_since(
     Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }
 
-/// Removes the events from before `before`; answers how many.
+/// Removes the events from before `before`. Returns their number.
 pub async fn delete_before(db: &Db, before: i64) -> Result<u64, DbError> {
     let sql = "DELETE FROM connection_events WHERE created_at < $1";
     Ok(sqlx::query(sql).bind(before).execute(db.pool()).await?.rows_affected())

@@ -5,8 +5,8 @@ use sqlx::Row as _;
 
 use crate::{Db, DbError};
 
-/// Every row of `app_connection` as JSON text, whatever its columns are called; the one that was changed last comes first.
-/// One statement, so one moment.
+/// Every row of `app_connection` as JSON text, whatever its columns are called; the most recently changed first. One
+/// statement, so one snapshot.
 pub fn connections(db: &Db) -> impl Stream<Item = Result<String, DbError>> + '_ {
     const SQL: &str = "SELECT CAST(to_jsonb(c) AS TEXT) FROM app_connection c \
         ORDER BY COALESCE(to_jsonb(c) ->> 'updated', to_jsonb(c) ->> 'updated_at') DESC NULLS LAST, CAST(c.id AS TEXT)";

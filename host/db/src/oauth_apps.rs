@@ -72,7 +72,7 @@ pub async fn list(db: &Db, tenant: &TenantId) -> Result<Vec<OAuthApp>, DbError> 
     Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }
 
-/// Removes the tenant's client for a piece; answers whether there was one.
+/// Removes the tenant's client for a piece. Returns whether it existed.
 ///
 /// # Errors
 /// [`DbError::Query`].

@@ -12,7 +12,7 @@ pub struct OAuthSession {
     pub state_hash: String,
     /// The tenant.
     pub tenant: TenantId,
-    /// Who began it.
+    /// The user who started it.
     pub owner: UserId,
     /// SHA-256 of the cookie of the browser that began it.
     pub browser_hash: String,
@@ -46,7 +46,7 @@ pub async fn insert(db: &Db, session: &OAuthSession, now: i64) -> Result<(), DbE
     Ok(())
 }
 
-/// Takes a sign-in that this browser began and that has not ended: once, whoever asks at the same time.
+/// Takes a sign-in that this browser started and that has not expired: once, also under concurrency.
 ///
 /// # Errors
 /// [`DbError::Query`].
@@ -68,7 +68,7 @@ pub async fn take(db: &Db, state_hash: &str, browser_hash: &str, now: i64) -> Re
     Ok(row.map(read).transpose()?)
 }
 
-/// Removes what has ended; answers how many rows went.
+/// Removes expired rows. Returns their number.
 ///
 /// # Errors
 /// [`DbError::Query`].

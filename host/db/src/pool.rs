@@ -28,12 +28,12 @@ impl Db {
         connect::open(url).await.map(|(pool, kind, file)| Self { pool, kind, file })
     }
 
-    /// Makes the tables, or brings them up to date. Two hosts that start at once take turns.
+    /// Applies the migrations. Hosts that start at once take turns.
     ///
     /// # Errors
     /// [`DbError::Migrate`]: the database refuses, or it was made by a newer version.
     pub async fn migrate(&self) -> Result<(), DbError> {
-        // The migrator takes a lock of its own on PostgreSQL only.
+        // sqlx's migrator takes a lock on PostgreSQL only.
         let _turn = match self.file.clone() {
             Some(file) => Some(connect::turn(file).await?),
             None => None,
@@ -45,7 +45,7 @@ impl Db {
         Ok(migrator.run(&self.pool).await?)
     }
 
-    /// Whether it answers.
+    /// Whether the database responds.
     ///
     /// # Errors
     /// [`DbError::Query`].
@@ -65,16 +65,16 @@ impl Db {
         self.pool.close().await;
     }
 
-    /// Begins a transaction. On SQLite it takes the write lock at once: one that begins by reading could not get it later if
-    /// somebody else wrote meanwhile.
+    /// Begins a transaction. On SQLite it takes the write lock at once: a transaction that begins by reading could not
+    /// get it after a concurrent write.
     ///
     /// # Errors
     /// [`DbError::Query`].
     pub async fn begin(&self) -> Result<Tx, DbError> {
         let (pool, kind) = (self.pool.clone(), self.kind);
-        // A task of its own, which ends also when whoever waits goes away. Abandoned half-way, the driver would put a
-        // connection back into the pool that is in a transaction nobody knows of: its locks stay, and what the next user
-        // writes there is never committed.
+        // A separate task, which completes even if the caller is dropped. Abandoned half-way, sqlx would return a
+        // connection to the pool that is inside a transaction: its locks stay, and what the next user writes there is
+        // never committed.
         let begun = tokio::spawn(async move {
             match kind {
                 Kind::Sqlite => pool.begin_with("BEGIN IMMEDIATE").await,

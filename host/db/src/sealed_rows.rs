@@ -9,7 +9,7 @@ use crate::{Db, DbError};
 /// A table with sealed texts.
 #[derive(Debug)]
 pub struct SealedTable {
-    /// The table, as it is bound into every seal.
+    /// The table's name, which every seal is bound to.
     pub name: &'static str,
     count: &'static str,
     count_of: &'static str,
@@ -46,7 +46,7 @@ macro_rules! tables {
                 "SELECT ", $id, ", tenant_id, ", $sealed, " FROM ", $table,
                 " WHERE key_id <> $1 AND ", $id, " > $2 ORDER BY ", $id, " LIMIT $3"
             ),
-            // The old text is the fence: whoever changed the row meanwhile wins.
+            // The old text is the fence: a concurrent change wins.
             rewrap: concat!(
                 "UPDATE ", $table, " SET ", $sealed, " = $1, key_id = $2 WHERE ", $id, " = $3 AND ", $sealed, " = $4"
             ),
@@ -98,8 +98,8 @@ impl SealedTable {
         Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
     }
 
-    /// Replaces `row`'s text by `sealed`, which is under `kid`, if nobody changed it meanwhile; answers whether it was so.
-    /// Not a change of what the row says: nothing else of it is touched.
+    /// Replaces `row`'s text by `sealed`, which is under `kid`, if the text is unchanged. Returns whether it did.
+    /// Nothing else of the row is touched.
     ///
     /// # Errors
     /// [`DbError::Query`].

@@ -70,8 +70,8 @@ impl StoreEntries {
         Ok(())
     }
 
-    /// Sets `new` if the present value is `old` (none: if there is none); answers whether it did. What is set
-    /// this way does not expire.
+    /// Sets `new` if the present value is `old` (`None`: absent). Returns whether it did. A value set this way does not
+    /// expire.
     ///
     /// # Errors
     /// [`DbError::Query`].
@@ -107,7 +107,7 @@ impl StoreEntries {
         Ok(())
     }
 
-    /// Removes what has expired; answers how many rows went.
+    /// Removes expired values. Returns their number.
     ///
     /// # Errors
     /// [`DbError::Query`].

@@ -1,4 +1,4 @@
-//! The people whose connections are kept: table `users`.
+//! Users who own connections: table `users`.
 
 use leno_base::{TenantId, UserId};
 use sqlx::AnyConnection;
@@ -13,7 +13,7 @@ pub async fn hold(
     anonymous: bool,
     now: i64,
 ) -> Result<(), DbError> {
-    // Writing what is there already locks the row; doing nothing would not.
+    // An update locks an existing row; `DO NOTHING` would not.
     const SQL: &str = "INSERT INTO users (tenant_id, id, anonymous, created_at) VALUES ($1, $2, $3, $4) \
         ON CONFLICT (tenant_id, id) DO UPDATE SET anonymous = users.anonymous";
     let query = sqlx::query(SQL).bind(tenant.as_str()).bind(user.as_str()).bind(i64::from(anonymous)).bind(now);
@@ -21,14 +21,14 @@ pub async fn hold(
     Ok(())
 }
 
-/// Removes an anonymous user, with whatever still belongs to it; answers whether it was there and anonymous.
+/// Removes an anonymous user and everything that still belongs to it. Returns whether it existed and was anonymous.
 pub async fn remove_anonymous(tx: &mut AnyConnection, tenant: &TenantId, user: &UserId) -> Result<bool, DbError> {
     const SQL: &str = "DELETE FROM users WHERE tenant_id = $1 AND id = $2 AND anonymous = 1";
     let done = sqlx::query(SQL).bind(tenant.as_str()).bind(user.as_str()).execute(tx).await?;
     Ok(done.rows_affected() == 1)
 }
 
-/// Takes an anonymous user for this transaction, so that nobody else can meanwhile; answers whether it is there.
+/// Locks an anonymous user for this transaction. Returns whether it exists.
 pub async fn lock_anonymous(tx: &mut AnyConnection, tenant: &TenantId, user: &UserId) -> Result<bool, DbError> {
     const SQL: &str = "UPDATE users SET anonymous = 1 WHERE tenant_id = $1 AND id = $2 AND anonymous = 1";
     let done = sqlx::query(SQL).bind(tenant.as_str()).bind(user.as_str()).execute(tx).await?;

@@ -95,7 +95,7 @@ pub async fn hand_over(
     Ok(())
 }
 
-/// Hands what is left - uses of connections that are not there - to another user.
+/// Moves the remaining uses - of connections that do not exist - to another user.
 pub async fn hand_over_rest(
     tx: &mut AnyConnection,
     tenant: &TenantId,

@@ -217,7 +217,7 @@ on_both! {
         assert_eq!(next.len(), 1);
         assert_eq!((next[0].endpoint.as_str(), next[0].event_id.as_str()), ("a", "2"));
         assert!(claim(139).await.unwrap().is_empty());
-        // A claim that expired is anybody's.
+        // An expired claim can be taken by any host.
         let expired = claim(140).await.unwrap();
         assert_eq!((expired[0].event_id.as_str(), expired[0].attempt), ("2", 2));
         assert!(!endpoints::settle(&db, &next[0], endpoints::Outcome::Delivered, 141).await.unwrap());
@@ -329,7 +329,7 @@ on_both! {
             let put = entries.put(KEY, value.as_bytes(), None);
             tokio::time::timeout(Duration::from_secs(10), put).await.expect("a lock was left behind").unwrap();
         }
-        // What was written is there for a host that comes later.
+        // A host that starts later finds what was written.
         assert_eq!(entries.get(KEY, 0).await.unwrap().unwrap(), b"199");
         let mut tx = tokio::time::timeout(Duration::from_secs(5), db.begin()).await.unwrap().unwrap();
         sqlx::query("DELETE FROM store_entries").execute(&mut *tx).await.unwrap();

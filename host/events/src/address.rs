@@ -6,7 +6,7 @@ use url::Url;
 /// The longest address, in bytes.
 pub const MAX_URL: usize = 2048;
 
-/// The address as it is requested, or why events are not sent there.
+/// The address in the form in which it is requested, or why events are not sent there.
 pub(crate) fn check(url: &str, private: &[PrivateGrant]) -> Result<String, String> {
     if url.len() > MAX_URL {
         return Err(format!("is longer than {MAX_URL} bytes"));
@@ -25,7 +25,7 @@ pub(crate) fn policy(url: &str, private: &[PrivateGrant]) -> Result<Policy, Stri
     Ok(Policy::new(vec![pattern], private.to_vec()))
 }
 
-/// A refusal in the words of endpoints: the policy's own are for pieces.
+/// A refusal in the terms of endpoints: the policy's messages are for pieces.
 pub(crate) fn explain(denied: Denied) -> String {
     let open = "if it is a service of the operator's own, they can open it with LENO_WEBHOOK_PRIVATE";
     match denied {

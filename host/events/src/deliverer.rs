@@ -33,7 +33,7 @@ const GRACE: Duration = Duration::from_secs(3);
 const FIRST_WAIT: f64 = 5_000.0;
 const GROWTH: f64 = 2.5;
 const ATTEMPTS: i64 = 12;
-/// The longest wait that a receiver may ask for.
+/// The longest wait that a receiver may request.
 const LONGEST_ASKED: Duration = Duration::from_secs(3600);
 /// The longest reason that is recorded, in characters.
 const REASON: usize = 300;
@@ -115,7 +115,7 @@ impl Deliverer {
         Ok(count)
     }
 
-    /// Lets the attempts under way end, for a short time. Call it when no further pass begins.
+    /// Waits a short time for the attempts under way. Call it when no further pass starts.
     pub async fn stop(&self) {
         if tokio::time::timeout(GRACE, self.0.attempts.finish()).await.is_err() {
             tracing::warn!("some event endpoints did not respond before the shutdown; their events are sent again");

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 /// The prefix of a secret.
 const PREFIX: &str = "whsec_";
 
-/// Where the secret of an endpoint is stored.
+/// The row of an endpoint's secret, for its MAC.
 pub(crate) fn place<'a>(tenant: &'a TenantId, id: &'a str) -> Place<'a> {
     Place { table: "webhook_endpoints", tenant: tenant.as_str(), row: id }
 }

@@ -1,8 +1,8 @@
-//! What happens to connections, told to their owners.
+//! The stream of events to their owners.
 //!
-//! The table is the truth: an event is written in the transaction of what it tells about, and one task of each process reads
-//! the table for all who listen there. So listeners get what other hosts on the same database wrote as well, and a host that
-//! dies between a change and its telling loses nothing.
+//! An event is written in the transaction of the change that it reports, and one task of each process reads the table
+//! for all listeners there. So listeners also get the events of other hosts on the same database, and a host that dies
+//! after a change loses none.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -19,24 +19,24 @@ use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 use uuid::{ContextV7, Uuid};
 
-/// How often the table is looked at while somebody listens.
+/// How often the table is read while there are listeners.
 const TICK: Duration = Duration::from_secs(1);
 /// How much later than a younger event an older one may become visible, in milliseconds: the transactions of two hosts end in
 /// any order, and their clocks differ.
 const OVERLAP: i64 = 10_000;
 /// Rows read at once.
 const PAGE: i64 = 200;
-/// Events that a listener may be behind before it has to go back to the table.
+/// Events that a listener may lag behind before it reads the table again.
 const BEHIND: usize = 256;
-/// Ids that a listener remembers, so that what it hears and reads comes once.
+/// Ids that a listener remembers, to drop duplicates.
 const REMEMBERED: usize = 4 * BEHIND;
 /// Streams of one owner at once, on this host.
 const MAX_STREAMS: usize = 10;
 
-/// Something that happened, to be told to its owner.
+/// An event to be recorded.
 #[derive(Debug, Clone)]
 pub struct NewEvent {
-    /// The user who is told.
+    /// The user who gets it.
     pub owner: Owner,
     /// The type, such as `connection.created`: subject, dot, what happened.
     pub kind: &'static str,
@@ -44,7 +44,7 @@ pub struct NewEvent {
     pub data: Value,
 }
 
-/// Why somebody cannot listen.
+/// Why a stream was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// The owner listens too often already.
@@ -123,10 +123,11 @@ impl Events {
         self.0.wake_deliverer.notify_one();
     }
 
-    /// The owner's events from now on, or after the event `after`: first what the table has, then what comes. Each comes at
-    /// least once; after `after`, some from shortly before it may come again, as they may have become visible later.
+    /// The owner's events from now on, or after the event `after`: first those in the table, then new ones. Each is
+    /// delivered at least once; after `after`, some shortly older ones may be repeated, as they may have become visible
+    /// later.
     ///
-    /// The stream ends at [`Events::stop`], or when the table cannot be read; who listens may then resume.
+    /// The stream ends at [`Events::stop`], or when the table cannot be read; the listener may resume.
     ///
     /// # Errors
     /// [`ListenError`].
@@ -167,7 +168,7 @@ impl Events {
         Uuid::new_v7(uuid::Timestamp::from_unix(&*context, seconds, nanos)).to_string()
     }
 
-    /// Where to read on from after `after`: on SQLite writers take turns, so there nothing older can come later.
+    /// The position to read from after `after`. On SQLite writers are serialized, so nothing older can appear later.
     fn resume_from(&self, after: &Uuid) -> String {
         match self.0.db.kind() {
             Kind::Sqlite => after.to_string(),
@@ -179,7 +180,7 @@ impl Events {
     async fn follow(&self) -> Result<broadcast::Receiver<Arc<EventRow>>, DbError> {
         let mut tail = self.0.tail.lock().await;
         if !tail.running {
-            // What is there already is nobody's news.
+            // Existing events are not new.
             *tail = Tail::default();
             let now = milliseconds(&*self.0.clock);
             tail.read(&self.0.db, now).await?;
@@ -246,7 +247,7 @@ struct Window {
 }
 
 impl Window {
-    /// Answers whether it was not there.
+    /// Returns whether the id is new.
     fn add(&mut self, id: &str, at: i64) -> bool {
         self.newest = self.newest.max(at);
         self.ids.insert(id.to_owned())
@@ -258,7 +259,7 @@ impl Window {
     }
 }
 
-/// One who listens.
+/// One open stream.
 struct Listener {
     place: Place,
     heard: broadcast::Receiver<Arc<EventRow>>,
@@ -305,7 +306,7 @@ impl Listener {
             };
             let Owner { tenant, user } = &self.place.owner;
             if event.tenant != *tenant || event.owner != *user {
-                // Another's; but it tells how far the table was read.
+                // Another owner's event, which still shows how far the table was read.
                 self.sent.newest = self.sent.newest.max(event.created_at);
                 continue;
             }

@@ -1,4 +1,4 @@
-//! What a token endpoint answers (RFC 6749, sections 5.1 and 5.2), and what providers make of that.
+//! Responses of token endpoints (RFC 6749, sections 5.1 and 5.2), in the variants that providers send.
 
 use std::{
     collections::HashSet,
@@ -28,10 +28,10 @@ pub(super) struct Answer {
     pub(super) data: Map<String, Value>,
 }
 
-/// A hundred years: what is said to live longer lives for ever, and no sum of times overflows.
+/// A hundred years: longer lifetimes count as no expiry, and no sum of times overflows.
 const LONGEST: i64 = 100 * 365 * 24 * 3600;
 
-/// How deep an answer may be nested; `data` must fit into a connection value.
+/// The deepest nesting of a response; `data` must fit into a connection value.
 const DEEPEST: usize = 32;
 
 /// What providers say for `invalid_grant`. GitHub: `bad_…`. Slack: `invalid_code`, `invalid_refresh_token`,
@@ -51,8 +51,8 @@ const INVALID_GRANT: [&str; 9] = [
 /// Errors that pass (RFC 6749, section 4.1.2.1, and Slack's and GitHub's words for it).
 const PASSING: [&str; 5] = ["temporarily_unavailable", "server_error", "ratelimited", "rate_limited", "slow_down"];
 
-/// Reads a whole answer. `sent` is kept out of every message; `now` in milliseconds since 1970 is for a `retry-after`
-/// that is a date.
+/// Reads a complete response. `sent` is kept out of every message; `now`, in milliseconds since 1970, is for a
+/// `retry-after` that is a date.
 pub(super) fn read(response: &Response, sent: &Sent, now: i64) -> Result<Answer, TokenError> {
     let status = response.status;
     let members = members(response);
@@ -145,8 +145,8 @@ fn bearer(kind: &str) -> bool {
     ["bearer", "bot", "user"].iter().any(|known| kind.eq_ignore_ascii_case(known))
 }
 
-/// A number of seconds, as a number or a text, rounded down; at most [`LONGEST`]. None when it is not more than 0: a
-/// token that is dead at its birth is of no use, so providers that send 0 mean that it does not expire (Mailchimp).
+/// A number of seconds, as a number or a text, rounded down, at most [`LONGEST`]. `None` when it is 0 or less:
+/// providers that send 0 mean that the token does not expire (Mailchimp).
 pub(super) fn seconds(value: &Value) -> Option<i64> {
     let seconds = match value {
         Value::Number(number) => number.as_f64(),
@@ -163,8 +163,8 @@ struct Refusal<'a> {
     description: Option<&'a str>,
 }
 
-/// What an answer says went wrong, in any of the shapes that are in use: `{error, error_description}`,
-/// `{error: {code | type, message}}` (Facebook), `{ok: false, error}` (Slack), `{status, message}` (HubSpot).
+/// The error in a response, in any of the shapes in use: `{error, error_description}`, `{error: {code | type,
+/// message}}` (Facebook), `{ok: false, error}` (Slack), `{status, message}` (HubSpot).
 fn refusal(members: &Map<String, Value>) -> Option<Refusal<'_>> {
     let description = || text(members, "error_description").or_else(|| text(members, "message"));
     match members.get("error") {
@@ -189,8 +189,8 @@ fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     members.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
-/// The members of an answer in JSON, or in a form, as some providers send it whatever `accept` says. The error never
-/// quotes the answer.
+/// The members of a response in JSON, or in a form, which some providers send in spite of `accept`. The error never
+/// quotes the response.
 fn members(response: &Response) -> Result<Map<String, Value>, String> {
     let Ok(body) = std::str::from_utf8(&response.body) else { return Err("it is not UTF-8".to_owned()) };
     let body = body.strip_prefix('\u{feff}').unwrap_or(body).trim();
@@ -230,8 +230,8 @@ fn form_members(body: &str) -> Result<Map<String, Value>, String> {
 
 const TWICE: &str = "it has a member twice";
 
-/// A JSON value without doubt: of two members with one name, which of them two readers take is anybody's guess. Below
-/// the top it does not matter, and the last one wins.
+/// Parses JSON and refuses duplicate members at the top, which readers interpret differently. Below the top the last
+/// one wins.
 struct Strict {
     depth: usize,
 }

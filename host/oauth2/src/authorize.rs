@@ -13,7 +13,7 @@ use crate::{
 pub struct Authorization<'a> {
     /// The client's id.
     pub client_id: &'a str,
-    /// Where the provider sends the browser back to.
+    /// The redirect URI.
     pub redirect_uri: &'a str,
     /// See [`state`](crate::state).
     pub state: &'a str,
@@ -23,7 +23,7 @@ pub struct Authorization<'a> {
     pub props: Option<&'a serde_json::Value>,
 }
 
-/// What ties the answer to this request: no `extra` of a piece may replace it.
+/// Parameters that bind the response to this request: no `extra` of a piece may replace them.
 const BOUND: [&str; 5] = ["client_id", "redirect_uri", "state", "code_challenge", "code_challenge_method"];
 
 /// The authorization address: the piece's own with its query, then `client_id`, `redirect_uri`, `response_type`,
@@ -32,14 +32,14 @@ const BOUND: [&str; 5] = ["client_id", "redirect_uri", "state", "code_challenge"
 ///
 /// # Errors
 ///
-/// The props that are missing in the address, the scopes and the extras; or that the piece has no http or https address
-/// to send anybody to.
+/// The props that are missing in the address, the scopes and the extras; or that the piece has no http or https
+/// authorization URL.
 pub fn authorization_url(schema: &OAuth2, request: &Authorization<'_>) -> Result<Url, Vec<Problem>> {
     let props = template::with_defaults(schema, request.props);
     let templates = || std::iter::once(&schema.auth_url).chain(&schema.scope).chain(schema.extra.values());
     let mut missing: Vec<Problem> = Vec::new();
     for name in template::names(&schema.auth_url) {
-        // In scopes and extras braces may be meant as they are.
+        // In scopes and extras, braces may be literal.
         if props.get(name).and_then(template::text).is_none_or(|text| text.is_empty()) {
             missing.push(template::problem(name, "is a part of the address to sign in at; enter it"));
         }
@@ -85,7 +85,7 @@ pub fn authorization_url(schema: &OAuth2, request: &Authorization<'_>) -> Result
     Ok(url)
 }
 
-/// The scopes that are asked for at a sign-in, with spaces between.
+/// The scopes that a sign-in requests, separated by spaces.
 #[must_use]
 pub fn requested_scope(schema: &OAuth2, props: Option<&serde_json::Value>) -> String {
     scope(schema, &template::with_defaults(schema, props))

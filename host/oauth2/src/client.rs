@@ -21,7 +21,7 @@ use crate::{
 /// How long a provider may take, from the name lookup to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// No token answer is longer.
+/// The largest token response, in bytes.
 const ANSWER_BYTES: usize = 64 << 10;
 
 /// The OAuth 2.0 client: exchanges codes for tokens, refreshes and revokes them.
@@ -50,9 +50,9 @@ impl TokenClient {
 
     /// Exchanges the request form of an OAUTH2 or PLATFORM_OAUTH2 value for the value to store.
     ///
-    /// `schema` is the piece's; `app` the operator's application for the piece, for PLATFORM_OAUTH2 only; `private`
-    /// what the piece may reach beyond the internet. An OAUTH2 value that has an access token is given back as it came,
-    /// without its code and verifier, and nobody is asked.
+    /// `schema` is the piece's; `app` the operator's client for the piece, for PLATFORM_OAUTH2 only; `private` the
+    /// non-public addresses that the piece may reach. An OAUTH2 value that has an access token is returned without its
+    /// code and verifier, and no request is sent.
     ///
     /// # Errors
     ///
@@ -110,7 +110,7 @@ impl TokenClient {
     ///
     /// # Errors
     ///
-    /// Why there is no new token. After [`TokenError::may_have_spent`] the old refresh token may be dead.
+    /// Why there is no new token. After [`TokenError::may_have_spent`] the old refresh token may be invalid.
     pub async fn refresh(
         &self,
         stored: &ConnectionValue,
@@ -136,8 +136,8 @@ impl TokenClient {
         value::refreshed(stored, answer::read(&response, &form.sent, now)?, now)
     }
 
-    /// Tells the provider that a stored value is no longer needed (RFC 7009): its refresh token, else its access token.
-    /// `false` when the piece has no revocation address.
+    /// Revokes a stored value at the provider (RFC 7009): its refresh token, else its access token. `false` when the
+    /// piece has no revocation URL.
     ///
     /// # Errors
     ///
@@ -165,7 +165,7 @@ impl TokenClient {
         };
         let form = Form::new(grant, client);
         let response = self.post(&template::fill(url, &props), &form, private).await?;
-        // An answer of success has nothing to say (RFC 7009, section 2.2).
+        // A successful response has no content of interest (RFC 7009, section 2.2).
         if (200..300).contains(&response.status) {
             return Ok(true);
         }
@@ -176,7 +176,7 @@ impl TokenClient {
     }
 
     async fn post(&self, url: &str, form: &Form, private: &[PrivateGrant]) -> Result<Response, TokenError> {
-        // Without a host there is no pattern; the empty policy then says what is wrong with the address.
+        // Without a host there is no pattern; the empty policy then reports what is wrong with the address.
         let hosts: Vec<_> = HostPattern::of_base_url(url).into_iter().collect();
         let policy = Policy::new(hosts.clone(), private.to_vec());
         let caps = Caps { timeout: self.timeout, response_bytes: ANSWER_BYTES, redirects: 0, ..Caps::default() };
@@ -186,9 +186,9 @@ impl TokenClient {
             ("accept".to_owned(), "application/json".to_owned()),
         ];
         request.timeout = self.timeout;
-        // Overwritten when the last of those who send it lets go.
+        // Overwritten when the last clone is dropped.
         request.body = Some(Bytes::from_owner(Wiped(form.body.clone())));
-        // Credentials also when they are in the body: with them the door asks for https or a private grant.
+        // Credentials also when they are in the body: egress then requires https or a private grant.
         let headers = form.authorization.iter().map(|basic| ("authorization".to_owned(), basic.clone())).collect();
         request.credentials = Some(Arc::new(Credentials { hosts, headers, query: Vec::new() }));
         let meter = Arc::clone(&request.meter);
@@ -204,7 +204,7 @@ impl AsRef<[u8]> for Wiped {
     }
 }
 
-/// Who refreshes or revokes: the client that the value names.
+/// The client that the value names, for refreshes and revocations.
 fn client_auth<'a>(
     stored: &'a ConnectionValue,
     platform_secret: Option<&'a SecretString>,

@@ -1,10 +1,10 @@
-//! Why there is no token, in the terms in which a refresh decides what to do next.
+//! Why there is no token, in the terms that a refresh acts on.
 
 use std::time::Duration;
 
 use leno_metadata::Problem;
 
-/// Why a token request brought no token. No message holds a secret, a code or a token.
+/// Why a token request failed. No message holds a secret, a code or a token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
@@ -15,20 +15,21 @@ pub enum TokenError {
         /// The provider's words.
         description: String,
     },
-    /// The provider, or something in front of it, refused the request. Nothing is lost, and somebody must correct it.
+    /// The provider, or a proxy in front of it, refused the request. Nothing is lost; the configuration must be
+    /// corrected.
     #[error("the provider refused to give a token: {description}")]
     Refused {
-        /// The HTTP status. An OAuth error can come with 200, and a redirect counts as a refusal.
+        /// The HTTP status. An OAuth error can come with 200; a redirect counts as a refusal.
         status: u16,
         /// The OAuth error code; empty when there was none.
         error: String,
         /// The provider's words, else `OAuth2 token exchange failed with STATUS`.
         description: String,
     },
-    /// The provider cannot answer now. Nothing is lost; ask again later.
+    /// The provider is unavailable. Nothing is lost; try again later.
     #[error("the provider is not available now (HTTP status {status}); try again later")]
     Unavailable {
-        /// 429, 408, 5xx; or that of an answer whose OAuth error says so.
+        /// 429, 408, 5xx; or the status of a response whose OAuth error means the same.
         status: u16,
         /// How long the provider wants to be left alone.
         retry_after: Option<Duration>,
@@ -39,7 +40,7 @@ pub enum TokenError {
         /// What stood in the way. Hosts and ports only.
         problem: String,
     },
-    /// The request was sent and no whole answer came. A refresh token that rotates may be spent.
+    /// The request was sent and no complete response came. A refresh token that rotates may be spent.
     #[error("the outcome of the token request is not known: {problem}")]
     Unknown {
         /// What happened.
@@ -48,7 +49,7 @@ pub enum TokenError {
     /// A success that holds no token that can be used. A refresh token that rotates may be spent.
     #[error("the provider's token answer cannot be used: {problem}")]
     Malformed {
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
 }

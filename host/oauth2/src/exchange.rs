@@ -1,4 +1,4 @@
-//! From what a user sends to a token request: who asks, for which grant, at which address.
+//! From a user's value to a token request: client, grant, address.
 
 use leno_metadata::{AuthorizationMethod, ConnectionKind, ConnectionValue, GrantType, OAuth2, Problem, PropertyKind};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -166,7 +166,7 @@ impl Exchange<'_> {
     }
 }
 
-/// The grant that the value asks for, if the piece has it; else the piece's own. True for client credentials.
+/// The grant that the value names, if the piece supports it; else the piece's own. True for client credentials.
 fn grant(schema: &OAuth2, members: &Value, platform: bool, problems: &mut Vec<Problem>) -> bool {
     let offered = schema.grant_type.unwrap_or(GrantType::AuthorizationCode);
     let mut problem = |message: &str| problems.push(Problem::new("/grant_type", message));
@@ -182,7 +182,7 @@ fn grant(schema: &OAuth2, members: &Value, platform: bool, problems: &mut Vec<Pr
     match (offered, asked) {
         (GrantType::AuthorizationCode, Some(true)) => problem("this piece has only \"authorization_code\"; send that"),
         (GrantType::ClientCredentials, Some(false)) => problem("this piece has only \"client_credentials\"; send that"),
-        // Such a token acts for the operator, not for the user who signs in.
+        // Such a token acts for the operator, not for the user.
         (GrantType::BothClientCredentialsAndAuthorizationCode, Some(true)) if platform => {
             problem("the operator's OAuth app is for signing in; send \"authorization_code\"");
         }

@@ -1,6 +1,6 @@
 //! The OAuth 2.0 client: sign-in addresses, tokens for codes, new tokens for old ones.
 //!
-//! - [`authorization_url`], [`state`] and [`Pkce`] begin a sign-in.
+//! - [`authorization_url`], [`state`] and [`Pkce`] start a sign-in.
 //! - [`TokenClient`] talks to token endpoints; [`TokenError`] says what a failure means for the refresh token.
 //! - [`lifetime`] says when a stored token is due.
 //!

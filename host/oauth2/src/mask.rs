@@ -6,7 +6,7 @@ use secrecy::ExposeSecret as _;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-/// More of a description tells nobody more.
+/// The longest description that is shown, in characters.
 const LONGEST: usize = 300;
 
 /// The secrets of one request, in every spelling in which a provider may send them back. Zeroed on drop.
@@ -46,7 +46,7 @@ impl Sent {
         self.add(&STANDARD.encode(pair));
     }
 
-    /// What may be shown of `text`. The mask comes before the cut: half a secret is one too.
+    /// The presentable part of `text`. It is masked before it is cut: half a secret is a secret too.
     pub(super) fn words(&self, text: &str) -> String {
         let mut shown = Zeroizing::new(visible(text));
         for secret in &self.0 {

@@ -1,4 +1,4 @@
-//! What binds an answer to its question: `state` (RFC 6749, section 10.12) and PKCE (RFC 7636).
+//! What binds a response to its request: `state` (RFC 6749, section 10.12) and PKCE (RFC 7636).
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use leno_base::{NoRandomness, random};
@@ -28,8 +28,8 @@ impl Pkce {
         Self { verifier, challenge, method }
     }
 
-    /// A fresh pair for a sign-in to `schema`; none when the piece says `pkce: false`. The verifier has 43 characters
-    /// made of 32 random bytes (RFC 7636, section 4.1).
+    /// A fresh pair for a sign-in to `schema`; `None` when the piece sets `pkce: false`. The verifier is 32 random
+    /// bytes as 43 characters (RFC 7636, section 4.1).
     ///
     /// On by default, with S256, as RFC 9700 section 2.1.1 wants it.
     ///

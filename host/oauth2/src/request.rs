@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::{mask::Sent, template};
 
-/// Who asks for a token.
+/// The client of a token request.
 #[derive(Clone, Copy)]
 pub(super) struct ClientAuth<'a> {
     pub(super) id: &'a str,
@@ -46,7 +46,7 @@ pub(super) struct Form {
     pub(super) body: Zeroizing<String>,
     /// The `authorization` header, when the credentials go there.
     pub(super) authorization: Option<SecretString>,
-    /// What must not come back in a message.
+    /// Values that must not appear in a message.
     pub(super) sent: Sent,
 }
 

@@ -1,10 +1,10 @@
-//! `{name}` in the addresses, scopes and extra parameters of a piece, and who may fill it in.
+//! `{name}` placeholders in the addresses, scopes and extra parameters of a piece, and which values may fill them.
 
 use leno_metadata::{OAuth2, Problem, Properties, PropertyKind};
 use serde_json::{Map, Value};
 
-/// `template` with every `{name}` replaced by the member of `props` of that name: literally, wherever it stands, in one
-/// pass, so that what is put in is not a template itself. A name without a text, number or truth value stays as it is.
+/// `template` with every `{name}` replaced by the member of `props` of that name: literally, in one pass, so that a
+/// value is not a template itself. A name without a text, number or truth value stays as it is.
 #[must_use]
 pub fn fill(template: &str, props: &Map<String, Value>) -> String {
     let mut filled = String::with_capacity(template.len());
@@ -32,7 +32,7 @@ pub(super) fn names(template: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A prop as it stands in an address or a form: none for null, lists and objects. `1.0` is `1`, as in JavaScript.
+/// The text of a prop in an address or a form; `None` for null, lists and objects. `1.0` is `1`, as in JavaScript.
 pub(super) fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),

@@ -1,4 +1,4 @@
-//! From an answer to what is stored, and how long that is good for.
+//! From a response to the stored value, and its lifetime.
 
 use leno_metadata::{AuthorizationMethod, ConnectionKind, ConnectionValue};
 use secrecy::ExposeSecret as _;
@@ -67,7 +67,7 @@ pub(super) struct Granted<'a> {
     pub(super) scope: &'a str,
     pub(super) token_url: &'a str,
     pub(super) client_id: &'a str,
-    /// None for an operator's application: its secret is not a user's to keep.
+    /// `None` for the operator's client: its secret is not stored with a user's value.
     pub(super) client_secret: Option<&'a str>,
     pub(super) redirect_url: Option<&'a str>,
     pub(super) method: AuthorizationMethod,
@@ -107,8 +107,8 @@ pub(super) fn granted(grant: &Granted<'_>, answer: Answer, now: i64) -> Result<C
     owned(Value::Object(value))
 }
 
-/// The stored value with what a refresh brought. What did not come stays as it was: many providers send a refresh token
-/// only once.
+/// The stored value with the refreshed tokens. Members that did not come stay: many providers send a refresh token only
+/// once.
 pub(super) fn refreshed(stored: &ConnectionValue, answer: Answer, now: i64) -> Result<ConnectionValue, TokenError> {
     let mut value = stored.expose().as_object().cloned().unwrap_or_default();
     let mut put = |name: &str, member: Value| value.insert(name.to_owned(), member);

@@ -1,6 +1,6 @@
 //! A circuit per piece version and tenant: a version that crashes on every call is given a rest.
 //!
-//! Per tenant, because a tenant chooses its input: nobody's input may close a piece for anybody else.
+//! Per tenant, because a tenant chooses its input: one tenant's input cannot block a piece for another.
 
 use std::{
     collections::HashMap,
@@ -32,7 +32,7 @@ struct Circuit {
 #[derive(Debug, Default)]
 pub(crate) struct Breaker {
     circuits: Mutex<HashMap<(Digest, TenantId), Circuit>>,
-    /// Entries of the map: while there are none - the normal state - no call takes the lock.
+    /// Entries of the map: while it is empty - the normal state - no call takes the lock.
     known: AtomicUsize,
 }
 
@@ -52,7 +52,7 @@ impl Breaker {
         }
     }
 
-    /// Learns how a call ended.
+    /// Records how a call ended.
     pub(crate) fn note(&self, digest: Digest, tenant: &TenantId, crashed: bool, now: Instant) {
         if !crashed && self.known.load(Ordering::Relaxed) == 0 {
             return;

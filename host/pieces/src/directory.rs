@@ -17,7 +17,7 @@ pub(crate) const QUIET: Duration = Duration::from_millis(200);
 /// The largest file that is read, in bytes.
 const MAX_FILE: u64 = 64 << 20;
 
-/// What tells one state of a file from another without reading it.
+/// Identifies one state of a file without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stamp {
     inode: u64,
@@ -36,7 +36,7 @@ impl Stamp {
 /// What is to be done about a file.
 #[derive(Debug)]
 pub(crate) enum Found {
-    /// A regular file in a state of its own.
+    /// A regular file in a state not judged yet.
     File(Stamp),
     /// Written to a moment ago.
     Restless(Stamp),
@@ -53,7 +53,7 @@ fn stamp(metadata: &fs::Metadata) -> Stamp {
     }
 }
 
-/// The state of a file; none when it is gone.
+/// The state of a file; `None` when it does not exist.
 pub(crate) fn stamp_of(path: &Path) -> Option<Stamp> {
     fs::symlink_metadata(path).ok().map(|metadata| stamp(&metadata))
 }
@@ -110,7 +110,7 @@ pub(crate) fn read(path: &Path, expected: Stamp) -> io::Result<Option<Arc<[u8]>>
     Ok((stamp(&file.metadata()?) == expected).then(|| bytes.into()))
 }
 
-/// Opens without following a link that was put in the file's place since it was looked at.
+/// Opens without following a symbolic link that replaced the file since it was checked.
 fn open(path: &Path) -> io::Result<fs::File> {
     let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::CLOEXEC;
     Ok(rustix::fs::open(path, flags, rustix::fs::Mode::empty())?.into())

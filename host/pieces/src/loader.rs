@@ -21,11 +21,11 @@ use crate::{
     table::Table,
 };
 
-/// What the loader is asked to do.
+/// A request to the loader.
 pub(crate) enum Command {
-    /// The directory changed, or may have. Whoever asked, if anybody waits, is told whether it could be read.
+    /// The directory changed, or may have. The sender, if there is one, gets the result.
     Look(Option<oneshot::Sender<Result<(), String>>>),
-    /// Look now, take every file as it is, and tell when it is done.
+    /// Scan now, take every file as it is, and reply when done.
     Refresh(oneshot::Sender<()>),
     /// Take a component.
     Upload(Bytes, oneshot::Sender<Result<FileStatus, UploadError>>),
@@ -37,10 +37,10 @@ pub(crate) enum Command {
 
 /// One file as the loader knows it.
 struct File {
-    /// The state in which it was judged; none while it has to be judged (again).
+    /// The state in which it was judged; `None` while it has to be judged (again).
     stamp: Option<Stamp>,
     status: FileStatus,
-    /// What is served of it: the file as it is, or its last good version.
+    /// What is served: the file as it is, or its last good version.
     active: Option<Arc<Version>>,
 }
 
@@ -59,13 +59,13 @@ pub(crate) struct Loader {
     table: Table,
     files: BTreeMap<String, File>,
     drained: Vec<Drained>,
-    /// Changes of status, told once they are published.
+    /// Changes of status, reported once they are published.
     news: Vec<FileStatus>,
-    /// Whether a version went out of service, so that a file which was refused for its sake may be served now.
+    /// Whether a version was retired, so that a file refused as its duplicate may be served now.
     vacated: bool,
 }
 
-/// How often a draining version is looked at.
+/// How often draining versions are checked.
 const DRAIN_TICK: Duration = Duration::from_millis(50);
 
 fn now_ms() -> i64 {
@@ -88,7 +88,7 @@ impl Loader {
         }
     }
 
-    /// Serves commands until told to stop, or until every [`Registry`](crate::Registry) is gone.
+    /// Serves commands until a stop, or until every [`Registry`](crate::Registry) is dropped.
     pub(crate) async fn serve(mut self, mut inbox: mpsc::Receiver<Command>) {
         let mut restless = false;
         loop {
@@ -138,8 +138,8 @@ impl Loader {
         })
     }
 
-    /// Makes what is served equal to what is in the directory. Answers whether a file was too fresh to be judged;
-    /// `settled` takes every file as it is.
+    /// Makes what is served equal to the directory. Returns whether a file was too fresh to be judged; `settled` takes
+    /// every file as it is.
     pub(crate) async fn look(&mut self, settled: bool) -> io::Result<bool> {
         self.read_lock();
         let found = directory::scan(&self.options.directory, settled)?;
@@ -272,7 +272,7 @@ impl Loader {
         }
     }
 
-    /// Notes why a file is not served as it is; its last good version stays.
+    /// Records why a file is not served as it is; its last good version stays.
     fn refuse(&mut self, name: &str, stamp: Option<Stamp>, digest: Option<Digest>, reason: Reason) {
         let file = self.files.entry(name.to_owned()).or_insert_with(|| File::unknown(name));
         if file.status.reason.as_ref() == Some(&reason) && file.status.digest == digest {
@@ -316,7 +316,7 @@ impl Loader {
         self.drained.push(Drained { version, status, deadline: Instant::now() + self.options.drain });
     }
 
-    /// Lets go of retired versions without calls; cancels the calls of those whose time is up.
+    /// Drops retired versions without calls; cancels the calls of those past their deadline.
     fn drain(&mut self) {
         let before = self.drained.len();
         let now = Instant::now();
@@ -348,7 +348,7 @@ impl Loader {
         versions.iter().for_each(|version| version.piece.cancel());
     }
 
-    /// Swaps what readers see, then tells what is new.
+    /// Swaps what readers see, then reports the changes.
     fn publish(&mut self) {
         let served = self.files.values().map(|file| (file.status.clone(), file.active.clone()));
         let drained = self.drained.iter().map(|drained| (drained.status.clone(), Some(drained.version.clone())));

@@ -1,7 +1,7 @@
 //! `pieces.lock`: which bytes may be which piece.
 //!
-//! Whoever can write to the pieces directory could replace a piece by another of the same name. A pin binds name and
-//! version to a SHA-256 that somebody looked at; in production only pinned bytes are loaded.
+//! An attacker who can write to the pieces directory could replace a piece by another one of the same name. A pin binds
+//! name and version to a reviewed SHA-256; in production only pinned bytes are loaded.
 
 use std::{fs, io, path::Path};
 
@@ -51,7 +51,7 @@ pub enum LockError {
     },
 }
 
-/// What a lock says of a component's bytes.
+/// The lock's verdict on a component's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// Pinned, and these are the bytes.
@@ -94,12 +94,12 @@ impl Lock {
         Ok(())
     }
 
-    /// Whether any pin is for these bytes: asked before they are compiled.
+    /// Whether any pin is for these bytes: checked before they are compiled.
     pub(crate) fn knows(&self, digest: Digest) -> bool {
         self.pins.iter().any(|pin| pin.sha256 == digest)
     }
 
-    /// What the lock says of `name@version` with these bytes.
+    /// The lock's verdict on `name@version` with these bytes.
     ///
     /// # Errors
     /// The pinned digest, when it is another.

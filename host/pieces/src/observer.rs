@@ -9,6 +9,6 @@ pub trait Observer: Send + Sync {
     fn called(&self, piece: &PieceName, outcome: &'static str, usage: &Usage);
     /// A piece saw the value of its connection.
     fn revealed(&self, piece: &PieceName);
-    /// A host function refused something that a piece asked for.
+    /// A host function refused a request of a piece.
     fn denied(&self, piece: &PieceName, function: &'static str);
 }

@@ -9,7 +9,7 @@ use crate::FileStatus;
 
 /// What an operator grants each piece, by its name.
 pub type GrantFor = Arc<dyn Fn(&PieceName) -> Grant + Send + Sync>;
-/// Learns of every change of a file's status.
+/// Called on every change of a file's status.
 pub type OnStatus = Arc<dyn Fn(&FileStatus) + Send + Sync>;
 
 /// How a [`Registry`] is set up.

@@ -41,7 +41,7 @@ impl Registry {
         std::fs::create_dir_all(&options.directory).map_err(|error| unusable(error.to_string()))?;
         let (commands, inbox) = mpsc::channel(64);
 
-        // The watch begins before the first look, so that nothing is missed between the two.
+        // The watch starts before the first scan, so that no change is missed between the two.
         let (look, mut looks) = mpsc::channel(1);
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if event.is_ok_and(|event| !event.kind.is_access()) {
@@ -74,7 +74,7 @@ impl Registry {
     /// The newest version of `name` that matches `version`.
     ///
     /// # Errors
-    /// [`NotFound`], which tells what there is.
+    /// [`NotFound`], which lists the alternatives.
     pub fn get(&self, name: &PieceName, version: &VersionReq) -> Result<Arc<Version>, NotFound> {
         self.shared.published.load().table.get(name, version)
     }
@@ -102,7 +102,7 @@ impl Registry {
         published.files.iter().map(status).collect()
     }
 
-    /// Whether the directory was looked at once.
+    /// Whether the directory was scanned once.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.shared.ready.load(Ordering::Acquire)
@@ -118,7 +118,7 @@ impl Registry {
         answer.await.map_err(|_| RescanError::Stopped)?.map_err(RescanError::Directory)
     }
 
-    /// Looks at the directory now, and answers when what is there is served.
+    /// Scans the directory now, and returns when its content is served.
     pub async fn refresh(&self) {
         let (reply, answer) = oneshot::channel();
         if self.commands.send(Command::Refresh(reply)).await.is_ok() {
@@ -126,8 +126,8 @@ impl Registry {
         }
     }
 
-    /// Takes a component: loads it first, then puts it into the directory as `NAME-VERSION.wasm`. Answers when it is
-    /// served. Bytes that are served already are no error.
+    /// Loads a component, then puts it into the directory as `NAME-VERSION.wasm`. Returns when it is served. Bytes that
+    /// are served already are no error.
     ///
     /// # Errors
     /// [`UploadError`]; nothing has changed then.

@@ -41,7 +41,7 @@ pub struct StepRequest {
 pub struct StepContext {
     /// The flow: its steps share the store's flow scope.
     pub flow: Option<String>,
-    /// The flow's run; an id of its own when absent.
+    /// The flow's run; a fresh id when absent.
     pub run: Option<String>,
     /// The step's name in the flow, for logs and the audit log.
     pub step: Option<String>,
@@ -49,7 +49,7 @@ pub struct StepContext {
     pub attempt: u32,
     /// Equal on every retry of the same step; the run's id when absent.
     pub idempotency_key: Option<String>,
-    /// Where the outside world reaches the flow's trigger.
+    /// The public URL of the flow's trigger.
     pub webhook_url: Option<String>,
     /// Takes what a trigger arranges while it is enabled.
     pub setup: Option<Arc<dyn TriggerSetup>>,
@@ -72,7 +72,7 @@ pub struct Run {
     pub version: semver::Version,
     /// Its digest.
     pub digest: Digest,
-    /// The type of the property whose options were asked for.
+    /// The type of the property whose options were resolved.
     pub resolved: Option<&'static str>,
     /// What came out.
     pub report: Report,
@@ -92,7 +92,7 @@ pub enum Refusal {
     CircuitOpen {
         /// The piece.
         piece: String,
-        /// When calls are let through again.
+        /// When calls are allowed again.
         retry_after: Duration,
     },
 }
@@ -111,8 +111,8 @@ struct Inner {
 }
 
 impl Runs {
-    /// Runs the pieces of `registry`. Their requests go out through `transport`, what they see of secrets is recorded in `db`,
-    /// and `observer` is told of every call.
+    /// Runs the pieces of `registry`. Their requests go out through `transport`, uses of secrets are recorded in `db`,
+    /// and `observer` is called for every call.
     #[must_use]
     pub fn new(
         registry: Registry,
@@ -189,7 +189,7 @@ struct Call {
     options: CallOptions,
 }
 
-/// The record of a run: in the log and the metrics, also when the caller goes away.
+/// The record of a run in the log and the metrics, also when its caller is dropped.
 struct Record<'a> {
     run: &'a str,
     version: &'a Version,

@@ -1,4 +1,4 @@
-//! What the registry tells of each file in the pieces directory.
+//! The registry's status of each file in the pieces directory.
 
 use leno_base::Digest;
 use leno_sandbox::LoadError;
@@ -26,7 +26,7 @@ pub enum FileState {
 pub struct Reason {
     /// Stable and machine-readable.
     pub code: String,
-    /// For the operator: what is wrong and what to do.
+    /// For the operator: the problem and what to do.
     pub message: String,
 }
 
@@ -48,7 +48,7 @@ impl From<&LoadError> for Reason {
 pub struct FileStatus {
     /// Its name in the directory.
     pub file: String,
-    /// Where it stands.
+    /// Its state.
     pub status: FileState,
     /// The piece's name, once known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,11 +66,11 @@ pub struct FileStatus {
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
-    /// Since when it stands there, in epoch milliseconds.
+    /// The time of the last change of state, in epoch milliseconds.
     pub since: i64,
     /// Calls under way.
     pub calls: usize,
-    /// Digest of this file's last good version, which is still served although the file as it is now failed.
+    /// Digest of this file's last good version, which is served while the present file is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub keeps: Option<Digest>,

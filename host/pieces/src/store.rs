@@ -54,7 +54,7 @@ impl PieceStore {
     }
 }
 
-/// The piece learns that the store failed, the operator why.
+/// The piece gets a generic error; the operator's log has the cause.
 fn failed(error: &DbError) -> PieceError {
     tracing::error!(%error, "the store of a piece failed");
     PieceError::new(ErrorKind::Unavailable, "store-unavailable", "the store is out of order; try again later")

@@ -33,13 +33,13 @@ impl Version {
     }
 }
 
-/// No such piece, or none in a version that was asked for.
+/// No such piece, or no version of it that matches.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotFound {
     /// The name is not served at all.
     #[error("there is no piece `{name}` here; GET /api/pieces lists those there are")]
     Piece {
-        /// The short name asked for.
+        /// The requested short name.
         name: String,
     },
     /// The name is served, but in no matching version.
@@ -47,7 +47,7 @@ pub enum NotFound {
     Version {
         /// The short name.
         name: String,
-        /// The version expression asked for.
+        /// The requested version expression.
         wanted: String,
         /// What there is, newest first.
         available: Vec<String>,

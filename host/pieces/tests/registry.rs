@@ -61,7 +61,7 @@ impl Bed {
         self.directory.path().join(file)
     }
 
-    /// Waits for a status that the watcher brings about.
+    /// Waits for a status change that the watcher causes.
     async fn until(&mut self, wanted: impl Fn(&FileStatus) -> bool) -> FileStatus {
         let found = self.statuses.wait_for(|all| all.iter().any(&wanted));
         let all = tokio::time::timeout(Duration::from_secs(30), found).await.expect("no such status").unwrap();
@@ -333,7 +333,7 @@ async fn play(steps: Vec<Step>) {
     }
 }
 
-/// What always holds once the directory was looked at.
+/// Invariants after a scan.
 fn check(bed: &Bed) {
     let files = bed.registry.files();
     let mut served = BTreeMap::new();

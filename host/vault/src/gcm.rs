@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq as _;
 /// x^128 + x^7 + x^2 + x + 1, bits reflected.
 const POLYNOMIAL: u128 = 0xe1 << 120;
 
-/// Checks `tag` and decrypts; none when the tag is another's.
+/// Checks `tag` and decrypts; `None` when the tag does not match.
 pub(super) fn open(key: &[u8; 32], nonce: &[u8], tag: &[u8; 16], data: &[u8]) -> Option<Vec<u8>> {
     let cipher = Aes256::new(key.into());
     let encrypt = |block: u128| {

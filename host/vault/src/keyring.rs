@@ -1,8 +1,8 @@
 //! Encryption at rest: Activepieces' AES-256-CBC `{iv, data}`, with the key's id and a MAC added.
 //!
-//! CBC alone does not notice a changed or moved ciphertext. Here the MAC is checked first (encrypt-then-MAC), and it covers
-//! where the row lies: a value copied to another row or tenant does not open. Readers of Activepieces' format ignore the two
-//! further members, so what is written here can still be read there.
+//! CBC alone does not detect a changed or moved ciphertext. Here the MAC is checked first (encrypt-then-MAC), and it
+//! covers the row's place: a value copied to another row or tenant does not open. Readers of Activepieces' format
+//! ignore the two extra members, so they can read what is written here.
 
 use std::fmt;
 
@@ -165,12 +165,12 @@ fn derive(key: &[u8; 32], purpose: &[u8]) -> Zeroizing<[u8; 32]> {
     Zeroizing::new(mac.finalize().into_bytes().into())
 }
 
-/// Where a sealed text lies. It opens nowhere else.
+/// The place of a sealed text. It opens nowhere else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place<'a> {
     /// The table.
     pub table: &'static str,
-    /// The tenant whose row it is.
+    /// The tenant of the row.
     pub tenant: &'a str,
     /// The row's primary key.
     pub row: &'a str,
@@ -205,7 +205,7 @@ pub enum OpenError {
     /// The key is not in the keyring.
     #[error("the value is encrypted with key {0}, which this host does not have; add it to LENO_OLD_ENCRYPTION_KEYS")]
     UnknownKey(KeyId),
-    /// Somebody changed it, or it was copied from another row.
+    /// The text was changed, or copied from another row.
     #[error("the encrypted value was changed or moved since it was written")]
     Tampered,
     /// The bytes make no sense under this key.
@@ -239,7 +239,7 @@ impl Keyring {
         std::iter::once(&self.active).chain(&self.older).map(|key| &key.id)
     }
 
-    /// Encrypts `plain` for the row at `place`; answers the JSON text to store.
+    /// Encrypts `plain` for the row at `place`. Returns the JSON text to store.
     ///
     /// # Errors
     /// The operating system has no random bytes.

@@ -15,7 +15,7 @@ use crate::{InvalidKey, Key, Keyring, Place};
 
 /// Rows that are rewritten in one transaction: few, so that others wait for milliseconds only.
 const BATCH: i64 = 200;
-/// A rotation goes over a table again while others change it under its hands, but not for ever.
+/// How often a rotation goes over a table again while others change it.
 const PASSES: usize = 10;
 
 /// Keys that do not fit the database.
@@ -40,10 +40,10 @@ pub enum KeyError {
     /// The key that writes cannot be retired.
     #[error("the key {0} is the one that this host writes with; set another INTEGRATION_ENCRYPTION_KEY first")]
     Active(String),
-    /// Nobody has heard of the key.
+    /// The key is unknown.
     #[error("there is no key {kid}; there are: {}", .known.join(", "))]
     Unknown {
-        /// What was asked for.
+        /// The requested id.
         kid: String,
         /// What there is.
         known: Vec<String>,
@@ -62,7 +62,7 @@ fn missing(rows: &[(String, &'static str, i64)]) -> String {
 }
 
 impl Keyring {
-    /// A keyring of keys as they are written in settings.
+    /// A keyring from the texts of the settings.
     ///
     /// # Errors
     /// [`InvalidKey`].
@@ -76,8 +76,8 @@ impl Keyring {
     }
 }
 
-/// Checks that this host has every key that something is encrypted with, and that the key it writes with was not retired;
-/// then records that key. Answers what is strange, but no reason not to start. One query per table, over an index.
+/// Checks that this host has every key that a row is encrypted with, and that its active key was not retired; then
+/// records that key. Returns warnings, which do not prevent the start. One query per table, over an index.
 ///
 /// # Errors
 /// [`KeyError`].
@@ -199,15 +199,15 @@ pub struct Unopened {
 pub struct Rotation {
     /// Rows that are now under the key that writes.
     pub rewrapped: u64,
-    /// Rows that do not open; they were left as they are.
+    /// Rows that do not open; they are left unchanged.
     pub unopened: Vec<Unopened>,
     /// Rows that are still under other keys, with those that do not open.
     pub left: i64,
 }
 
-/// Encrypts everything anew that is not under the key that writes. Others may go on reading and writing: a row that somebody
-/// changes meanwhile is left to the next pass. May be stopped at any moment and begun again. `progress` hears of every
-/// batch how many rows it rewrote.
+/// Re-encrypts everything that is not under the active key. Hosts may go on reading and writing: a row that changes
+/// concurrently is left to the next pass. May be stopped at any moment and started again. `progress` gets the number of
+/// rows of every batch.
 ///
 /// # Errors
 /// [`KeyError::Db`], [`KeyError::Randomness`], and those of [`check`] before anything is rewritten.
@@ -250,7 +250,7 @@ async fn left(db: &Db, keyring: &Keyring, table: &SealedTable) -> Result<i64, Ke
 #[derive(Default)]
 struct Pass {
     rewrapped: u64,
-    /// Somebody else changed them first.
+    /// Changed concurrently.
     overtaken: u64,
     unopened: Vec<Unopened>,
 }
@@ -283,7 +283,7 @@ async fn go_over(
     }
 }
 
-/// Writes a batch in a transaction; answers how many rows were still as they had been read.
+/// Writes a batch in a transaction. Returns how many rows were unchanged since they were read.
 async fn write(db: &Db, kid: &str, table: &SealedTable, batch: &[(String, SealedRow)]) -> Result<u64, KeyError> {
     if batch.is_empty() {
         return Ok(0);
@@ -293,7 +293,7 @@ async fn write(db: &Db, kid: &str, table: &SealedTable, batch: &[(String, Sealed
     for (sealed, row) in batch {
         match table.rewrap(&mut tx, row, sealed, kid).await {
             Ok(written) => done += u64::from(written),
-            // The batch met somebody who held its rows in another order: he goes first, the next pass comes back.
+            // Lock conflict with another transaction: skip this batch; the next pass retries it.
             Err(DbError::Query(error)) if is_conflict(&error) => return Ok(0),
             Err(error) => return Err(error.into()),
         }
@@ -308,7 +308,7 @@ fn is_conflict(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| matches!(&*code, "40001" | "40P01"))
 }
 
-/// What became of a request to retire a key.
+/// The result of a request to retire a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Retirement {
     /// It is retired now.

@@ -1,4 +1,5 @@
-//! Connections of Activepieces and of the workflow builder, taken over: decrypted with their key, encrypted with this host's.
+//! Imports connections of Activepieces and of the workflow builder: decrypted with their key, encrypted with this
+//! host's.
 //!
 //! Their values are not protected against changes, so this is the only place that reads them.
 
@@ -21,14 +22,14 @@ use crate::{
     inner::{row_id, sealed},
 };
 
-/// Whose the connections will be.
+/// The owners of imported connections.
 #[derive(Debug, Clone)]
 pub enum Owners {
-    /// Whose they were.
+    /// The owners in the other system.
     Kept,
     /// One user's.
     One(UserId),
-    /// By whose they were.
+    /// Owners by their id in the other system.
     Map(BTreeMap<String, UserId>),
 }
 
@@ -37,7 +38,7 @@ pub enum Owners {
 pub struct Options {
     /// The tenant that they will belong to.
     pub tenant: TenantId,
-    /// Whose they will be.
+    /// The owners of the imported connections.
     pub owners: Owners,
     /// Overwrite connections that are there already.
     pub replace: bool,
@@ -53,13 +54,13 @@ pub struct Skipped {
     pub id: String,
     /// The name that flows use.
     pub external_id: String,
-    /// Whose it would be.
+    /// The owner it would have.
     pub owner: UserId,
     /// Why.
     pub reason: &'static str,
 }
 
-/// A row that could not be taken over.
+/// A row that was not imported.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failed {
     /// The other system's row id.
@@ -68,7 +69,7 @@ pub struct Failed {
     pub reason: String,
 }
 
-/// What became of the rows.
+/// The result of an import.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
@@ -78,7 +79,7 @@ pub struct Report {
     pub replaced: u64,
     /// What was there already.
     pub skipped: Vec<Skipped>,
-    /// What could not be taken over.
+    /// Rows that were not imported.
     pub failed: Vec<Failed>,
     /// Whether nothing was written.
     pub dry_run: bool,
@@ -129,14 +130,14 @@ impl<'a> Import<'a> {
         Self { db, keyring, old, options, report, rows: 0, seen: BTreeSet::new() }
     }
 
-    /// What became of the rows so far.
+    /// The result so far.
     #[must_use]
     pub fn report(self) -> Report {
         self.report
     }
 
-    /// Takes over rows, each a JSON object with the columns of either system, in one transaction. A row that does not fit is
-    /// reported, and the others are taken over.
+    /// Imports rows, each a JSON object with the columns of either system, in one transaction. A row that does not fit
+    /// is reported, and the others are imported.
     pub async fn take(&mut self, rows: &[Value], now: i64) {
         let mut opened = Vec::with_capacity(rows.len());
         for row in rows {

@@ -32,7 +32,7 @@ pub(super) fn name(row: &Value, number: usize) -> String {
 }
 
 impl Record {
-    /// Reads a row. The reasons it gives quote nothing but names: what is wrong may be a secret at the wrong place.
+    /// Reads a row. Errors quote only names: a value may be a secret in the wrong column.
     pub(super) fn read(row: &Value) -> Result<Self, String> {
         let fields = Fields(row.as_object().ok_or("it is not an object")?);
         let status = match fields.text("status", "status")? {

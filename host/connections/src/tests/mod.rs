@@ -16,7 +16,7 @@ use uuid::Uuid;
 use self::provider::Provider;
 use super::*;
 
-/// Whose connections these are.
+/// An owner of test connections.
 fn owner() -> Owner {
     Owner { tenant: "tenant".into(), user: Uuid::new_v4().to_string().into() }
 }
@@ -48,7 +48,7 @@ impl Host {
         leno_base::milliseconds(&*self.clock) / 1000
     }
 
-    /// Stores a connection whose tokens come from `provider` and live an hour.
+    /// Stores a connection whose tokens come from `provider` and expire after an hour.
     async fn store(&self, owner: &Owner, id: &str, provider: &Provider) -> leno_db::ConnectionRow {
         self.store_value(owner, id, self.tokens(provider)).await
     }

@@ -23,11 +23,11 @@ struct Shared {
     good: Mutex<u64>,
     /// Requests so far.
     asked: watch::Sender<usize>,
-    /// Requests that may be answered.
+    /// Requests that may be responded to.
     answered: watch::Sender<usize>,
-    /// Whether answers wait to be let go.
+    /// Whether responses are held back.
     holding: Mutex<bool>,
-    /// What to answer instead of tokens, one after the other.
+    /// Responses to give instead of tokens, in order.
     instead: Mutex<VecDeque<(u16, Option<u64>, Value)>>,
 }
 
@@ -54,7 +54,7 @@ impl Provider {
         tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the provider is not asked").unwrap();
     }
 
-    /// Answers nothing until [`Provider::release`]. Tokens are rotated all the same.
+    /// Holds every response until [`Provider::release`]. Tokens are rotated all the same.
     pub(super) fn hold(&self) {
         *self.shared.holding.lock().unwrap() = true;
     }
@@ -64,7 +64,7 @@ impl Provider {
         self.shared.answered.send_modify(|answered| *answered += 1_000_000);
     }
 
-    /// Answers the next request so.
+    /// Gives this response to the next request.
     pub(super) fn instead(&self, status: u16, retry_after: Option<u64>, body: Value) {
         self.shared.instead.lock().unwrap().push_back((status, retry_after, body));
     }

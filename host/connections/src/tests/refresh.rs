@@ -1,4 +1,4 @@
-//! Each refresh token is spent once, and what it brought is not lost.
+//! Each refresh token is used once, and its result is not lost.
 
 use std::time::SystemTime;
 
@@ -147,7 +147,7 @@ on_both! {
             provider.instead(503, None, json!({"error": "server_error"}));
             assert_eq!(host.token(&owner, "c").await.unwrap(), "at-1");
             provider.is_asked(round).await;
-            // The flight has ended when its record is there.
+            // The flight has ended when its entry is gone.
             let now = loop {
                 let now = host.row(&row.id).await;
                 if now.refresh_failures == i64::try_from(round).unwrap() { break now }
@@ -158,7 +158,7 @@ on_both! {
             let wait = now.retry_at.unwrap() - host.seconds() * 1_000;
             assert!(wait > last / 2, "{wait} after {last}");
             last = wait;
-            // Until then nobody asks.
+            // No caller asks until then.
             assert_eq!(host.token(&owner, "c").await.unwrap(), "at-1");
             assert_eq!(provider.asked(), round);
             host.advance(Duration::from_millis(u64::try_from(wait).unwrap() + 1_000));

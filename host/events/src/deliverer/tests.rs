@@ -127,7 +127,7 @@ impl Scene {
     }
 }
 
-/// The part of a host that has to do with endpoints.
+/// The parts of a host that deliver events.
 struct Host {
     endpoints: Endpoints,
     deliverer: Deliverer,
@@ -306,7 +306,7 @@ async fn a_receiver_that_is_down_or_never_answers_is_asked_again() {
     assert_eq!(row.status, "PENDING");
     assert!(row.last_error.unwrap().contains("took longer than 10s"));
 
-    // Nobody listens there.
+    // No server listens there.
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let host = host(&scene.db, &scene.clock, closed, &scene.events);
     let owner = owner("t", "w");
@@ -328,7 +328,7 @@ async fn a_host_that_died_in_an_attempt_keeps_others_from_it_only_for_a_while() 
     assert_eq!(other.deliver_due().await, 0);
     scene.clock.advance(Duration::from_millis(CLAIM.unsigned_abs()));
     assert_eq!(other.deliver_due().await, 1);
-    // Whose claim expired has no say any more.
+    // An expired claim cannot settle a delivery.
     assert!(!endpoints::settle(&scene.db, &claimed[0], Outcome::Dead { error: "late" }, scene.now()).await.unwrap());
     assert_eq!(scene.only().await.status, "DELIVERED");
 }

@@ -1,4 +1,4 @@
-//! Against a provider of bytes on loopback: it answers with exactly what a test says, whole or in part.
+//! Tests against a provider of bytes on loopback, which sends exactly what a test says, whole or in part.
 
 // A `json!` literal reads better without a reference.
 #![allow(clippy::needless_pass_by_value)]
@@ -211,7 +211,7 @@ async fn the_operators_secret_travels_in_the_header_and_is_not_stored() {
     assert!(request.contains("uthorization: Basic b3A6b3BlcmF0b3JzLXNlY3JldA=="), "{request}");
     assert!(request.contains("code_verifier=alias") && !request.contains("client_secret"), "{request}");
 
-    // The refresh gets the secret from its caller, and does without when there is none.
+    // A refresh gets the secret from its caller, and works without one.
     let mut again = granted.expose().clone();
     again["refresh_token"] = json!("rt");
     let again = value(again);
@@ -347,7 +347,7 @@ async fn an_answer_that_does_not_come_whole_leaves_the_outcome_unknown() {
 
 #[tokio::test]
 async fn a_compressed_answer_is_read_and_a_bomb_is_not() {
-    // 20 MiB of spaces after a good answer, as gzip makes 20 kB of it.
+    // 20 MiB of spaces after a good response, which gzip packs into 20 kB.
     for (size, fits) in [(100, true), (20 << 20, false)] {
         let mut plain = br#"{"access_token":"at"}"#.to_vec();
         plain.resize(plain.len() + size, b' ');
@@ -380,7 +380,7 @@ async fn what_was_not_sent_is_known_not_to_be() {
     let found = error(client().refresh(&stored(&format!("http://{port}/token"), json!({})), None, &closed).await);
     assert!(matches!(found, TokenError::Unsent { .. }) && !found.may_have_spent(), "{found:?}");
 
-    // The provider is there, and nobody granted its address.
+    // The provider is up, and its address is not granted.
     let provider = Provider::json("200 OK", &json!({"access_token": "at"})).await;
     let number = u32::from_be_bytes([127, 0, 0, 1]);
     let port = provider.address.port();

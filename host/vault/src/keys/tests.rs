@@ -59,7 +59,7 @@ async fn fill(db: &Db, ring: &Keyring, count: usize) {
     run(db, HOOK, &[&sealed(ring, "webhook_endpoints", "w"), kid]).await;
 }
 
-/// Opens every row of every table; answers how many there are.
+/// Opens every row of every table. Returns their number.
 async fn open_all(db: &Db, ring: &Keyring) -> usize {
     let mut count = 0;
     for table in TABLES {
