@@ -36,7 +36,8 @@ enum Command {
         /// Further arguments for `cargo nextest run` (or `cargo test`), such as a name to filter by.
         args: Vec<String>,
     },
-    /// Check that crates use each other as the picture of the house says, and that no files form a circle.
+    /// Check that crates use each other as the picture of the house says, that no surface uses a statement of the database, and
+    /// that no files form a circle.
     House,
     /// Build the built-in pieces into `pieces/*.wasm`.
     Pieces,
