@@ -9,7 +9,7 @@ use crate::build::{self, cargo, root, run, target_dir};
 pub(crate) fn bench(quick: bool) -> Result<()> {
     let pieces = build::pieces()?;
     let guests = build::test_guests()?;
-    // In one build: chosen alone, each would have its dependencies built with other features.
+    // One build for both: alone, each would build its dependencies with other features.
     run(cargo().args(["build", "--locked", "--release", "--package", "leno", "--package", "leno-bench"]))?;
     let release = target_dir().join("release");
     let mut bench = Command::new(release.join("leno-bench"));

@@ -1,4 +1,4 @@
-//! Builds: the host for this machine, guests for the sandbox.
+//! Builds the host for this machine, and guests for the sandbox.
 
 use std::{
     env, fs,
@@ -10,20 +10,21 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::wasm_target::{self, TARGET};
 
-/// The repository: that of the `cargo xtask` that was called. A target directory may be shared by several clones, and then
-/// this program may have been built in another of them.
+/// The root of the repository in which `cargo xtask` was called. Clones may share a target directory, so the path that was
+/// compiled into this program may be another clone's: Cargo's variable comes first.
 pub(crate) fn root() -> PathBuf {
     let called = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let here = called.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).to_owned());
     here.parent().unwrap_or(Path::new(".")).to_owned()
 }
 
-/// Where the host is built.
+/// The target directory of the workspace.
 pub(crate) fn target_dir() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |directory| root().join(directory))
 }
 
-/// A `cargo` that knows nothing of the one that started this program.
+/// `cargo`, in the root of the repository, without the variables that the `cargo` above this program set for it: they would
+/// change what the inner one builds.
 pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(root());
@@ -35,7 +36,10 @@ pub(crate) fn cargo() -> Command {
     cargo
 }
 
-/// Runs a command to its end.
+/// Runs a command and waits for it.
+///
+/// # Errors
+/// The command cannot be started, or exits with a status other than 0.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("running {:?}", command.get_program()))?;
     if !status.success() {
@@ -49,7 +53,7 @@ fn describe(command: &Command) -> String {
     words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
 }
 
-/// Builds a workspace of guests and answers the components by crate.
+/// Builds a workspace of guests. Returns the names of its crates, each with its component.
 fn guests(workspace: &Path) -> Result<Vec<(String, PathBuf)>> {
     wasm_target::ensure(&root())?;
     let target = target_dir().join("guests");
@@ -72,13 +76,13 @@ fn guests(workspace: &Path) -> Result<Vec<(String, PathBuf)>> {
     Ok(built)
 }
 
-/// Builds the built-in pieces and puts them into the pieces directory. Answers that directory.
+/// Builds the built-in pieces into the pieces directory. Returns that directory.
 pub(crate) fn pieces() -> Result<PathBuf> {
     let directory = root().join("pieces");
     for (name, component) in guests(&directory)? {
         let Some(name) = name.strip_prefix("piece-") else { continue };
         let place = directory.join(format!("{name}.wasm"));
-        // An unchanged file is left alone: a running server would load it again.
+        // A server that runs on this directory loads every file that is written, so leave unchanged ones alone.
         if fs::read(&component)? != fs::read(&place).unwrap_or_default() {
             let fresh = directory.join(format!(".{name}.wasm"));
             fs::copy(&component, &fresh)?;
@@ -89,13 +93,13 @@ pub(crate) fn pieces() -> Result<PathBuf> {
     Ok(directory)
 }
 
-/// Builds the guests that the tests need. Answers the directory they are in.
+/// Builds the guests that the tests need. Returns the directory that holds their components.
 pub(crate) fn test_guests() -> Result<PathBuf> {
     guests(&root().join("tests/guests"))?;
     Ok(target_dir().join("guests").join(TARGET).join("release"))
 }
 
-/// Builds the `leno` command. Answers its path.
+/// Builds the `leno` command. Returns its path.
 pub(crate) fn host(release: bool) -> Result<PathBuf> {
     let mut build = cargo();
     build.args(["build", "--locked", "--package", "leno"]);

@@ -1,4 +1,4 @@
-//! `cargo xtask`: build, serve, test and bench from one place.
+//! `cargo xtask`: builds, serves, checks, tests and measures Leno.
 
 mod bench;
 mod build;
@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Builds, serves, tests and benches Leno.
+/// Builds, serves, checks, tests and measures Leno.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -22,7 +22,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Build everything and start the server on 127.0.0.1:4747, with a token and a request to try.
+    /// Build everything, start the server on 127.0.0.1:4747, and print a token and a request to try.
     Serve {
         /// Build with optimisations.
         #[arg(long)]
@@ -31,18 +31,19 @@ enum Command {
         #[arg(last = true)]
         args: Vec<String>,
     },
-    /// Run every test.
+    /// Run every test. Names the third parties that are missing, and the tests that are skipped for them.
     Test {
         /// Further arguments for `cargo nextest run` (or `cargo test`), such as a name to filter by.
         args: Vec<String>,
     },
-    /// Check that crates use each other as the picture of the house says, and that no files form a circle.
+    /// Check that crates use each other as the picture of the house says, that no surface uses a statement of the database, and
+    /// that no files form a circle.
     House,
     /// Build the built-in pieces into `pieces/*.wasm`.
     Pieces,
-    /// Measure, and write BENCHMARKS.md.
+    /// Measure the speed budgets, and write the figures to BENCHMARKS.md.
     Bench {
-        /// Shorter runs: for a look, not for the record. Prints only.
+        /// Measure for a shorter time, print the figures, and leave BENCHMARKS.md as it is.
         #[arg(long)]
         quick: bool,
     },

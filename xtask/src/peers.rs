@@ -1,4 +1,4 @@
-//! The third parties that the tests run beside Leno.
+//! The third parties that the tests run beside Leno: PostgreSQL, Node packages, a browser, schemathesis, systemd.
 
 use std::{
     env, fs,
@@ -12,17 +12,17 @@ use anyhow::{Context as _, Result};
 
 use crate::build::{self, root, run};
 
-/// A peer, and the tests that cannot run without it.
+/// A third party, and the tests that need it.
 struct Peer {
     name: String,
     is_there: bool,
     needed_by: &'static str,
 }
 
-/// Where a Debian package puts the browser; `CHROMIUM` names another.
+/// Where the Debian package installs the browser; the variable `CHROMIUM` overrides it.
 const CHROMIUM: &str = "/usr/bin/chromium";
 
-/// What cannot be tested here, one line for each peer that is missing.
+/// The tests that cannot run on this machine, one line for each missing third party.
 pub(crate) fn missing() -> Vec<String> {
     let listens = |name: &str, port: u16, needed_by| {
         let address = SocketAddr::from(([127, 0, 0, 1], port));
@@ -65,14 +65,14 @@ fn has_node() -> bool {
     major.is_some_and(|major| major >= 20)
 }
 
-/// Where `.ci/run` installs it; `LENO_SCHEMATHESIS` names another.
+/// Where `.ci/run` installs schemathesis; the variable `LENO_SCHEMATHESIS` overrides it.
 pub(crate) fn schemathesis() -> PathBuf {
     let own = || build::target_dir().join("schemathesis/bin/schemathesis");
     env::var_os("LENO_SCHEMATHESIS").map_or_else(own, PathBuf::from)
 }
 
-/// Installs the Node packages, at the versions of the lock file, and answers the folder with them. It is in the target
-/// directory: a second run needs no network. Without Node there is nothing to install.
+/// Installs the Node packages of `tests/interop/peers` at the versions of its lock file, once, into the target directory.
+/// Returns that directory, or `None` if Node is missing.
 pub(crate) fn install() -> Result<Option<PathBuf>> {
     if !has_node() {
         return Ok(None);

@@ -17,7 +17,7 @@ pub(crate) fn serve(release: bool, args: &[String]) -> Result<()> {
     let leno = build::host(release)?;
     let data = root().join("leno-data");
     let settings = |command: &mut Command| {
-        // For the request printed below: piece `http` may call this very server, the one HTTP server that is surely there.
+        // The request printed below lets piece `http` call this server, because no other is known to run.
         command.arg("--config").arg(root().join("xtask/serve.toml")).arg("--data-dir").arg(&data);
     };
 
@@ -27,7 +27,7 @@ pub(crate) fn serve(release: bool, args: &[String]) -> Result<()> {
     let mut server = serve.args(args).stdout(Stdio::piped()).spawn().context("starting leno serve")?;
     let mut lines = BufReader::new(server.stdout.take().context("no output of leno serve")?).lines();
     let Some(first) = lines.next().transpose()? else {
-        bail!("leno serve ended before it listened ({})", server.wait()?);
+        bail!("leno serve ended before it listened on {LISTEN} ({})", server.wait()?);
     };
     let address = first.strip_prefix("listening on ").unwrap_or(&first).to_owned();
 
@@ -45,7 +45,7 @@ pub(crate) fn serve(release: bool, args: &[String]) -> Result<()> {
          curl -sS {address}/api/pieces/http/actions/send_request/run \\\n    \
          -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' \\\n    \
          -d '{{\"input\": {{\"method\": \"GET\", \"url\": \"{address}/healthz\"}}}}'\n\n\
-         Ctrl-C ends it.\n"
+         Ctrl-C stops the server.\n"
     );
     for line in lines {
         println!("{}", line?);

@@ -16,13 +16,16 @@ pub(crate) fn test(args: &[String]) -> Result<()> {
     let in_ci = env::var("CI").is_ok_and(|value| value == "true");
     let skipped = peers::missing();
     if in_ci && !skipped.is_empty() {
-        bail!("CI must run every test, and cannot run:\n  {}", skipped.join("\n  "));
+        bail!(
+            "CI=true runs every test, and what these need is missing; install it (see .ci/run), or unset CI:\n  {}",
+            skipped.join("\n  ")
+        );
     }
 
     let pieces = build::pieces()?;
     let guests = build::test_guests()?;
     let peers = peers::install()?;
-    // The tests from outside start the program itself.
+    // The tests in `tests/` start the program.
     let leno = build::host(false)?;
     let mut tests = cargo();
     let nextest = Command::new("cargo-nextest").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -37,7 +40,7 @@ pub(crate) fn test(args: &[String]) -> Result<()> {
     run(tests.args(args).env("LENO_TEST_PIECES", &pieces).env("LENO_GUESTS_DIR", &guests).env("LENO_BIN", &leno))?;
     if args.is_empty() {
         run(cargo().args(["test", "--locked", "--workspace", "--doc", "--quiet"]))?;
-        // The pieces' own tests run natively, against the SDK's fakes.
+        // The tests of the pieces run on this machine, against the fakes of the SDK.
         run(cargo()
             .current_dir(&pieces)
             .args(["test", "--locked", "--quiet", "--target-dir"])

@@ -1,22 +1,22 @@
-//! The `wasm32-wasip2` target, got by whatever way is open.
+//! Installs the `wasm32-wasip2` target of the active toolchain.
 
 use std::{path::Path, process::Command};
 
 use anyhow::{Context as _, Result, bail};
 
-/// The target of pieces.
+/// The target that pieces are compiled for.
 pub(crate) const TARGET: &str = "wasm32-wasip2";
 
-/// Makes `cargo build --target wasm32-wasip2` work with the active toolchain. `root` is the repository.
+/// Installs the target, unless it is installed. `root` is the repository.
 pub(crate) fn ensure(root: &Path) -> Result<()> {
     if installed()? {
         return Ok(());
     }
-    eprintln!("xtask: getting the {TARGET} target");
+    eprintln!("xtask: installing the target {TARGET}");
     let script = root.join("xtask/wasm-target");
     let status = Command::new("bash").arg(script).status().context("running xtask/wasm-target")?;
     if !status.success() {
-        bail!("there is no {TARGET} target; run: rustup target add {TARGET}");
+        bail!("the target {TARGET} is not installed, and installing it failed; run: rustup target add {TARGET}");
     }
     Ok(())
 }
