@@ -43,7 +43,7 @@ fn an_arranged_request_that_is_never_sent_fails_the_test() {
         let host = FakeHost::new();
         host.expect("GET", URL).reply(200);
     });
-    assert!(text.contains("never sent what was arranged:\n  GET https://api.example.com/x"), "{text}");
+    assert!(text.contains("did not send the expected requests:\n  GET https://api.example.com/x"), "{text}");
 }
 
 #[test]
