@@ -95,7 +95,7 @@ fn an_answer_says_where_it_is_wrong() {
     assert_eq!((error.kind(), error.code()), (ErrorKind::Unavailable, "http-decode"));
     assert_eq!(
         error.message(),
-        "the answer of https://api.example.com/x cannot be read: items[1].id: invalid type: string \"two\", expected u32"
+        "the response of https://api.example.com/x cannot be read: items[1].id: invalid type: string \"two\", expected u32"
     );
 }
 
@@ -107,7 +107,7 @@ fn a_status_can_be_matched_or_becomes_an_error() {
     assert_eq!(error.status(), Some(404));
     let error = Error::from(error);
     assert_eq!((error.kind(), error.code()), (ErrorKind::NotFound, "http-404"));
-    assert_eq!(error.message(), "https://api.example.com/x answered 404: gone fishing");
+    assert_eq!(error.message(), "https://api.example.com/x responded with status 404: gone fishing");
     host.expect("GET", URL).reply(302);
     assert!(http::get(URL).send().unwrap().error_for_status().is_ok());
 }

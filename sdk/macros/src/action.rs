@@ -184,7 +184,7 @@ fn signature(function: &ItemFn) -> Result<(TokenStream, TokenStream)> {
     let context = takes_context.then(|| quote!(&::leno_sdk::Context::current(),));
     let given = props.map(|_| quote!(props));
     let unused = if props.is_none() { quote!(let _ = props;) } else { quote!() };
-    let call = format_ident!("answer");
+    let call = format_ident!("output");
     let span = signature.output.span();
     let body = quote_spanned!(span=> #unused ::leno_sdk::__private::#call(#name(#context #given)));
     let props = props.map_or_else(|| quote!(::leno_sdk::props::NoProps), |ty| ty.to_token_stream());

@@ -56,7 +56,7 @@ fn a_refused_key_is_told() {
     let error = PIECE.validate().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthorized);
     assert!(
-        error.message().ends_with("answered 401: unknown key"),
+        error.message().ends_with("responded with status 401: unknown key"),
         "{error}"
     );
 }
