@@ -1,4 +1,4 @@
-//! One action, as the piece's table holds it.
+//! The actions of a piece.
 
 use serde::Serialize;
 
@@ -6,7 +6,7 @@ use crate::document::Document;
 use crate::props::{Lookup, Properties, Props};
 use crate::{Error, Result};
 
-/// One action. `#[action]` on a function makes it:
+/// One action of a piece. `#[action]` on a function defines it:
 ///
 /// ```
 /// use leno_sdk::prelude::*;
@@ -16,13 +16,13 @@ use crate::{Error, Result};
 ///     text: String,
 /// }
 ///
-/// /// Says it louder.
+/// /// Writes a text in capital letters.
 /// #[action(classification = "READ", ai(idempotent = true))]
 /// fn shout(props: Shout) -> Result<String> {
 ///     Ok(props.text.to_uppercase())
 /// }
 ///
-/// // The function is still a function, and beside it there is the action of the same name.
+/// // The function stays; the macro adds an action of the same name.
 /// assert_eq!(shout(Shout { text: "hello".into() })?, "HELLO");
 /// assert_eq!(shout::ACTION.run(r#"{"text": "hello"}"#)?, r#""HELLO""#);
 /// # Ok::<(), Error>(())
@@ -39,7 +39,7 @@ pub struct Action {
 }
 
 impl Action {
-    /// An action with the properties `P`. `run` is given their JSON text.
+    /// An action with the properties `P`. `run` takes their JSON text.
     pub const fn new<P: Props>(
         name: &'static str,
         display_name: &'static str,
@@ -57,15 +57,15 @@ impl Action {
         self
     }
 
-    /// The name by which flows refer to it.
+    /// The name that flows use for the action.
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Runs it on the JSON text of its properties; answers JSON text.
+    /// Runs the action on the JSON text of its properties. Returns its output as JSON text.
     ///
     /// # Errors
-    /// `invalid-input` when the properties are wrong, and whatever the author's function answers.
+    /// `invalid-input` if the properties are wrong, and the errors of the author's function.
     pub fn run(&self, props: &str) -> Result<String> {
         (self.run)(props)
     }
@@ -82,7 +82,7 @@ impl Action {
     }
 }
 
-/// What actions and triggers have in common in the metadata document.
+/// The members that actions and triggers share in the metadata document.
 pub(crate) fn part(
     (name, display_name, description): (&str, &str, &str),
     piece_has_auth: bool,
@@ -99,13 +99,13 @@ pub(crate) fn part(
 
 pub(crate) fn nothing(_: &mut Document) {}
 
-/// The JSON text of what an author's function answered.
+/// Serializes the result of an author's function.
 #[doc(hidden)]
-pub fn answer<T: Serialize, E: Into<Error>>(result: Result<T, E>) -> Result<String> {
+pub fn output<T: Serialize, E: Into<Error>>(result: Result<T, E>) -> Result<String> {
     Ok(serde_json::to_string(&result.map_err(Into::into)?)?)
 }
 
-/// A value as JSON text; `null` when it cannot be written.
+/// A value as JSON text; `null` if it cannot be serialized.
 #[doc(hidden)]
 pub fn text<T: Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())

@@ -1,4 +1,4 @@
-//! What a connection of the piece consists of, where its credentials go, and how to see whether it works.
+//! The connections that a piece accepts: their fields, where the credentials go, and how to check one.
 
 use serde::Serialize;
 
@@ -46,7 +46,7 @@ pub struct Auth {
 /// How PKCE hashes its verifier (RFC 7636).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PkceMethod {
-    /// Not at all.
+    /// No hash.
     Plain,
     /// With SHA-256.
     S256,
@@ -61,12 +61,12 @@ pub enum AuthorizationMethod {
     Body,
 }
 
-/// How the first token is got.
+/// How the first token is obtained (RFC 6749, sections 4.1 and 4.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GrantType {
-    /// The user agrees in a browser.
+    /// The user consents in a browser.
     AuthorizationCode,
-    /// The application stands for itself.
+    /// The application authenticates as itself.
     ClientCredentials,
     /// The user of the connection chooses one of the two.
     Both,
@@ -79,7 +79,7 @@ impl Auth {
         auth.with("type", kind.as_str()).with("displayName", display_name).with("required", &true)
     }
 
-    /// One secret text, an API key for example.
+    /// A single secret text, for example an API key.
     pub fn secret_text(display_name: &str) -> Self {
         Self::new(Kind::SecretText, display_name)
     }
@@ -89,8 +89,7 @@ impl Auth {
         Self::new(Kind::BasicAuth, display_name).username("Username", "").password("Password", "")
     }
 
-    /// Several fields: text, number, checkbox, choice, and [`SecretText`](crate::props::SecretText) for what must be
-    /// kept secret.
+    /// Several fields: text, number, checkbox, choice, and [`SecretText`](crate::props::SecretText) for secrets.
     pub fn custom<P: Props>(display_name: &str) -> Self {
         Self::new(Kind::CustomAuth, display_name).props::<P>()
     }
@@ -103,7 +102,7 @@ impl Auth {
             .with::<[&str]>("scope", &[])
     }
 
-    /// The text that explains what to fill in and where to find it; markdown.
+    /// Sets the text, as markdown, that explains what to fill in and where to find it.
     #[must_use]
     pub fn description(self, text: &str) -> Self {
         self.with("description", text)
@@ -121,13 +120,13 @@ impl Auth {
         self.with_texts("password", display_name, description)
     }
 
-    /// OAUTH2: the scopes to ask for.
+    /// OAUTH2: the scopes to request.
     #[must_use]
     pub fn scope(self, scopes: &[&str]) -> Self {
         self.with("scope", scopes)
     }
 
-    /// OAUTH2: where tokens are revoked (RFC 7009), so that deleting a connection ends it at the provider too.
+    /// OAUTH2: the revocation endpoint (RFC 7009). With it, deleting a connection revokes its token at the provider.
     #[must_use]
     pub fn revocation_url(self, url: &str) -> Self {
         self.with("revocationUrl", url)
@@ -139,7 +138,7 @@ impl Auth {
         self.with("prompt", prompt)
     }
 
-    /// OAUTH2: protect the code with PKCE.
+    /// OAUTH2: protect the authorization code with PKCE.
     #[must_use]
     pub fn pkce(self, method: PkceMethod) -> Self {
         let method = match method {
@@ -149,7 +148,7 @@ impl Auth {
         self.with("pkce", &true).with("pkceMethod", method)
     }
 
-    /// OAUTH2: where client id and secret go.
+    /// OAUTH2: where client id and secret go in a token request.
     #[must_use]
     pub fn authorization_method(self, method: AuthorizationMethod) -> Self {
         let method = match method {
@@ -159,7 +158,7 @@ impl Auth {
         self.with("authorizationMethod", method)
     }
 
-    /// OAUTH2: how the first token is got.
+    /// OAUTH2: how the first token is obtained.
     #[must_use]
     pub fn grant_type(self, grant: GrantType) -> Self {
         let grant = match grant {
@@ -184,14 +183,14 @@ impl Auth {
         self
     }
 
-    /// The hosts that the credentials may go to, as in the piece's hosts. Without any they may go to all of those.
+    /// The hosts that the credentials may be sent to, in the format of the piece's hosts. Without any: all hosts of the piece.
     #[must_use]
     pub fn hosts(self, hosts: &[&str]) -> Self {
         self.with("hosts", hosts)
     }
 
     /// A header that the host adds to a request with `.authorize()`. Name and value are templates: literal text with
-    /// `{{connection.field}}` or `{{base64 connection.email ":" connection.token}}`; what comes out empty is left out.
+    /// `{{connection.field}}` or `{{base64 connection.email ":" connection.token}}`. An empty result is left out.
     #[must_use]
     pub fn inject_header(mut self, name: &str, value: &str) -> Self {
         self.headers.set(name.to_owned(), value);
@@ -205,14 +204,14 @@ impl Auth {
         self
     }
 
-    /// How to see whether a connection works; its error is what the user reads.
+    /// Sets the function that checks a connection. The user sees its error.
     #[must_use]
     pub fn validate(mut self, check: fn(&Context) -> Result<()>) -> Self {
         self.validate = Some(check);
         self
     }
 
-    /// Any other member of the metadata document. What cannot be written as JSON is left out.
+    /// Sets any other member of the metadata document. A value that cannot be serialized is left out.
     #[must_use]
     pub fn with<T: Serialize + ?Sized>(mut self, member: &'static str, value: &T) -> Self {
         self.document.set(member, value);
@@ -244,10 +243,10 @@ impl Auth {
     }
 }
 
-/// Finds the auth of the connection's kind and asks its check.
+/// Runs the check of the auth that has the connection's kind.
 pub(crate) fn validate(auths: &[Auth]) -> Result<()> {
     let Some(kind) = connection::kind() else {
-        return Err(Error::invalid_input("no-connection", "there is no connection to check"));
+        return Err(Error::invalid_input("no-connection", "the call has no connection to check"));
     };
     let Some(auth) = auths.iter().find(|auth| auth.kind == kind) else {
         let accepted: Vec<&str> = auths.iter().map(|auth| auth.kind.as_str()).collect();

@@ -1,6 +1,6 @@
-//! The connection chosen for the call, without its secrets.
+//! The connection of the call, without its secrets.
 //!
-//! A piece rarely needs it: a request with `.authorize()` is given the credentials by the host.
+//! A piece rarely needs it: the host adds the credentials to requests with `.authorize()`.
 
 use serde::de::DeserializeOwned;
 
@@ -15,7 +15,7 @@ pub enum Kind {
     SecretText,
     /// User name and password.
     BasicAuth,
-    /// Several fields of the piece's own.
+    /// Fields that the piece defines.
     CustomAuth,
 }
 
@@ -37,15 +37,15 @@ impl Kind {
     }
 }
 
-/// The kind of the connection; none when the step has no connection.
+/// The kind of the connection; none if the step has no connection.
 pub fn kind() -> Option<Kind> {
     sys::connection_kind().and_then(|name| Kind::parse(&name))
 }
 
-/// The fields of the connection that the piece's auth does not mark secret.
+/// Returns the fields of the connection that the piece's auth does not mark as secret.
 ///
 /// # Errors
-/// `invalid-input` with the code `connection-settings` when they do not look like `T`; the message names the field.
+/// `invalid-input` with the code `connection-settings` if they cannot be read as `T`; the message names the field.
 pub fn settings<T: DeserializeOwned>() -> Result<T> {
     json_path::read(&sys::connection_settings())
         .map_err(|error| Error::invalid_input("connection-settings", format!("the connection's settings: {error}")))

@@ -1,44 +1,44 @@
-//! The call being served.
+//! The current call.
 
 use std::time::Duration;
 
 use crate::sys;
 
-/// The call being served: which run it belongs to, and how much time it has.
+/// The current call: the run that it belongs to, and the time it has left.
 ///
-/// It asks the host when a method is called, so it costs nothing to a piece that does not use it.
+/// Each method asks the host when it is called; an unused context costs nothing.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Context;
 
 impl Context {
-    /// The present call. A function of a piece is given one; this is for code of its own depth, and for tests.
+    /// The current call, for code that does not receive the context as an argument, and for tests.
     pub fn current() -> Self {
         Self
     }
 
-    /// The id of the run, as it stands in the host's records.
+    /// The id of the run, as in the host's records.
     pub fn run_id(&self) -> String {
         sys::run_id()
     }
 
-    /// Which attempt at the same step this is, from 1.
+    /// The number of the attempt at this step, from 1.
     pub fn attempt(&self) -> u32 {
         sys::attempt()
     }
 
-    /// Equal on every attempt at the same step: give it to services that accept such a key, and a retry does nothing
-    /// twice.
+    /// A key that is the same for every attempt at this step. Pass it to services that accept an idempotency key, so that a
+    /// retry does not repeat the effect.
     pub fn idempotency_key(&self) -> String {
         sys::idempotency_key()
     }
 
-    /// How long the host will still wait.
+    /// The time left until the host ends the call.
     pub fn remaining(&self) -> Duration {
         Duration::from_millis(sys::remaining_ms())
     }
 
-    /// The address at which the outside world reaches this flow's trigger; none outside of a trigger.
+    /// The public URL of this flow's webhook; none outside of a trigger.
     pub fn webhook_url(&self) -> Option<String> {
         sys::webhook_url()
     }

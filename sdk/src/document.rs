@@ -1,7 +1,7 @@
-//! A JSON object being written.
+//! A JSON object under construction.
 //!
-//! Descriptions are written as text member by member, without the tree and the hash map of `serde_json::Value`: a piece
-//! that does not use those itself is spared their code.
+//! Descriptions are written as text, member by member. A piece that does not use `serde_json::Value` itself does not contain
+//! its code.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ pub struct Document {
 }
 
 impl Document {
-    /// Sets a member. What cannot be written as JSON is left out.
+    /// Sets a member. A value that cannot be serialized is left out.
     pub fn set<T: Serialize + ?Sized>(&mut self, name: impl Into<Cow<'static, str>>, value: &T) {
         if let Ok(text) = serde_json::to_string(value) {
             self.set_text(name.into(), text);
@@ -33,7 +33,7 @@ impl Document {
         self.set_text(name.into(), format!("[{}]", texts.join(",")));
     }
 
-    /// Sets a member of the object that is a member of this.
+    /// Sets a member of an object that is a member of this one.
     pub fn set_inside<T: Serialize + ?Sized>(&mut self, outer: &'static str, name: &str, value: &T) {
         let mut inner = Self::default();
         inner.set(name.to_owned(), value);
@@ -68,7 +68,7 @@ impl Document {
             if index > 0 {
                 text.push(',');
             }
-            // A text can always be written as JSON.
+            // Serializing a text cannot fail.
             text.push_str(&serde_json::to_string(name.as_ref()).unwrap_or_default());
             text.push(':');
             text.push_str(value);

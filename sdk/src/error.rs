@@ -1,4 +1,4 @@
-//! What a piece answers when it cannot do what it was asked.
+//! The errors of a piece.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,27 +7,27 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-/// The answer of everything in a piece that can fail.
+/// The result of functions of a piece.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What the caller may do about a failure: the closed list of the host's contract.
+/// What the caller can do about an error. The list is that of the host's contract (`wit/piece.wit`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// The values given to the step are wrong; trying again with the same values is useless.
+    /// The input of the step is wrong; a retry with the same input fails again.
     InvalidInput,
-    /// The connection was refused by the service: it has to be renewed.
+    /// The service rejected the connection; the user has to renew it.
     Unauthorized,
-    /// What was asked for does not exist.
+    /// The requested item does not exist.
     NotFound,
-    /// The service asks to wait; see [`Error::retry_after`].
+    /// The service limits the rate; see [`Error::retry_after`].
     RateLimited,
-    /// The service did not answer as it should; trying again may help.
+    /// The service failed or could not be reached; a retry may succeed.
     Unavailable,
-    /// Policy of the host or of the service forbids it.
+    /// A policy of the host or of the service forbids the operation.
     Denied,
-    /// There was not enough time.
+    /// The time ran out.
     Timeout,
-    /// A fault of the piece itself.
+    /// A bug of the piece.
     Internal,
 }
 
@@ -53,7 +53,7 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// A failure with a kind to act on, a code for machines and a message for people.
+/// An error with a kind for the caller to act on, a code for programs and a message for users.
 ///
 /// ```
 /// use leno_sdk::Error;
@@ -86,39 +86,39 @@ macro_rules! constructors {
 }
 
 impl Error {
-    /// A failure of the given kind. `code` is stable and lower-case with dashes; `message` is for people and may
-    /// change. Neither may hold a secret.
+    /// An error of the given kind. `code` is stable, in lower case with dashes; `message` is for users and may change.
+    /// Neither may contain a secret.
     pub fn new(kind: ErrorKind, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self { kind, code: code.into(), message: message.into(), retry_after: None, details: None }
     }
 
     constructors! {
-        /// The values given to the step are wrong.
+        /// The input of the step is wrong.
         invalid_input => InvalidInput;
-        /// The connection was refused.
+        /// The service rejected the connection.
         unauthorized => Unauthorized;
-        /// What was asked for does not exist.
+        /// The requested item does not exist.
         not_found => NotFound;
-        /// The service asks to wait.
+        /// The service limits the rate.
         rate_limited => RateLimited;
-        /// The service did not answer as it should.
+        /// The service failed or could not be reached.
         unavailable => Unavailable;
-        /// It is forbidden.
+        /// The operation is forbidden.
         denied => Denied;
-        /// There was not enough time.
+        /// The time ran out.
         timeout => Timeout;
-        /// A fault of the piece itself.
+        /// A bug of the piece.
         internal => Internal;
     }
 
-    /// Adds how long the caller should wait before it tries again.
+    /// Sets how long the caller should wait before a retry.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
     }
 
-    /// Adds facts for machines. What cannot be written as JSON is left out.
+    /// Sets details for programs. A value that cannot be serialized is left out.
     #[must_use]
     pub fn with_details(mut self, details: impl Serialize) -> Self {
         self.details = serde_json::to_string(&details).ok();
@@ -130,27 +130,27 @@ impl Error {
         self
     }
 
-    /// What the caller may do about it.
+    /// The kind, which says what the caller can do.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// The stable name of this failure.
+    /// The stable code of this error.
     pub fn code(&self) -> &str {
         &self.code
     }
 
-    /// The text for people.
+    /// The message for users.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// How long to wait before trying again, if it is known.
+    /// How long to wait before a retry, if known.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// Facts for machines, if there are any.
+    /// The details for programs, if any.
     pub fn details(&self) -> Option<Value> {
         self.details.as_deref().and_then(|text| serde_json::from_str(text).ok())
     }
@@ -169,7 +169,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// A value of the piece's own that JSON cannot carry, or that it cannot read back.
+/// A value that the piece cannot serialize or deserialize: `internal` with the code `json`.
 impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Self {
         Self::internal("json", format!("the piece cannot read or write a JSON value: {error}"))

@@ -1,12 +1,12 @@
-//! From the component's exports to the piece.
+//! The component's exports, implemented by the piece.
 //!
-//! There is no panic hook: the one of std writes place and message to standard error, which the host captures.
+//! No panic hook is needed: that of std writes message and location to standard error, which the host captures.
 
 use crate::Piece;
 use crate::bindings::exports::leno::piece::{actions, authentication, metadata, properties, triggers};
 use crate::bindings::leno::piece::types::{Error, Json};
 
-/// What [`piece!`](crate::piece) implements.
+/// Implemented by [`piece!`](crate::piece).
 #[doc(hidden)]
 pub trait Source {
     /// The piece.

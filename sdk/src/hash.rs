@@ -1,4 +1,4 @@
-//! FNV-1a, to notice that bytes differ where nobody gains by making them collide.
+//! FNV-1a, for detecting changes. It is not collision-resistant: use it only where collisions are no attack.
 
 pub(crate) fn fnv1a(bytes: impl IntoIterator<Item = u8>) -> u64 {
     bytes.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))

@@ -1,4 +1,4 @@
-//! Requests to the outside, through the host: it checks the destination and adds the connection's credentials.
+//! HTTP requests. The host sends them: it checks the destination and adds the connection's credentials.
 //!
 //! ```
 //! # use leno_sdk::prelude::*;

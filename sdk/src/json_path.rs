@@ -1,11 +1,11 @@
-//! Where in a JSON text a reading error happened.
+//! The path in a JSON text at which deserialization failed.
 //!
-//! serde_json tells line and column. People think in paths, so the path is worked out from the text, only when reading
-//! has failed: reading itself pays nothing for it.
+//! serde_json reports line and column; users need a path such as `items[2].name`. It is computed from the text only after an
+//! error, so that successful reads cost nothing more.
 
 use serde::de::DeserializeOwned;
 
-/// Reads `text`; the error names the path of the value at fault, for example `items[2].name: invalid type: …`.
+/// Reads `text`; the error names the path of the wrong value, for example `items[2].name: invalid type: …`.
 pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_str(text).map_err(|error| explain(text, &error))
 }
@@ -50,7 +50,7 @@ fn at(text: &str, end: usize) -> String {
             '{' => levels.push(Level::Object { key: None, expects_key: true }),
             '[' => levels.push(Level::Array(0)),
             '}' | ']' => {
-                // A complaint about a whole object (a missing member) points at its closing brace.
+                // An error about a whole object (a missing member) points at its closing brace.
                 if start + 1 >= end {
                     if let Some(Level::Object { key, .. }) = levels.last_mut() {
                         *key = None;

@@ -1,14 +1,14 @@
-//! How much a log record matters.
+//! The severity of log records.
 
-/// How much a record matters.
+/// The severity of a log record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// For the author.
+    /// For the author of the piece.
     Debug,
-    /// What was done.
+    /// Something was done.
     Info,
-    /// What may be wrong.
+    /// Something may be wrong.
     Warn,
-    /// What went wrong.
+    /// Something failed.
     Error,
 }

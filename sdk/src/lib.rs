@@ -42,13 +42,13 @@ pub use props::Props;
 pub use time::{DateTime, InvalidDateTime};
 pub use trigger::Trigger;
 
-/// What the macros write out refers to. Not for authors.
+/// Names that the macros' output uses. Not for authors.
 #[doc(hidden)]
 pub mod __private {
     pub use serde;
     pub use serde_json::value::RawValue;
 
-    pub use crate::action::{answer, text};
+    pub use crate::action::{output, text};
     pub use crate::document::Document;
     pub use crate::props::choice;
     pub use crate::trigger::{Texts, Written};

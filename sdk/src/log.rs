@@ -1,4 +1,4 @@
-//! Records for the run's log, which the flow's owner sees. The host masks the connection's secrets in them.
+//! Writing to the run's log, which the flow's owner can read. The host masks the connection's secrets in it.
 //!
 //! ```
 //! use leno_sdk::log;
@@ -15,7 +15,7 @@ use crate::sys;
 
 pub use crate::{__log_debug as debug, __log_error as error, __log_info as info, __log_warn as warn};
 
-/// Writes one record. The macros of this module are shorter.
+/// Writes one record. Prefer the macros of this module.
 pub fn emit(level: Level, message: &str, fields: &[(String, String)]) {
     sys::emit(level, message, fields);
 }
@@ -46,28 +46,28 @@ macro_rules! __log_field {
     };
 }
 
-/// Writes a record for the author: `debug!(field = value, other; "text {place}")`, fields are optional.
+/// Writes a record of level `Debug`: `debug!(field = value, other; "text {value}")`. The fields are optional.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __log_debug {
     ($($record:tt)+) => { $crate::__log!(Debug, $($record)+) };
 }
 
-/// Writes a record of what was done: `info!(field = value, other; "text {place}")`, fields are optional.
+/// Writes a record of level `Info`: `info!(field = value, other; "text {value}")`. The fields are optional.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __log_info {
     ($($record:tt)+) => { $crate::__log!(Info, $($record)+) };
 }
 
-/// Writes a record of what may be wrong: `warn!(field = value, other; "text {place}")`, fields are optional.
+/// Writes a record of level `Warn`: `warn!(field = value, other; "text {value}")`. The fields are optional.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __log_warn {
     ($($record:tt)+) => { $crate::__log!(Warn, $($record)+) };
 }
 
-/// Writes a record of what went wrong: `error!(field = value, other; "text {place}")`, fields are optional.
+/// Writes a record of level `Error`: `error!(field = value, other; "text {value}")`. The fields are optional.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __log_error {

@@ -1,4 +1,4 @@
-//! A whole piece: its description and the way to its functions.
+//! A piece: its description and its functions.
 
 use crate::action::{Action, nothing};
 use crate::auth::{self, Auth};
@@ -7,7 +7,7 @@ use crate::props::Lookup;
 use crate::trigger::Trigger;
 use crate::{Error, Result};
 
-/// A whole piece. [`piece!`](crate::piece) makes it and exports it from the component; native tests call it directly.
+/// A piece. [`piece!`](crate::piece) defines it and exports it from the component; native tests call it directly.
 #[derive(Clone, Copy, Debug)]
 pub struct Piece {
     name: &'static str,
@@ -24,16 +24,16 @@ pub struct Piece {
     extra: fn(&mut Document),
 }
 
-/// The functions of a piece with auth; a piece without does not link them.
+/// The functions of a piece with auth. The component of a piece without auth does not contain them.
 #[derive(Clone, Copy, Debug)]
 struct Authentication {
     list: fn() -> Vec<Auth>,
     validate: fn(&[Auth]) -> Result<()>,
 }
 
-/// Where the editor lists a piece.
+/// The category in which the editor lists a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names say it")]
+#[allow(missing_docs, reason = "the names are self-explanatory")]
 pub enum Category {
     ArtificialIntelligence,
     Communication,
@@ -93,7 +93,7 @@ macro_rules! members {
 }
 
 impl Piece {
-    /// A piece that can do nothing yet. `name` is of lower-case letters, digits and dashes, `version` exact semver.
+    /// A piece without actions and triggers. `name` has lower-case letters, digits and dashes; `version` is exact semver.
     pub const fn new(name: &'static str, display_name: &'static str, version: &'static str) -> Self {
         Self {
             name,
@@ -112,23 +112,23 @@ impl Piece {
     }
 
     members! {
-        /// What it is for.
+        /// Sets what the piece is for.
         description: &'static str;
-        /// Where its picture is.
+        /// Sets the URL of the logo.
         logo_url: &'static str;
-        /// Who made it, separated by `:` as Cargo has them.
+        /// Sets the authors, separated by `:` as in `CARGO_PKG_AUTHORS`.
         authors: &'static str;
-        /// Where the editor lists it.
+        /// Sets the categories in which the editor lists the piece.
         categories: &'static [Category];
-        /// The hosts it may send requests to: `api.example.com`, `*.example.com`, `{{connection.baseUrl}}`.
+        /// Sets the hosts that the piece may send requests to: `api.example.com`, `*.example.com`, `{{connection.baseUrl}}`.
         hosts: &'static [&'static str];
-        /// What it can do.
+        /// Sets the actions.
         actions: &'static [Action];
-        /// What it can notice.
+        /// Sets the triggers.
         triggers: &'static [Trigger];
     }
 
-    /// The kinds of connection it accepts, each kind once.
+    /// Sets the connections that the piece accepts, at most one of each kind.
     #[must_use]
     pub const fn auth(mut self, list: fn() -> Vec<Auth>) -> Self {
         self.auth = Some(Authentication { list, validate: auth::validate });
@@ -142,12 +142,12 @@ impl Piece {
         self
     }
 
-    /// The name by which flows refer to it.
+    /// The name that flows use for the piece.
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Its version.
+    /// The version.
     pub const fn version(&self) -> &'static str {
         self.version
     }
@@ -190,43 +190,43 @@ impl Piece {
         document.to_text()
     }
 
-    /// Runs an action on the JSON text of its properties; answers JSON text.
+    /// Runs an action on the JSON text of its properties. Returns its output as JSON text.
     ///
     /// # Errors
-    /// `not-found` for an unknown action; `invalid-input` for wrong properties; else what the action answers.
+    /// `not-found` for an unknown action, `invalid-input` for wrong properties, and the errors of the action.
     pub fn run_action(&self, name: &str, props: &str) -> Result<String> {
         self.action(name)
             .ok_or_else(|| Error::not_found("unknown-action", format!("{} has no action `{name}`", self.name)))?
             .run(props)
     }
 
-    /// The options of a dropdown (`{"options": …}`) or the properties of a dynamic property, as JSON text. `owner` is
+    /// Returns the options of a dropdown (`{"options": …}`) or the properties of a dynamic property, as JSON text. `owner` is
     /// the name of an action or a trigger, `props` the JSON text of the values chosen so far.
     ///
     /// # Errors
-    /// `not-found` when there is no such property or nothing to ask about it; else what the author's function answers.
+    /// `not-found` for an unknown property or one without options, and the errors of the author's function.
     pub fn resolve(&self, owner: &str, property: &str, props: &str, search: Option<&str>) -> Result<String> {
         let lookup = Lookup::new(props, search);
         if let Some(action) = self.action(owner)
-            && let Some(answer) = action.resolve(property, &lookup)?
+            && let Some(resolved) = action.resolve(property, &lookup)?
         {
-            return Ok(answer);
+            return Ok(resolved);
         }
         if let Some(trigger) = self.triggers.iter().find(|trigger| trigger.name() == owner)
-            && let Some(answer) = trigger.resolve(property, &lookup)?
+            && let Some(resolved) = trigger.resolve(property, &lookup)?
         {
-            return Ok(answer);
+            return Ok(resolved);
         }
         Err(Error::not_found(
             "unknown-property",
-            format!("`{owner}` of {} has no property `{property}` with options to ask for", self.name),
+            format!("`{owner}` of {} has no property `{property}` with options or dynamic properties", self.name),
         ))
     }
 
-    /// Whether the call's connection works.
+    /// Checks the connection of the call.
     ///
     /// # Errors
-    /// What the check of the connection's auth answers; `invalid-input` when the piece has no auth of its kind.
+    /// The error of the auth's check; `invalid-input` if the piece has no auth of the connection's kind.
     pub fn validate(&self) -> Result<()> {
         self.auth.map_or(Ok(()), |auth| (auth.validate)(&(auth.list)()))
     }

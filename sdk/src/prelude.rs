@@ -1,4 +1,4 @@
-//! What nearly every piece uses: `use leno_sdk::prelude::*;`.
+//! The names that most pieces need: `use leno_sdk::prelude::*;`.
 
 pub use serde_json::json;
 

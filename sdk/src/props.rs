@@ -1,4 +1,4 @@
-//! What a step asks its user for: properties, described by the types of a struct's fields.
+//! Properties: the inputs of a step. The types of a struct's fields describe them.
 
 #[doc(hidden)]
 pub mod choice;
@@ -17,8 +17,8 @@ pub use types::{Color, File, Item, Json, LongText, Map, Markdown, SecretText, Va
 use crate::document::Document;
 use crate::{Error, Result};
 
-/// For `#[prop(custom = JSON_EDITOR)]`: a field that takes any JSON value as it is, also a text or a number, which the types
-/// JSON and OBJECT do not. The editor shows a text area; what is typed there and is no JSON is taken as text.
+/// For `#[prop(custom = JSON_EDITOR)]`: a field that takes any JSON value, also a text or a number, which the types JSON and
+/// OBJECT do not take. The editor shows a text area. Input that is not JSON becomes a text.
 pub const JSON_EDITOR: &str = "(ctx) => {\
     const area = document.createElement('textarea');\
     area.value = ctx.value === undefined ? '' : JSON.stringify(ctx.value);\
@@ -44,7 +44,7 @@ impl Props for NoProps {
 /// Reads the properties of a step from their JSON text.
 ///
 /// # Errors
-/// `invalid-input` with the code `invalid-props`: the message tells every wrong property, `details` lists them as
+/// `invalid-input` with the code `invalid-props`: the message names every wrong property, `details` lists them as
 /// `{"problems": [{"path", "message"}]}`.
 pub fn read<P: Props>(text: &str) -> Result<P> {
     input::object(text).map_err(refusal)

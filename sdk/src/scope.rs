@@ -1,6 +1,6 @@
-//! Who shares a key of the store.
+//! The scopes of the store.
 
-/// Who shares a key.
+/// The steps that share a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// The steps of one flow.

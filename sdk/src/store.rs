@@ -1,4 +1,4 @@
-//! Small state that outlives the call, as JSON.
+//! Small state, as JSON, that is kept between calls.
 //!
 //! ```
 //! # let host = leno_sdk::testing::FakeHost::new();
@@ -39,14 +39,14 @@ pub fn scope(scope: Scope) -> Store {
     Store { scope }
 }
 
-/// How often [`Store::update`] tries before it gives up: more rivals than this at one key is a fault of design.
+/// How often [`Store::update`] tries. More concurrent writers of one key than this are a design error.
 const UPDATE_ATTEMPTS: u32 = 32;
 
 impl Store {
-    /// The value of a key; none when there is none or its time is over.
+    /// Returns the value of a key; none if it is absent or expired.
     ///
     /// # Errors
-    /// `internal` with the code `store-value` when the value is not a `T`; else what the host answers.
+    /// `internal` with the code `store-value` if the value is not a `T`, and the errors of the host.
     pub fn get<T: DeserializeOwned>(self, key: &str) -> Result<Option<T>> {
         self.get_bytes(key)?.map(|bytes| decode(key, &bytes)).transpose()
     }
@@ -54,33 +54,33 @@ impl Store {
     /// Sets a key.
     ///
     /// # Errors
-    /// What the host answers, for example when key or value is too large.
+    /// The error of the host, for example if key or value is too large.
     pub fn put<T: Serialize + ?Sized>(self, key: &str, value: &T) -> Result<()> {
         self.put_bytes(key, &serde_json::to_vec(value)?, None)
     }
 
-    /// Sets a key for a time, in whole seconds, rounded up.
+    /// Sets a key that expires after `time`, rounded up to whole seconds.
     ///
     /// # Errors
-    /// As of [`Store::put`].
+    /// See [`Store::put`].
     pub fn put_for<T: Serialize + ?Sized>(self, key: &str, value: &T, time: Duration) -> Result<()> {
         self.put_bytes(key, &serde_json::to_vec(value)?, Some(time))
     }
 
-    /// Sets a key only if its value is still `old` (none: only if there is no value); answers whether it did.
-    /// Values are compared as JSON text, as this type writes it.
+    /// Sets a key only if its value is still `old` (none: only if the key is absent). Returns whether it was set.
+    /// Values are compared as the JSON text that `T` serializes to.
     ///
     /// # Errors
-    /// As of [`Store::put`].
+    /// See [`Store::put`].
     pub fn compare_and_set<T: Serialize>(self, key: &str, old: Option<&T>, new: &T) -> Result<bool> {
         let old = old.map(serde_json::to_vec).transpose()?;
         self.compare_and_set_bytes(key, old.as_deref(), &serde_json::to_vec(new)?)
     }
 
-    /// Changes a key without losing the change of another run: `change` is called again when there was one.
+    /// Changes a key without overwriting a concurrent change: `change` is called again if another run changed the key.
     ///
     /// # Errors
-    /// What `change` answers; `unavailable` with the code `store-contention` when others were faster too often.
+    /// The error of `change`; `unavailable` with the code `store-contention` after 32 concurrent changes in a row.
     pub fn update<T, F>(self, key: &str, mut change: F) -> Result<T>
     where
         T: Serialize + DeserializeOwned,
@@ -95,39 +95,39 @@ impl Store {
         }
         Err(Error::unavailable(
             "store-contention",
-            format!("the key `{key}` was changed by others {UPDATE_ATTEMPTS} times in a row; try again"),
+            format!("other runs changed the key `{key}` {UPDATE_ATTEMPTS} times in a row; try again"),
         ))
     }
 
-    /// Removes a key; to remove what is not there is no error.
+    /// Removes a key. An absent key is not an error.
     ///
     /// # Errors
-    /// What the host answers.
+    /// The error of the host.
     pub fn delete(self, key: &str) -> Result<()> {
         sys::store_delete(self.scope, key)
     }
 
-    /// The value of a key as it is stored.
+    /// Returns the stored bytes of a key; none if it is absent or expired.
     ///
     /// # Errors
-    /// What the host answers.
+    /// The error of the host.
     pub fn get_bytes(self, key: &str) -> Result<Option<Vec<u8>>> {
         sys::store_get(self.scope, key)
     }
 
-    /// Sets a key to any bytes, for a time if one is given, in whole seconds, rounded up.
+    /// Sets a key to any bytes. With `time` it expires after that, rounded up to whole seconds.
     ///
     /// # Errors
-    /// What the host answers.
+    /// The error of the host.
     pub fn put_bytes(self, key: &str, value: &[u8], time: Option<Duration>) -> Result<()> {
         let seconds = time.map(|time| time.as_secs() + u64::from(time.subsec_nanos() > 0));
         sys::store_put(self.scope, key, value, seconds.map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX)))
     }
 
-    /// Sets a key only if its stored bytes are still `old`; answers whether it did.
+    /// Sets a key only if its stored bytes are still `old` (none: only if the key is absent). Returns whether it was set.
     ///
     /// # Errors
-    /// What the host answers.
+    /// The error of the host.
     pub fn compare_and_set_bytes(self, key: &str, old: Option<&[u8]>, new: &[u8]) -> Result<bool> {
         sys::store_compare_and_set(self.scope, key, old, new)
     }

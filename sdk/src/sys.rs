@@ -1,6 +1,6 @@
-//! The host's functions, behind one set of plain functions: the component's imports in a component, fakes elsewhere.
+//! The host's functions: the imports of a component, and the fake host in native code.
 //!
-//! They are functions and not a trait object, so that an import which a piece never calls is not part of its component:
+//! They are plain functions, not a trait object, so that the component contains only the imports that the piece calls:
 //! imports are permissions.
 
 #[cfg(target_family = "wasm")]
@@ -11,7 +11,7 @@ pub(crate) use component::*;
 #[cfg(not(target_family = "wasm"))]
 pub(crate) use crate::testing::sys::*;
 
-/// A request on its way to the host.
+/// A request to the host.
 #[derive(Clone, Debug)]
 pub(crate) struct Outgoing {
     pub(crate) method: String,
@@ -23,7 +23,7 @@ pub(crate) struct Outgoing {
     pub(crate) redirects: u8,
 }
 
-/// The host's answer.
+/// The response, as the host returns it.
 #[derive(Clone, Debug)]
 pub(crate) struct Incoming {
     pub(crate) status: u16,

@@ -1,17 +1,17 @@
-//! A fake host, for tests that run where the piece is written: no WebAssembly, no network, no clock but one that the
-//! test moves.
+//! A fake host for native tests: no WebAssembly, no network, and a clock that only the test moves.
 //!
-//! Each thread has its own, so tests run in parallel. What the piece asks for and nobody has arranged fails the test, and
-//! says what was arranged; what was arranged and never asked for fails it too, when the [`FakeHost`] goes out of scope.
+//! Each thread has its own fake host, so tests run in parallel. A request that the test does not expect fails the test, with
+//! a list of the expected ones. An expected request that the piece never sends fails it too, when the [`FakeHost`] goes out
+//! of scope.
 //!
 //! ```
 //! use leno_sdk::prelude::*;
 //! use leno_sdk::testing::FakeHost;
 //!
 //! fn stars(repository: &str) -> Result<u64> {
-//!     let answer: Value =
+//!     let repository: Value =
 //!         http::get(format!("https://api.example.com/repos/{repository}")).authorize().send()?.error_for_status()?.json()?;
-//!     Ok(answer["stars"].as_u64().unwrap_or(0))
+//!     Ok(repository["stars"].as_u64().unwrap_or(0))
 //! }
 //!
 //! let host = FakeHost::new();
@@ -23,13 +23,10 @@
 //! assert_eq!(host.requests().len(), 2);
 //! # Ok::<(), Error>(())
 //! ```
-#![allow(
-    clippy::panic,
-    reason = "a test that asks for what nobody arranged has to fail, whatever the piece makes of an error"
-)]
+#![allow(clippy::panic, reason = "an unexpected request has to fail the test, even if the piece handles the error")]
 
-mod arranged;
 mod expectation;
+mod expected;
 mod record;
 mod state;
 pub(crate) mod sys;
@@ -43,15 +40,15 @@ use serde_json::Value;
 use crate::connection::Kind;
 use crate::store::Scope;
 use crate::{DateTime, Error};
-pub use arranged::{Expectation, SentRequest};
 pub use expectation::Reply;
+pub use expected::{Expectation, SentRequest};
 pub use record::LogRecord;
 use state::{State, with};
 
-/// The fake host of this thread, in force until it is dropped.
+/// The fake host of this thread, until it is dropped.
 #[derive(Debug)]
 pub struct FakeHost {
-    /// Not to be sent to another thread, where it would be another host.
+    /// Makes it `!Send`: on another thread it would be another host.
     here: PhantomData<*const ()>,
 }
 
@@ -62,19 +59,19 @@ impl Default for FakeHost {
 }
 
 impl FakeHost {
-    /// A host without connection, with an empty store, at 2024-01-01T00:00:00Z; what an earlier one had is gone.
+    /// A host without a connection, with an empty store, at 2024-01-01T00:00:00Z. It keeps nothing of an earlier one.
     pub fn new() -> Self {
         with(|state| *state = State::default());
         Self { here: PhantomData }
     }
 
-    /// Arranges the answer to one request, to be completed by [`Expectation::reply`]. Requests may come in any order;
-    /// of several that fit, the first arranged is used first.
+    /// Expects one request; [`Expectation::reply`] or [`Expectation::fail`] completes it. Requests may arrive in any order.
+    /// If a request matches several expectations, the oldest one is used.
     pub fn expect(&self, method: &str, url: &str) -> Expectation {
         Expectation::new(method, url)
     }
 
-    /// The requests that the piece has sent.
+    /// The requests that the piece has sent, in order.
     pub fn requests(&self) -> Vec<SentRequest> {
         with(|state| state.sent.clone())
     }
@@ -85,7 +82,7 @@ impl FakeHost {
         with(|state| state.connection = Some((kind, settings, Some(secret))));
     }
 
-    /// Gives the call a connection whose secrets the operator does not let the piece see.
+    /// Gives the call a connection whose secrets the piece may not read: [`reveal`](crate::secrets::reveal) returns `denied`.
     pub fn connect_sealed(&self, kind: Kind, settings: Value) {
         with(|state| state.connection = Some((kind, settings, None)));
     }
@@ -95,12 +92,12 @@ impl FakeHost {
         with(|state| state.now = now.millis());
     }
 
-    /// Moves the clock; what the store holds for a time grows old with it.
+    /// Moves the clock forward; entries of the store expire accordingly.
     pub fn advance(&self, time: Duration) {
         with(|state| state.now = state.now.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)));
     }
 
-    /// Sets which attempt at the step this is.
+    /// Sets the number of the attempt at the step, from 1.
     pub fn set_attempt(&self, attempt: u32) {
         with(|state| state.attempt = attempt);
     }
@@ -110,7 +107,7 @@ impl FakeHost {
         with(|state| state.remaining = time);
     }
 
-    /// Sets where the outside world reaches the trigger.
+    /// Sets the URL of the trigger's webhook.
     pub fn set_webhook_url(&self, url: &str) {
         with(|state| state.webhook_url = Some(url.to_owned()));
     }
@@ -124,17 +121,17 @@ impl FakeHost {
         with(|state| state.store.insert((scope, key.to_owned()), (bytes, None)));
     }
 
-    /// The value of a key of the store, if it is there and JSON.
+    /// The value of a key of the store; none if it is absent, expired or not JSON.
     pub fn stored(&self, scope: Scope, key: &str) -> Option<Value> {
         sys::store_get(scope, key).ok().flatten().and_then(|bytes| serde_json::from_slice(&bytes).ok())
     }
 
-    /// The keys of a scope, in order.
+    /// The keys of a scope, sorted.
     pub fn keys(&self, scope: Scope) -> Vec<String> {
         with(|state| state.store.keys().filter(|(of, _)| *of == scope).map(|(_, key)| key.clone()).collect())
     }
 
-    /// Lets another run write `value` to a key just before the next compare-and-set of the piece.
+    /// Writes `value` to a key just before the piece's next compare-and-set of it, as a concurrent run would.
     ///
     /// # Panics
     /// When the value cannot be written as JSON.
@@ -143,22 +140,22 @@ impl FakeHost {
         with(|state| state.interference.push((scope, key.to_owned(), bytes)));
     }
 
-    /// Lets every use of the store fail.
+    /// Makes every operation on the store return this error.
     pub fn break_store(&self, error: Error) {
         with(|state| state.store_error = Some(error));
     }
 
-    /// What the piece has logged.
+    /// The records that the piece has logged.
     pub fn logs(&self) -> Vec<LogRecord> {
         with(|state| state.logs.clone())
     }
 
-    /// The schedules that triggers have asked for: cron expression and time zone.
+    /// The schedules that triggers have registered: cron expression and time zone.
     pub fn schedules(&self) -> Vec<(String, String)> {
         with(|state| state.schedules.clone())
     }
 
-    /// The events that triggers have asked to be told of, with their identifier.
+    /// The events that triggers have subscribed to, with the identifier of each subscription.
     pub fn listeners(&self) -> Vec<(Vec<String>, String)> {
         with(|state| state.listeners.clone())
     }
@@ -168,7 +165,7 @@ impl Drop for FakeHost {
     fn drop(&mut self) {
         let left = with(|state| std::mem::take(state).expectations);
         if !left.is_empty() && !std::thread::panicking() {
-            panic!("the piece never sent what was arranged:{}", expectation::list(&left));
+            panic!("the piece did not send the expected requests:{}", expectation::list(&left));
         }
     }
 }

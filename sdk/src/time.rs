@@ -1,4 +1,4 @@
-//! Points in time, as properties and services write them (RFC 3339).
+//! Points in time, in the format of properties and services (RFC 3339).
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::sys;
 
-/// A point in time between the years 0001 and 9999, exact to the millisecond.
+/// A point in time between the years 0001 and 9999, with millisecond precision.
 ///
 /// ```
 /// use leno_sdk::DateTime;
@@ -22,7 +22,7 @@ pub struct DateTime {
     millis: i64,
 }
 
-/// A text or number that is no point in time.
+/// The error for a text or number that is not a point in time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidDateTime(String);
 
@@ -38,7 +38,7 @@ impl DateTime {
     const FIRST: i64 = -62_135_596_800_000;
     const LAST: i64 = 253_402_300_799_999;
 
-    /// The present, by the host's clock; in native tests by the fake one.
+    /// The current time of the host's clock; in native tests, of the fake host.
     pub fn now() -> Self {
         Self { millis: sys::now_millis() }
     }
@@ -46,7 +46,7 @@ impl DateTime {
     /// Milliseconds since 1970-01-01T00:00:00Z.
     ///
     /// # Errors
-    /// Out of the years 0001 to 9999.
+    /// A time outside of the years 0001 to 9999.
     pub fn from_millis(millis: i64) -> Result<Self, InvalidDateTime> {
         if (Self::FIRST..=Self::LAST).contains(&millis) {
             Ok(Self { millis })
@@ -58,7 +58,7 @@ impl DateTime {
     /// Seconds since 1970-01-01T00:00:00Z.
     ///
     /// # Errors
-    /// Out of the years 0001 to 9999.
+    /// A time outside of the years 0001 to 9999.
     pub fn from_seconds(seconds: i64) -> Result<Self, InvalidDateTime> {
         Self::from_millis(seconds.saturating_mul(1000))
     }
@@ -69,7 +69,7 @@ impl DateTime {
     }
 }
 
-/// RFC 3339, also with a space for the `T`, without a zone (then UTC), or the date alone.
+/// Parses RFC 3339, also with a space instead of the `T`, without a zone (UTC), or as a date alone.
 impl FromStr for DateTime {
     type Err = InvalidDateTime;
 
@@ -101,7 +101,7 @@ fn parse(text: &str) -> Option<i64> {
     let mut parts = clock.split(':');
     let (hour, minute) = (digits(parts.next()?, 2)?, digits(parts.next()?, 2)?);
     let second = parts.next().map_or(Some(0), |second| digits(second, 2))?;
-    // 60 is a leap second; it counts as the next second, as in POSIX time.
+    // 60 is a leap second. It counts as the next second, as in POSIX time.
     if parts.next().is_some() || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
@@ -137,7 +137,7 @@ fn days_in(year: i64, month: i64) -> i64 {
     }
 }
 
-/// The civil calendar counted from March, so that the leap day is the last of its year.
+/// Counts years from March, so that the leap day is the last day of a year.
 fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));

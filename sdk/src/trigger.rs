@@ -1,4 +1,4 @@
-//! Triggers: what starts a flow.
+//! Triggers: they start flows.
 //!
 //! A trigger is a type with one of the traits [`Polling`], [`Webhook`], [`AppWebhook`] and [`Manual`], and
 //! `#[trigger]` on that `impl`.
@@ -20,7 +20,7 @@ use crate::document::Document;
 use crate::props::{Lookup, Properties, Props, read};
 use crate::{Context, Error, Result, sys};
 
-/// One trigger, as the piece's table holds it. `#[trigger]` on an `impl` makes it, as the constant `TRIGGER` of the type.
+/// One trigger of a piece. `#[trigger]` on an `impl` defines it as the constant `TRIGGER` of the type.
 #[derive(Clone, Copy, Debug)]
 pub struct Trigger {
     name: &'static str,
@@ -37,7 +37,7 @@ pub struct Trigger {
 /// Events as JSON texts.
 type Events = Result<Vec<String>>;
 
-/// The functions of a trigger, on JSON texts. Absent ones do nothing.
+/// The functions of a trigger, on JSON texts.
 #[derive(Clone, Copy, Debug)]
 struct Hooks {
     enable: fn(&str) -> Result<()>,
@@ -64,7 +64,7 @@ impl Trigger {
         Self { name, display_name, description, kind, properties, sample: None, extra: nothing, resolve, hooks }
     }
 
-    /// The event that is shown, and used for tests, before there is a real one: its JSON text.
+    /// Sets the sample event, as JSON text: shown in the editor and used for tests until a real event has arrived.
     #[must_use]
     pub const fn sample(mut self, sample: fn() -> String) -> Self {
         self.sample = Some(sample);
@@ -79,16 +79,16 @@ impl Trigger {
         self
     }
 
-    /// The name by which flows refer to it.
+    /// The name that flows use for the trigger.
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Arranges that events come.
+    /// Starts the trigger, for example by registering a webhook at the service.
     ///
     /// # Errors
-    /// `invalid-input` when the properties are wrong, and whatever the author's function answers. The same holds for
-    /// the other hooks.
+    /// `invalid-input` if the properties are wrong, and the errors of the author's function. The same holds for the other
+    /// hooks.
     pub fn enable(&self, props: &str) -> Result<()> {
         (self.hooks.enable)(props)
     }
@@ -96,23 +96,23 @@ impl Trigger {
     /// Undoes [`Trigger::enable`].
     ///
     /// # Errors
-    /// As of [`Trigger::enable`].
+    /// See [`Trigger::enable`].
     pub fn disable(&self, props: &str) -> Result<()> {
         (self.hooks.disable)(props)
     }
 
-    /// New events, oldest first, as JSON texts. `event` is the JSON text of the webhook request; none when polled.
+    /// Returns the new events, oldest first, as JSON texts. `event` is the JSON text of the webhook request; none for a poll.
     ///
     /// # Errors
-    /// As of [`Trigger::enable`].
+    /// See [`Trigger::enable`].
     pub fn run(&self, props: &str, event: Option<&str>) -> Result<Vec<String>> {
         (self.hooks.run)(props, event)
     }
 
-    /// Events to try a flow with; nothing is remembered. Without a function of its own, the sample.
+    /// Returns events for trying out a flow, and changes no state. If the author wrote no `test`, returns the sample.
     ///
     /// # Errors
-    /// As of [`Trigger::enable`].
+    /// See [`Trigger::enable`].
     pub fn test(&self, props: &str) -> Result<Vec<String>> {
         match self.hooks.test {
             Some(test) => test(props),
@@ -120,10 +120,10 @@ impl Trigger {
         }
     }
 
-    /// The answer to a request with which the service makes sure that the webhook is wanted, as JSON text.
+    /// Returns the response, as JSON text, to a request by which the service verifies the webhook.
     ///
     /// # Errors
-    /// As of [`Trigger::enable`].
+    /// See [`Trigger::enable`].
     pub fn handshake(&self, props: &str, request: &str) -> Result<String> {
         match self.hooks.handshake {
             Some(handshake) => handshake(props, request),
@@ -131,10 +131,10 @@ impl Trigger {
         }
     }
 
-    /// Makes a subscription last longer.
+    /// Renews the subscription at the service.
     ///
     /// # Errors
-    /// As of [`Trigger::enable`].
+    /// See [`Trigger::enable`].
     pub fn renew(&self, props: &str) -> Result<()> {
         self.hooks.renew.map_or(Ok(()), |renew| renew(props))
     }
@@ -159,20 +159,19 @@ impl Trigger {
     }
 }
 
-/// Asks the host to poll by a five-field cron expression in a time zone such as `Europe/Berlin`. For use while a
-/// trigger is being enabled.
+/// Asks the host to poll by a five-field cron expression in a time zone such as `Europe/Berlin`. Call it from `enable`.
 ///
 /// # Errors
-/// What the host answers to a wrong expression or zone.
+/// The host rejects an invalid expression or time zone.
 pub fn schedule(cron: &str, timezone: &str) -> Result<()> {
     sys::schedule(cron, timezone)
 }
 
-/// Asks the host to pass on these events of the piece's shared webhook when they carry this identifier. For use while
-/// an [`AppWebhook`] is being enabled.
+/// Asks the host to deliver these events of the piece's shared webhook if they carry this identifier. Call it from
+/// [`AppWebhook::enable`].
 ///
 /// # Errors
-/// What the host answers.
+/// The error of the host.
 pub fn listen(events: &[&str], identifier: &str) -> Result<()> {
     let events: Vec<String> = events.iter().map(|event| (*event).to_owned()).collect();
     sys::listen(&events, identifier)

@@ -1,4 +1,4 @@
-//! The host's functions, as the author uses them and as the fake host answers them.
+//! The host's functions, as the author calls them and as the fake host implements them.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::time::Duration;
@@ -13,19 +13,19 @@ use leno_sdk::testing::FakeHost;
 
 const URL: &str = "https://api.example.com/x";
 
-/// The text of the panic of `run`.
+/// The message of the panic in `run`.
 fn panic_of(run: impl FnOnce() + std::panic::UnwindSafe) -> String {
     let panic = std::panic::catch_unwind(run).unwrap_err();
     panic.downcast_ref::<String>().unwrap().clone()
 }
 
 #[test]
-fn a_request_that_nobody_arranged_fails_the_test_and_lists_what_was_arranged() {
+fn an_unexpected_request_fails_the_test_and_lists_the_expected_ones() {
     let text = panic_of(|| {
         let host = FakeHost::new();
         host.expect("GET", URL).query("page", "2").authorized().reply(200);
         host.expect("POST", URL).with_json(json!({"a": 1})).reply(200);
-        // Swallowing the error does not help.
+        // The test fails even if the piece ignores the error.
         let _ = http::get(URL).query("page", 1).authorize().send();
     });
     for part in [
@@ -38,12 +38,12 @@ fn a_request_that_nobody_arranged_fails_the_test_and_lists_what_was_arranged() {
 }
 
 #[test]
-fn an_arranged_request_that_is_never_sent_fails_the_test() {
+fn an_expected_request_that_is_never_sent_fails_the_test() {
     let text = panic_of(|| {
         let host = FakeHost::new();
         host.expect("GET", URL).reply(200);
     });
-    assert!(text.contains("never sent what was arranged:\n  GET https://api.example.com/x"), "{text}");
+    assert!(text.contains("did not send the expected requests:\n  GET https://api.example.com/x"), "{text}");
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn a_new_fake_host_knows_nothing_of_the_one_before() {
 fn requests_are_sent_as_they_were_put_together() {
     let host = FakeHost::new();
     host.expect("POST", "https://api.example.com/x?a=1&b=%C3%BC%20%26").reply(201).text("ok");
-    let answer = http::post(format!("{URL}?a=1"))
+    let response = http::post(format!("{URL}?a=1"))
         .query("b", "ü &")
         .query_opt("c", None::<u32>)
         .basic("user", "pass")
@@ -68,8 +68,8 @@ fn requests_are_sent_as_they_were_put_together() {
         .redirects(2)
         .send()
         .unwrap();
-    assert_eq!((answer.status(), answer.is_success()), (201, true));
-    assert_eq!(answer.text().unwrap(), "ok");
+    assert_eq!((response.status(), response.is_success()), (201, true));
+    assert_eq!(response.text().unwrap(), "ok");
     let sent = &host.requests()[0];
     assert_eq!(sent.header("authorization"), Some("Basic dXNlcjpwYXNz"));
     assert_eq!(sent.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("content-type")).count(), 1);
@@ -78,7 +78,7 @@ fn requests_are_sent_as_they_were_put_together() {
 }
 
 #[test]
-fn an_answer_says_where_it_is_wrong() {
+fn a_response_that_cannot_be_read_names_the_path() {
     let host = FakeHost::new();
     host.expect("GET", URL).reply(200).json(json!({"items": [{"id": 1}, {"id": "two"}]}));
     #[derive(Debug, serde::Deserialize)]
@@ -95,7 +95,7 @@ fn an_answer_says_where_it_is_wrong() {
     assert_eq!((error.kind(), error.code()), (ErrorKind::Unavailable, "http-decode"));
     assert_eq!(
         error.message(),
-        "the answer of https://api.example.com/x cannot be read: items[1].id: invalid type: string \"two\", expected u32"
+        "the response of https://api.example.com/x cannot be read: items[1].id: invalid type: string \"two\", expected u32"
     );
 }
 
@@ -107,7 +107,7 @@ fn a_status_can_be_matched_or_becomes_an_error() {
     assert_eq!(error.status(), Some(404));
     let error = Error::from(error);
     assert_eq!((error.kind(), error.code()), (ErrorKind::NotFound, "http-404"));
-    assert_eq!(error.message(), "https://api.example.com/x answered 404: gone fishing");
+    assert_eq!(error.message(), "https://api.example.com/x responded with status 404: gone fishing");
     host.expect("GET", URL).reply(302);
     assert!(http::get(URL).send().unwrap().error_for_status().is_ok());
 }
@@ -122,16 +122,16 @@ fn a_refusal_of_the_host_keeps_its_kind_and_code() {
 }
 
 #[test]
-fn several_requests_are_answered_in_their_order() {
+fn responses_to_several_requests_are_in_the_order_of_the_requests() {
     let host = FakeHost::new();
     for id in [2, 1] {
         host.expect("GET", &format!("{URL}/{id}")).reply(200).text(&id.to_string());
     }
     let unwritable = std::collections::BTreeMap::from([((1, 2), 3)]);
-    let answers =
+    let responses =
         send_all([http::get(format!("{URL}/1")), http::post(URL).json(&unwritable), http::get(format!("{URL}/2"))]);
     let texts: Vec<Option<String>> =
-        answers.into_iter().map(|answer| answer.ok().and_then(|answer| answer.text().ok())).collect();
+        responses.into_iter().map(|response| response.ok().and_then(|response| response.text().ok())).collect();
     assert_eq!(texts, [Some("1".to_owned()), None, Some("2".to_owned())]);
 }
 

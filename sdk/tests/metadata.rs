@@ -1,4 +1,4 @@
-//! What a piece says about itself is what its types say, and the host accepts it.
+//! The metadata document of a piece follows from its types, and the host accepts it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 #![allow(dead_code, reason = "the fields describe properties; only some tests read them")]
 
@@ -30,7 +30,7 @@ struct Range {
     from: u32,
 }
 
-/// Every type there is.
+/// Every property type.
 #[derive(Props)]
 #[props(rename_all = "camelCase")]
 struct Everything {
@@ -371,7 +371,7 @@ fn the_pieces_own_members_reach_the_document() {
 }
 
 #[test]
-fn options_and_fields_are_asked_for_by_the_name_of_the_property() {
+fn options_and_dynamic_properties_are_resolved_by_the_name_of_the_property() {
     let resolve = |property: &str, props: &str, search| {
         PIECE
             .resolve("take_everything", property, props, search)
@@ -409,13 +409,13 @@ fn a_connection_is_checked_by_the_auth_of_its_kind() {
 }
 
 #[test]
-fn unknown_names_are_told() {
+fn unknown_names_are_errors_that_name_them() {
     assert_eq!(PIECE.run_action("nope", "{}").unwrap_err().message(), "everything has no action `nope`");
     assert_eq!(PIECE.trigger("nope").unwrap_err().message(), "everything has no trigger `nope`");
 }
 
 #[test]
-fn webhooks_get_their_request_and_answer_handshakes() {
+fn webhooks_get_their_request_and_respond_to_handshakes() {
     let host = leno_sdk::testing::FakeHost::new();
     let told = PIECE.trigger("told").unwrap();
     let props = r#"{"name": "n"}"#;

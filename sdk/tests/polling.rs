@@ -1,4 +1,4 @@
-//! Polling reports every new item once, whatever the source does.
+//! Polling reports every new item once, also when items are deleted, reordered or have equal times.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::cell::RefCell;
@@ -8,7 +8,7 @@ use leno_sdk::store::Scope;
 use leno_sdk::testing::FakeHost;
 
 thread_local! {
-    /// What the source has, newest first.
+    /// The items of the source, newest first.
     static SOURCE: RefCell<Result<Vec<(String, String)>>> = const { RefCell::new(Ok(Vec::new())) };
     static ASKED: RefCell<Vec<Since>> = const { RefCell::new(Vec::new()) };
 }
@@ -110,7 +110,7 @@ fn the_deletion_of_the_last_item_brings_no_old_one_back() {
     PLACE.enable("{}").unwrap();
     source(&["7", "6", "4", "3"]);
     assert_eq!(poll(PLACE), "6 7");
-    // The page is three long: what moves up behind the known ones is older than them.
+    // A page has three items: those that move up after the known ones are older.
     source(&["7", "2", "1"]);
     assert_eq!(poll(PLACE), "");
     source(&["8", "2", "1"]);
@@ -161,7 +161,7 @@ fn items_of_the_same_millisecond_are_all_reported_once() {
 }
 
 #[test]
-fn an_invalid_time_is_refused_by_name_and_poisons_nothing() {
+fn an_invalid_time_fails_the_poll_by_name_and_changes_no_memory() {
     let host = FakeHost::new();
     source(&["a@5"]);
     TIME.enable("{}").unwrap();
@@ -170,7 +170,7 @@ fn an_invalid_time_is_refused_by_name_and_poisons_nothing() {
         source(&["b@6", bad]);
         let error = TIME.run("{}", None).unwrap_err();
         assert_eq!((error.kind(), error.code()), (ErrorKind::Unavailable, "polling-time"));
-        assert!(error.message().contains("item `bad`"), "{error}");
+        assert!(error.message().starts_with("item `bad` has no usable time: "), "{error}");
     }
     assert_eq!(host.stored(Scope::Flow, "leno.polling"), before);
     source(&["b@6", "a@5"]);
@@ -196,7 +196,7 @@ fn when_the_memory_is_not_kept_the_same_events_come_again() {
     let before = host.stored(Scope::Flow, "leno.polling").unwrap();
     source(&["2", "1"]);
     assert_eq!(poll(PLACE), "2");
-    // The host did not make the events of that run lasting, so it did not keep its writes either.
+    // The host did not commit the events of that run, so it dropped its writes as well.
     host.put(Scope::Flow, "leno.polling", before);
     assert_eq!(poll(PLACE), "2");
 }
@@ -233,7 +233,7 @@ fn enabling_with_other_properties_begins_anew() {
 }
 
 #[test]
-fn an_unreadable_memory_is_told_and_enabling_heals_it() {
+fn an_unreadable_memory_is_an_error_and_enabling_replaces_it() {
     let host = FakeHost::new();
     source(&["1"]);
     host.put(Scope::Flow, "leno.polling", json!({"ids": 5}));

@@ -1,4 +1,4 @@
-//! What the host hands over is read into the author's types, and everything wrong is told at once.
+//! The host's input is read into the author's types, and all problems are reported at once.
 
 use leno_sdk::prelude::*;
 use leno_sdk::props::{Props, read};
@@ -91,7 +91,7 @@ fn values_are_read_into_the_types_of_the_fields() {
 }
 
 #[test]
-fn every_problem_is_told_with_its_path() {
+fn every_problem_is_reported_with_its_path() {
     let error = step(&json!({
         "text": 5,
         "number": 10.5,

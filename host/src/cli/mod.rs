@@ -13,6 +13,7 @@ mod keys;
 mod lock;
 mod new;
 mod run;
+mod sdk;
 mod serve;
 mod terminal;
 mod token;

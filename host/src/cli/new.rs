@@ -1,4 +1,4 @@
-//! `leno new`: a piece to start from.
+//! `leno new`: a project for a new piece, with the SDK that it needs.
 
 use std::{
     fs,
@@ -9,33 +9,32 @@ use std::{
 use anyhow::{Context as _, bail};
 use leno_metadata::PieceName;
 
-use super::terminal::{self, Style};
+use super::{
+    sdk,
+    terminal::{self, Style},
+};
 
 #[derive(Debug, clap::Args)]
 #[command(
     about = "Start a new piece from the template",
-    long_about = "Start a new piece from the template: a Rust crate with one action, its tests, and how to build it."
+    long_about = "Start a new piece from the template: a Rust crate with an action, a connection, a trigger and tests. The SDK \
+                  is copied into the crate, as vendor/leno, so that nothing else has to be there; --sdk uses another one."
 )]
 pub(super) struct Args {
     /// The piece's name: lower-case letters, digits and inner hyphens
     name: PieceName,
-    /// Where to put it; ./NAME when absent
+    /// The directory of the new crate; ./NAME when absent
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// A checkout of the SDK to build against
+    /// The `sdk` directory of a checkout of Leno, to build against instead of a copy
     #[arg(long, value_name = "DIR")]
     sdk: Option<PathBuf>,
 }
 
-/// The SDK of the checkout that this program was built from.
-const BUILT_FROM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../sdk");
-/// The SDK in a registry.
-const PUBLISHED: &str = "\"0.1\"";
-
 macro_rules! template {
     ($($from:literal => $to:literal),* $(,)?) => {
-        /// The template's files, by where they go. `{{name}}` and `{{sdk}}` in them stand for the piece's name and the
-        /// dependency on the SDK.
+        /// The template's files by their path in the project. `{{name}}` and `{{sdk}}` in them stand for the piece's name
+        /// and the path of the SDK.
         const TEMPLATE: &[(&str, &str)] = &[$(($to, include_str!(concat!("../../../sdk/template/", $from)))),*];
     };
 }
@@ -45,7 +44,6 @@ template! {
     "Cargo.toml.tmpl" => "Cargo.toml",
     "README.md" => "README.md",
     ".gitignore" => ".gitignore",
-    ".cargo/config.toml" => ".cargo/config.toml",
     "src/lib.rs" => "src/lib.rs",
     "src/actions.rs" => "src/actions.rs",
     "src/triggers.rs" => "src/triggers.rs",
@@ -55,55 +53,61 @@ template! {
 pub(super) fn new(args: &Args) -> anyhow::Result<ExitCode> {
     let name = args.name.short();
     if name.starts_with(|first: char| first.is_ascii_digit()) {
-        bail!("`{name}` begins with a digit, and a Rust package cannot; choose another name");
+        bail!("`{name}` begins with a digit, and the name of a Rust package cannot; choose another name");
     }
     let directory = args.dir.clone().unwrap_or_else(|| PathBuf::from(name));
     let occupied = fs::read_dir(&directory).is_ok_and(|mut entries| entries.next().is_some());
     if occupied || directory.is_file() {
-        bail!("{} is there already and not empty; choose another --dir", directory.display());
+        bail!("{} exists and is not empty; choose another directory with --dir", directory.display());
     }
-    let sdk = sdk(args.sdk.as_deref())?;
-    for (file, content) in TEMPLATE {
-        let path = directory.join(file);
-        let parent = path.parent().unwrap_or(&directory);
+    let checkout = args.sdk.as_deref().map(checkout).transpose()?;
+    let sdk = toml::Value::String(checkout.clone().unwrap_or_else(|| sdk::PACKAGE.to_owned())).to_string();
+    for (path, content) in TEMPLATE {
         let content = content.replace("{{name}}", name).replace("{{sdk}}", &sdk);
-        fs::create_dir_all(parent)
-            .and_then(|()| fs::write(&path, content))
-            .with_context(|| format!("{} cannot be written", path.display()))?;
+        sdk::write_file(&directory.join(path), &content)?;
+    }
+    if checkout.is_none() {
+        sdk::write(&directory)?;
     }
     next_steps(&directory);
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where the SDK is, as the value of a Cargo dependency.
-fn sdk(given: Option<&Path>) -> anyhow::Result<String> {
-    let path = match given {
-        Some(path) => path.canonicalize().with_context(|| format!("--sdk: {} is not there", path.display()))?,
-        None => match Path::new(BUILT_FROM).canonicalize() {
-            Ok(path) => path,
-            Err(_) => return Ok(PUBLISHED.to_owned()),
-        },
-    };
-    if !path.join("Cargo.toml").is_file() {
-        bail!("{} has no Cargo.toml: it is not the SDK; set --sdk to a checkout's `sdk` directory", path.display());
+/// The absolute path of an SDK that the author names.
+fn checkout(given: &Path) -> anyhow::Result<String> {
+    let path = given.canonicalize().with_context(|| format!("--sdk: {} cannot be used", given.display()))?;
+    let manifest = fs::read_to_string(path.join("Cargo.toml")).unwrap_or_default();
+    let package = manifest.parse::<toml::Table>().ok().and_then(|table| table.get("package")?.get("name").cloned());
+    if package.as_ref().and_then(toml::Value::as_str) != Some("leno-sdk") {
+        let path = path.display();
+        bail!(
+            "--sdk: {path} has no Cargo.toml of the package `leno-sdk`; name the `sdk` directory of a checkout of Leno"
+        );
     }
-    Ok(format!("{{ path = {} }}", toml::Value::String(path.display().to_string())))
+    Ok(path.display().to_string())
 }
 
-/// What `cargo component` builds.
+/// Where `cargo build` puts the component.
 const COMPONENT: &str = "target/wasm32-wasip2/release/piece.wasm";
 
+/// Tells what to do with the new project, as commands to copy.
 fn next_steps(directory: &Path) {
     let style = Style::stderr();
     terminal::note(format_args!("{} {}\n", style.green("created"), directory.display()));
     terminal::note("Next:");
     for line in [
-        format!("cd {}", directory.display()),
+        format!("cd {}", quoted(&directory.display().to_string())),
         "cargo test".to_owned(),
-        "cargo component".to_owned(),
+        "cargo build --release --target wasm32-wasip2".to_owned(),
         format!("leno inspect {COMPONENT}"),
         format!("leno run {COMPONENT} greet --props '{{\"name\": \"Ada\"}}'"),
     ] {
         terminal::note(format_args!("  {}", style.cyan(line)));
     }
+}
+
+/// A word for a shell: as it is, or in single quotes when a shell would read more into it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+@:,".contains(c);
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

@@ -64,30 +64,6 @@ fn what_is_no_component_is_named_for_what_it_is() {
 }
 
 #[test]
-fn a_new_piece_has_its_name_and_finds_the_sdk() {
-    let place = Place::new();
-    let done = place.run(&["new", "my-piece"]).ok();
-    assert!(done.stderr.contains("cargo test") && done.stderr.contains("cd my-piece"), "{done:?}");
-    let manifest = fs::read_to_string(place.path().join("my-piece/Cargo.toml")).unwrap();
-    let manifest: toml::Table = manifest.parse().unwrap();
-    assert_eq!(manifest["package"]["name"].as_str(), Some("my-piece"));
-    let sdk = manifest["dependencies"]["leno-sdk"]["path"].as_str().unwrap();
-    assert!(fs::read_to_string(format!("{sdk}/Cargo.toml")).unwrap().contains("leno-sdk"));
-    let library = fs::read_to_string(place.path().join("my-piece/src/lib.rs")).unwrap();
-    assert!(library.contains("name: \"my-piece\"") && !library.contains("{{"), "{library}");
-
-    place.run(&["new", "my-piece"]).refused(2, &["my-piece is there already and not empty", "--dir"]);
-    place.run(&["new", "my-piece", "--dir", "elsewhere"]).ok();
-    place.run(&["new", "my-piece", "--dir", "third", "--sdk", "my-piece/src"]).refused(2, &["it is not the SDK"]);
-    for name in ["My-Piece", "../up", "a_b", "-a", "1st", ""] {
-        place.run(&["new", "--", name]).refused(2, &[]);
-    }
-    let mut left: Vec<_> = fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    left.sort();
-    assert_eq!(left, ["elsewhere", "my-piece"]);
-}
-
-#[test]
 fn a_development_token_is_not_to_be_had_in_production() {
     let place = Place::new();
     let tenant = "0e4a1d9c-32c9-4c8e-8b1a-5d2f9a7e6c3b";

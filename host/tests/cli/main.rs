@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod commands;
+mod new_piece;
 mod running;
 mod serving;
 mod support;

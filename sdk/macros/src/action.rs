@@ -20,7 +20,7 @@ impl Texts {
         Self { name: lit(name), display_name: lit(&in_words(name)), description: lit(docs) }
     }
 
-    /// Takes the entry if it is one of the texts.
+    /// Uses the entry if it is one of the texts. Returns whether it was.
     pub(crate) fn take(&mut self, entry: &Entry) -> Result<bool> {
         let place = match entry.key.to_string().as_str() {
             "name" => &mut self.name,
@@ -56,7 +56,7 @@ impl Extra {
         self.0.is_empty()
     }
 
-    /// Takes the entry if it is one that actions and triggers share.
+    /// Uses the entry if actions and triggers share its key. Returns whether they do.
     pub(crate) fn take(&mut self, entry: &Entry) -> Result<bool> {
         match entry.key.to_string().as_str() {
             "auth" => self.add("requireAuth", entry.flag()?),
@@ -77,7 +77,7 @@ impl Extra {
         Ok(true)
     }
 
-    /// The call that adds the members to the table's entry, if there are any.
+    /// The call that adds the members to the `Action` or `Trigger`; empty without members.
     pub(crate) fn call(&self) -> TokenStream {
         let Self(members) = self;
         if members.is_empty() { TokenStream::new() } else { quote!(.extra(|document| { #members })) }
@@ -120,7 +120,7 @@ pub(crate) fn expand(attributes: TokenStream, function: &ItemFn) -> Result<Token
     let visibility = &function.vis;
     let doc = format!("The action of the function [`{plain}()`].");
     Ok(quote! {
-        // How properties are taken is the macro's choice, not the author's.
+        // The macro, not the author, decides that properties are passed by value.
         #[allow(clippy::needless_pass_by_value)]
         #function
 
@@ -129,7 +129,7 @@ pub(crate) fn expand(attributes: TokenStream, function: &ItemFn) -> Result<Token
         #visibility struct #name {}
 
         impl #name {
-            /// The entry for the piece's table.
+            /// The action, for `actions: […]` of `piece!`.
             #visibility const ACTION: ::leno_sdk::Action = {
                 fn run(props: &str) -> ::leno_sdk::Result<::std::string::String> {
                     let props: #props = ::leno_sdk::props::read(props)?;
@@ -157,15 +157,18 @@ fn switch(entry: &Entry) -> Result<Extra> {
 fn signature(function: &ItemFn) -> Result<(TokenStream, TokenStream)> {
     let signature = &function.sig;
     if let Some(token) = &signature.asyncness {
-        return Err(syn::Error::new_spanned(token, "an action is not async: `http::send_all` sends requests at once"));
+        return Err(syn::Error::new_spanned(
+            token,
+            "an action cannot be async; `http::send_all` sends requests concurrently",
+        ));
     }
     if !signature.generics.params.is_empty() {
-        return Err(syn::Error::new_spanned(&signature.generics, "an action has no generic parameters"));
+        return Err(syn::Error::new_spanned(&signature.generics, "an action cannot have generic parameters"));
     }
     if let ReturnType::Default = signature.output {
         return Err(syn::Error::new(
             signature.span(),
-            "an action answers a `Result<…>` of what serde can write as JSON",
+            "an action must return a `Result<…>` of a type that implements `Serialize`",
         ));
     }
     let mut props = None;
@@ -184,7 +187,7 @@ fn signature(function: &ItemFn) -> Result<(TokenStream, TokenStream)> {
     let context = takes_context.then(|| quote!(&::leno_sdk::Context::current(),));
     let given = props.map(|_| quote!(props));
     let unused = if props.is_none() { quote!(let _ = props;) } else { quote!() };
-    let call = format_ident!("answer");
+    let call = format_ident!("output");
     let span = signature.output.span();
     let body = quote_spanned!(span=> #unused ::leno_sdk::__private::#call(#name(#context #given)));
     let props = props.map_or_else(|| quote!(::leno_sdk::props::NoProps), |ty| ty.to_token_stream());
@@ -194,6 +197,6 @@ fn signature(function: &ItemFn) -> Result<(TokenStream, TokenStream)> {
 fn wrong_input(input: &impl quote::ToTokens) -> syn::Error {
     syn::Error::new_spanned(
         input,
-        "an action takes nothing, `&Context`, its properties by value, or both in this order",
+        "an action takes no argument, `&Context`, its properties by value, or both in this order",
     )
 }

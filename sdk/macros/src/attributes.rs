@@ -1,4 +1,4 @@
-//! Reading attributes: `key`, `key = value`, `key(…)`, with an error at the very key that is wrong.
+//! Parsing attributes: `key`, `key = value`, `key(…)`. Errors point at the wrong key.
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens as _;
@@ -86,7 +86,7 @@ impl Entry {
         }
     }
 
-    /// A text that is one of a few.
+    /// A text that must be one of `known`.
     pub(crate) fn one_of(&self, known: &[&str]) -> Result<LitStr> {
         let text = self.text()?;
         if known.contains(&text.value().as_str()) {
@@ -101,13 +101,13 @@ impl Entry {
     }
 }
 
-/// The entries of a macro attribute; a key given twice is an error.
+/// The entries of a macro attribute; a repeated key is an error.
 pub(crate) fn entries(tokens: TokenStream) -> Result<Vec<Entry>> {
     let entries = Punctuated::<Entry, Token![,]>::parse_terminated.parse2(tokens)?;
     let entries: Vec<Entry> = entries.into_iter().collect();
     for (index, entry) in entries.iter().enumerate() {
         if entries.iter().take(index).any(|earlier| earlier.key == entry.key) {
-            return Err(syn::Error::new(entry.key.span(), format!("`{}` is given twice", entry.key)));
+            return Err(syn::Error::new(entry.key.span(), format!("`{}` is set twice", entry.key)));
         }
     }
     Ok(entries)
@@ -130,7 +130,7 @@ pub(crate) fn entries_of(attributes: &[Attribute], name: &str) -> Result<Vec<Ent
     if tokens.is_empty() { Ok(Vec::new()) } else { entries(tokens) }
 }
 
-/// The text of a doc comment: lines of a paragraph are joined, paragraphs kept.
+/// The text of a doc comment: the lines of a paragraph are joined, paragraphs stay apart.
 pub(crate) fn docs(attributes: &[Attribute]) -> String {
     let mut paragraphs = vec![String::new()];
     for attribute in attributes {
@@ -139,7 +139,7 @@ pub(crate) fn docs(attributes: &[Attribute]) -> String {
         if !meta.path.is_ident("doc") {
             continue;
         }
-        // An empty line of a comment is an empty text, which `lines` would pass over.
+        // `lines` yields nothing for the empty text of an empty line; `split` yields one empty line.
         for line in text.value().split('\n').map(str::trim) {
             match paragraphs.last_mut() {
                 Some(last) if !line.is_empty() => {
@@ -156,7 +156,7 @@ pub(crate) fn docs(attributes: &[Attribute]) -> String {
     paragraphs.join("\n\n")
 }
 
-/// A text in the macro's output.
+/// A string literal in the macro's output.
 pub(crate) fn lit(text: &str) -> LitStr {
     LitStr::new(text, Span::call_site())
 }

@@ -9,7 +9,10 @@ use crate::names::{Case, in_words};
 
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let Data::Enum(data) = &input.data else {
-        return Err(syn::Error::new_spanned(&input.ident, "`Choice` is for enums; a struct of properties is `Props`"));
+        return Err(syn::Error::new_spanned(
+            &input.ident,
+            "`Choice` is for enums; use `Props` for a struct of properties",
+        ));
     };
     let mut case = Case::Snake;
     for entry in entries_of(&input.attrs, "choice")? {
@@ -23,7 +26,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let mut variants = Vec::new();
     for variant in &data.variants {
         if !matches!(variant.fields, Fields::Unit) {
-            return Err(syn::Error::new_spanned(variant, "a variant of a choice has no fields"));
+            return Err(syn::Error::new_spanned(variant, "a variant of a choice cannot have fields"));
         }
         let name = variant.ident.to_string();
         let mut label = lit(&in_words(&name));

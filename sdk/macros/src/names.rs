@@ -1,8 +1,8 @@
-//! Names in other cases.
+//! Converting names between cases.
 
 use syn::{LitStr, Result};
 
-/// The cases known to `rename_all`.
+/// The cases that `rename_all` accepts.
 #[derive(Clone, Copy)]
 pub(crate) enum Case {
     Lower,
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_told_in_every_case() {
+    fn names_are_converted_to_every_case() {
         for name in ["follow_redirects", "FollowRedirects", "r#follow_redirects", "followRedirects"] {
             assert_eq!(in_words(name), "Follow redirects");
             assert_eq!(Case::Snake.apply(name), "follow_redirects");

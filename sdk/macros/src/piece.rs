@@ -44,7 +44,7 @@ impl Parse for Piece {
         while !input.is_empty() {
             let key: Ident = input.parse()?;
             if seen.contains(&key) {
-                return Err(syn::Error::new(key.span(), format!("`{key}` is given twice")));
+                return Err(syn::Error::new(key.span(), format!("`{key}` is set twice")));
             }
             input.parse::<Token![:]>()?;
             match key.to_string().as_str() {

@@ -11,7 +11,7 @@ use crate::names::{Case, in_words};
 const KNOWN: &str = "`name`, `display_name`, `description`, `default`, `min`, `max`, `step`, `placeholder`, \
     `advanced`, `display`, `variant`, `options`, `dynamic`, `refreshers`, `refresh_on_search`, `custom`";
 
-/// What one field becomes.
+/// The code for one field.
 struct Column {
     describe: TokenStream,
     read: TokenStream,
@@ -25,12 +25,12 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             _ => return Err(syn::Error::new_spanned(&input.ident, "`Props` is for structs with named fields")),
         },
         _ => {
-            let message = "`Props` is for structs; an enum to choose from is `Choice`";
+            let message = "`Props` is for structs; use `Choice` for an enum to choose from";
             return Err(syn::Error::new_spanned(&input.ident, message));
         }
     };
     if !input.generics.params.is_empty() {
-        return Err(syn::Error::new_spanned(&input.generics, "properties have no generic parameters"));
+        return Err(syn::Error::new_spanned(&input.generics, "a struct of properties cannot have generic parameters"));
     }
     let mut case = None;
     for entry in entries_of(&input.attrs, "props")? {
@@ -68,7 +68,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             }
 
             fn read(input: &mut ::leno_sdk::props::Input<'_>) -> ::core::option::Option<Self> {
-                // Read all before the first `?`, so that every problem is found.
+                // Read all fields before the first `?`, so that every problem is collected.
                 #(let #idents = #read;)*
                 ::core::option::Option::Some(Self { #(#idents: #idents?),* })
             }
@@ -78,39 +78,39 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     })
 }
 
-/// What `#[prop(…)]` said.
+/// The content of `#[prop(…)]`.
 #[derive(Default)]
-struct Said {
+struct PropAttributes {
     name: Option<LitStr>,
     display_name: Option<LitStr>,
     description: Option<LitStr>,
     default: Option<Option<Expr>>,
     min: Option<Expr>,
     max: Option<Expr>,
-    /// Calls that add members.
+    /// Calls that add members to the description.
     members: TokenStream,
     source: Option<Source>,
 }
 
-/// What answers for a property that its type does not explain.
+/// Where the values of a property come from that its type does not describe.
 enum Source {
     Options(Expr),
     Dynamic(Expr),
     Custom(Expr),
 }
 
-fn said(field: &Field) -> Result<Said> {
-    let mut said = Said::default();
+fn attributes_of(field: &Field) -> Result<PropAttributes> {
+    let mut attributes = PropAttributes::default();
     let mut needs_source = None;
     for entry in entries_of(&field.attrs, "prop")? {
         let key = entry.key.to_string();
-        let mut member = |name: &str, value: TokenStream| said.members.extend(quote!(.with(#name, #value)));
+        let mut member = |name: &str, value: TokenStream| attributes.members.extend(quote!(.with(#name, #value)));
         match key.as_str() {
-            "name" => said.name = Some(entry.text()?),
-            "display_name" => said.display_name = Some(entry.text()?),
-            "description" => said.description = Some(entry.text()?),
+            "name" => attributes.name = Some(entry.text()?),
+            "display_name" => attributes.display_name = Some(entry.text()?),
+            "description" => attributes.description = Some(entry.text()?),
             "default" => {
-                said.default = Some(match &entry.value {
+                attributes.default = Some(match &entry.value {
                     Given::Nothing => None,
                     _ => Some(entry.expr()?.clone()),
                 });
@@ -119,8 +119,8 @@ fn said(field: &Field) -> Result<Said> {
                 let value = entry.expr()?;
                 member(&key, value.to_token_stream());
                 match key.as_str() {
-                    "min" => said.min = Some(value.clone()),
-                    "max" => said.max = Some(value.clone()),
+                    "min" => attributes.min = Some(value.clone()),
+                    "max" => attributes.max = Some(value.clone()),
                     _ => {}
                 }
             }
@@ -132,7 +132,7 @@ fn said(field: &Field) -> Result<Said> {
             }
             "refreshers" => {
                 let names = entry.texts()?;
-                said.members.extend(quote!(.refreshers(&[#(#names),*])));
+                attributes.members.extend(quote!(.refreshers(&[#(#names),*])));
                 needs_source = Some(entry.key.clone());
             }
             "refresh_on_search" => {
@@ -146,43 +146,45 @@ fn said(field: &Field) -> Result<Said> {
                     "dynamic" => Source::Dynamic(value),
                     _ => Source::Custom(value),
                 };
-                if said.source.replace(source).is_some() {
-                    let message = "only one of `options`, `dynamic` and `custom` can make a property";
+                if attributes.source.replace(source).is_some() {
+                    let message = "a property takes only one of `options`, `dynamic` and `custom`";
                     return Err(syn::Error::new(entry.key.span(), message));
                 }
             }
             _ => return Err(entry.unknown(KNOWN)),
         }
     }
-    match (needs_source, &said.source) {
+    match (needs_source, &attributes.source) {
         (Some(key), None | Some(Source::Custom(_))) => {
-            Err(syn::Error::new(key.span(), format!("`{key}` goes with `options = …` or `dynamic = …`")))
+            Err(syn::Error::new(key.span(), format!("`{key}` needs `options = …` or `dynamic = …`")))
         }
-        _ => Ok(said),
+        _ => Ok(attributes),
     }
 }
 
 fn column(field: &Field, case: Option<Case>) -> Result<Column> {
-    let said = said(field)?;
+    let attributes = attributes_of(field)?;
     let ident = field.ident.as_ref().map(ToString::to_string).unwrap_or_default();
     let plain = ident.trim_start_matches("r#");
-    let name =
-        said.name.clone().unwrap_or_else(|| lit(&case.map_or_else(|| plain.to_owned(), |case| case.apply(plain))));
-    let display_name = said.display_name.clone().unwrap_or_else(|| lit(&in_words(plain)));
-    let description = said.description.clone().unwrap_or_else(|| lit(&docs(&field.attrs)));
+    let name = attributes
+        .name
+        .clone()
+        .unwrap_or_else(|| lit(&case.map_or_else(|| plain.to_owned(), |case| case.apply(plain))));
+    let display_name = attributes.display_name.clone().unwrap_or_else(|| lit(&in_words(plain)));
+    let description = attributes.description.clone().unwrap_or_else(|| lit(&docs(&field.attrs)));
     let ty = &field.ty;
     let optional = argument_of(ty, "Option");
-    if let (Some(_), Some(_)) = (&said.default, optional) {
-        let message = "a property with a default is never absent: write the type without `Option`";
+    if let (Some(_), Some(_)) = (&attributes.default, optional) {
+        let message = "a property with a default always has a value: write the type without `Option`";
         return Err(syn::Error::new_spanned(ty, message));
     }
 
-    let default = said.default.as_ref().map(|given| match given {
+    let default = attributes.default.as_ref().map(|given| match given {
         None => quote_spanned!(ty.span()=> <#ty as ::core::default::Default>::default()),
         Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => quote_spanned!(text.span()=> <#ty>::from(#text)),
         Some(value) => value.to_token_stream(),
     });
-    let mut describe = base(&said, ty, optional);
+    let mut describe = base(&attributes, ty, optional);
     describe.extend(quote!(.display_name(#display_name)));
     if !description.value().is_empty() {
         describe.extend(quote!(.description(#description)));
@@ -190,13 +192,13 @@ fn column(field: &Field, case: Option<Case>) -> Result<Column> {
     if default.is_some() {
         describe.extend(quote!(.required(false)));
     }
-    if let (Some(Some(_)), Some(value)) = (&said.default, &default) {
+    if let (Some(Some(_)), Some(value)) = (&attributes.default, &default) {
         describe.extend(quote!(.default_value({ let value: #ty = #value; value })));
     }
-    describe.extend(said.members.clone());
+    describe.extend(attributes.members.clone());
 
-    let read = read(&said, ty, optional.is_some(), &name, default.as_ref());
-    let resolve = match &said.source {
+    let read = read(&attributes, ty, optional.is_some(), &name, default.as_ref());
+    let resolve = match &attributes.source {
         Some(Source::Options(function)) => Some(quote_spanned! {function.span()=>
             #name => {
                 let options: ::leno_sdk::props::Options = #function(lookup)?;
@@ -214,11 +216,11 @@ fn column(field: &Field, case: Option<Case>) -> Result<Column> {
     Ok(Column { describe: quote!(.with(#name, #describe)), read, resolve })
 }
 
-/// The property without its texts.
-fn base(said: &Said, ty: &Type, optional: Option<&Type>) -> TokenStream {
+/// The description without name and texts.
+fn base(attributes: &PropAttributes, ty: &Type, optional: Option<&Type>) -> TokenStream {
     let required = optional.is_none();
     let many = argument_of(optional.unwrap_or(ty), "Vec").is_some();
-    let kind = match &said.source {
+    let kind = match &attributes.source {
         None => return quote_spanned!(ty.span()=> <#ty as ::leno_sdk::props::Prop>::property()),
         Some(Source::Options(_)) if many => "MULTI_SELECT_DROPDOWN",
         Some(Source::Options(_)) => "DROPDOWN",
@@ -226,7 +228,7 @@ fn base(said: &Said, ty: &Type, optional: Option<&Type>) -> TokenStream {
         Some(Source::Custom(_)) => "CUSTOM",
     };
     let mut base = quote!(::leno_sdk::props::Property::new(#kind, "").required(#required));
-    match &said.source {
+    match &attributes.source {
         Some(Source::Custom(code)) => base.extend(quote!(.with("code", #code))),
         _ => base.extend(quote!(.refreshers(&[]))),
     }
@@ -234,9 +236,15 @@ fn base(said: &Said, ty: &Type, optional: Option<&Type>) -> TokenStream {
 }
 
 /// The expression that reads the value, an `Option`.
-fn read(said: &Said, ty: &Type, optional: bool, name: &LitStr, default: Option<&TokenStream>) -> TokenStream {
+fn read(
+    attributes: &PropAttributes,
+    ty: &Type,
+    optional: bool,
+    name: &LitStr,
+    default: Option<&TokenStream>,
+) -> TokenStream {
     let span = ty.span();
-    let read = match (&said.source, default) {
+    let read = match (&attributes.source, default) {
         (None, None) => quote_spanned!(span=> input.field::<#ty>(#name)),
         (None, Some(default)) => quote_spanned!(span=> input.field_or::<#ty>(#name, || #default)),
         (Some(_), default) => {
@@ -248,14 +256,14 @@ fn read(said: &Said, ty: &Type, optional: bool, name: &LitStr, default: Option<&
             quote_spanned!(span=> input.any::<#ty>(#name, || #absent))
         }
     };
-    if said.min.is_none() && said.max.is_none() {
+    if attributes.min.is_none() && attributes.max.is_none() {
         return read;
     }
     let bound = |bound: &Option<Expr>| match bound {
         Some(value) => quote!(::core::option::Option::Some(f64::from(#value))),
         None => quote!(::core::option::Option::None),
     };
-    let (min, max) = (bound(&said.min), bound(&said.max));
+    let (min, max) = (bound(&attributes.min), bound(&attributes.max));
     let value = if optional { quote!(value.flatten()) } else { quote!(value) };
     quote! {{
         let value = #read;

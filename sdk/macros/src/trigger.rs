@@ -56,7 +56,7 @@ pub(crate) fn expand(attributes: TokenStream, item: &ItemImpl) -> Result<TokenSt
                 extra.add_object("renewConfiguration", &renew);
             }
             ("schedule" | "handshake" | "renew", _) => {
-                let message = format!("`{}` does not go with `{kind}`; keys are {KNOWN}", entry.key);
+                let message = format!("`{}` cannot be used with `{kind}`; expected one of {KNOWN}", entry.key);
                 return Err(syn::Error::new(entry.key.span(), message));
             }
             _ => return Err(entry.unknown(KNOWN)),
@@ -72,7 +72,7 @@ pub(crate) fn expand(attributes: TokenStream, item: &ItemImpl) -> Result<TokenSt
     if kind == "Webhook" {
         match (has("handshake"), handshake_named) {
             (Some(span), false) => {
-                let message = "`#[trigger(handshake(query = \"…\"))]` must say which requests are handshakes";
+                let message = "`fn handshake` needs `#[trigger(handshake(query = \"…\"))]`, which says which requests are handshakes";
                 return Err(syn::Error::new(span, message));
             }
             (None, true) => return Err(syn::Error::new_spanned(&item.self_ty, "`fn handshake` is missing")),
@@ -80,7 +80,7 @@ pub(crate) fn expand(attributes: TokenStream, item: &ItemImpl) -> Result<TokenSt
         }
         match (has("renew"), renew_named) {
             (Some(span), false) => {
-                let message = "`#[trigger(renew = \"0 0 * * *\")]` must say when to renew";
+                let message = "`fn renew` needs `#[trigger(renew = \"0 0 * * *\")]`, which says when to renew";
                 return Err(syn::Error::new(span, message));
             }
             (None, true) => return Err(syn::Error::new_spanned(&item.self_ty, "`fn renew` is missing")),
@@ -101,7 +101,7 @@ pub(crate) fn expand(attributes: TokenStream, item: &ItemImpl) -> Result<TokenSt
         #item
 
         impl #self_ty {
-            /// The entry for the piece's table.
+            /// The trigger, for `triggers: […]` of `piece!`.
             pub const TRIGGER: ::leno_sdk::Trigger = ::leno_sdk::Trigger::#constructor::<#self_ty>(
                 ::leno_sdk::__private::Texts {
                     name: #name,

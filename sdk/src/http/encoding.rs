@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// Everything but letters, digits and `-._~` as `%XX` (RFC 3986, section 2.3).
+/// Encodes all bytes as `%XX` except ASCII letters, digits and `-._~` (RFC 3986, section 2.3).
 pub fn percent_encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {

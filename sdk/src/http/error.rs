@@ -1,38 +1,38 @@
-//! What can go wrong with a request.
+//! The errors of HTTP requests.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::{Error, ErrorKind};
 
-/// A request that did not bring what was wanted. `?` makes an [`Error`] of it; match on it to act on a status.
+/// The error of an HTTP request. `?` converts it into an [`Error`]; match on it to act on a status.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum HttpError {
-    /// There was no answer: the host refused the request, or the service could not be reached.
+    /// No response: the host refused the request, or the service could not be reached.
     Send(Error),
-    /// The service answered with a status of 400 or more.
+    /// The service responded with a status of 400 or more.
     Status {
         /// The status.
         status: u16,
-        /// The address without its query, which may hold what should not be shown.
+        /// The URL without its query, which may contain secrets.
         url: String,
-        /// The beginning of the answer's text.
+        /// The beginning of the response body, as text.
         body: String,
-        /// How long the service asks to wait.
+        /// The wait that the service asks for.
         retry_after: Option<Duration>,
     },
-    /// The answer is not what it should be.
+    /// The response body cannot be read.
     Decode {
-        /// The address without its query.
+        /// The URL without its query.
         url: String,
-        /// What is wrong and where.
+        /// What is wrong, with the path of the value.
         reason: String,
     },
 }
 
 impl HttpError {
-    /// The status that the service answered with, when it is the reason.
+    /// The status of the response, if it is the reason.
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Status { status, .. } => Some(*status),
@@ -45,9 +45,11 @@ impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Send(error) => error.fmt(f),
-            Self::Status { status, url, body, .. } if body.is_empty() => write!(f, "{url} answered {status}"),
-            Self::Status { status, url, body, .. } => write!(f, "{url} answered {status}: {body}"),
-            Self::Decode { url, reason } => write!(f, "the answer of {url} cannot be read: {reason}"),
+            Self::Status { status, url, body, .. } if body.is_empty() => {
+                write!(f, "{url} responded with status {status}")
+            }
+            Self::Status { status, url, body, .. } => write!(f, "{url} responded with status {status}: {body}"),
+            Self::Decode { url, reason } => write!(f, "the response of {url} cannot be read: {reason}"),
         }
     }
 }
@@ -62,7 +64,7 @@ impl std::error::Error for HttpError {
 }
 
 /// 401 and 403 are `unauthorized`, 404 and 410 `not-found`, 408 and 5xx `unavailable`, 429 `rate-limited` with the wait
-/// of `Retry-After`, other 4xx `invalid-input`; codes are `http-401` and so on. An unreadable answer is `unavailable`
+/// of `Retry-After`, other 4xx `invalid-input`; codes are `http-401` and so on. An unreadable response is `unavailable`
 /// with the code `http-decode`.
 impl From<HttpError> for Error {
     fn from(error: HttpError) -> Self {

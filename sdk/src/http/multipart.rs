@@ -22,12 +22,12 @@ struct Part {
 }
 
 impl Multipart {
-    /// No part yet.
+    /// A form without parts.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a text.
+    /// Adds a text field.
     #[must_use]
     pub fn text(mut self, name: &str, value: impl Into<String>) -> Self {
         let head = format!("Content-Disposition: form-data; name=\"{}\"", quoted(name));
@@ -61,7 +61,7 @@ impl Multipart {
         (format!("multipart/form-data; boundary={boundary}"), body)
     }
 
-    /// A line that is in none of the parts. It is made of a hash of them, and looked for, where others trust to chance.
+    /// A boundary that occurs in no part. It is derived from a hash of the parts, which needs no random numbers, and checked.
     fn boundary(&self) -> String {
         let bytes = self.parts.iter().flat_map(|part| part.head.bytes().chain(part.content.iter().copied()));
         let mut number = fnv1a(bytes);
@@ -76,7 +76,7 @@ impl Multipart {
     }
 }
 
-/// Names as browsers write them: quotes and line ends as `%22`, `%0D`, `%0A`.
+/// Escapes a name as browsers do: quotes and line ends as `%22`, `%0D`, `%0A`.
 fn quoted(name: &str) -> String {
     name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }

@@ -1,4 +1,4 @@
-//! A request being put together.
+//! Building and sending requests.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use super::{HttpError, Multipart, Response};
 use crate::Error;
 use crate::sys::{self, Outgoing};
 
-/// Redirects followed unless the request says otherwise.
+/// The default number of redirects to follow.
 const REDIRECTS: u8 = 5;
 
-/// A request being put together; [`Request::send`] sends it.
+/// A request under construction; [`Request::send`] sends it.
 #[derive(Clone, Debug)]
 #[must_use = "a request does nothing until it is sent"]
 pub struct Request {
@@ -71,16 +71,16 @@ pub fn delete(url: impl Into<String>) -> Request {
     request("DELETE", url)
 }
 
-/// Sends several requests at once; the answers are in the order of the requests.
+/// Sends several requests concurrently. The responses are in the order of the requests.
 pub fn send_all(requests: impl IntoIterator<Item = Request>) -> Vec<Result<Response, HttpError>> {
     let ready: Vec<Result<Outgoing, Error>> = requests.into_iter().map(Request::finish).collect();
     let outgoing = ready.iter().filter_map(|request| request.as_ref().ok().cloned()).collect();
-    let mut answers = sys::send_all(outgoing).into_iter();
-    let missing = || Err(Error::internal("http-send-all", "the host answered fewer requests than it was given"));
+    let mut responses = sys::send_all(outgoing).into_iter();
+    let missing = || Err(Error::internal("http-send-all", "the host returned fewer responses than it got requests"));
     ready
         .into_iter()
-        .map(|request| request.and_then(|_| answers.next().unwrap_or_else(missing)))
-        .map(|answer| answer.map(Response::new).map_err(HttpError::Send))
+        .map(|request| request.and_then(|_| responses.next().unwrap_or_else(missing)))
+        .map(|response| response.map(Response::new).map_err(HttpError::Send))
         .collect()
 }
 
@@ -91,7 +91,7 @@ impl Request {
         self
     }
 
-    /// Adds a query parameter if there is a value.
+    /// Adds a query parameter if `value` is not none.
     pub fn query_opt(self, name: &str, value: Option<impl Display>) -> Self {
         match value {
             Some(value) => self.query(name, value),
@@ -105,25 +105,25 @@ impl Request {
         self
     }
 
-    /// Sends a token that the piece itself has got; for the connection's credentials there is [`Request::authorize`].
+    /// Sends a token that the piece itself holds. For the connection's credentials, use [`Request::authorize`].
     pub fn bearer(self, token: impl Display) -> Self {
         self.header("authorization", format_args!("Bearer {token}"))
     }
 
-    /// Sends a name and a password that the piece itself has got (RFC 7617).
+    /// Sends a user name and a password that the piece itself holds (RFC 7617).
     pub fn basic(self, user: impl Display, password: impl Display) -> Self {
         let pair = STANDARD.encode(format!("{user}:{password}"));
         self.header("authorization", format_args!("Basic {pair}"))
     }
 
-    /// Lets the host add the connection's credentials, as the piece's auth says. The host refuses when the address is
-    /// not one where they may go.
+    /// Lets the host add the connection's credentials, as the piece's auth says. The host refuses the request if the
+    /// credentials may not be sent to its URL.
     pub fn authorize(mut self) -> Self {
         self.outgoing.authorize = true;
         self
     }
 
-    /// A JSON body.
+    /// Sets a JSON body.
     pub fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
         match serde_json::to_vec(value) {
             Ok(body) => self.content("application/json", body),
@@ -134,7 +134,7 @@ impl Request {
         }
     }
 
-    /// A form body, `application/x-www-form-urlencoded`.
+    /// Sets a form body, `application/x-www-form-urlencoded`.
     pub fn form<N: AsRef<str>, V: Display>(self, fields: impl IntoIterator<Item = (N, V)>) -> Self {
         let mut body = String::new();
         for (name, value) in fields {
@@ -143,18 +143,18 @@ impl Request {
         self.content("application/x-www-form-urlencoded", body)
     }
 
-    /// A form body with files, `multipart/form-data`.
+    /// Sets a form body with files, `multipart/form-data`.
     pub fn multipart(self, parts: &Multipart) -> Self {
         let (content_type, body) = parts.encode();
         self.content(&content_type, body)
     }
 
-    /// A text body, `text/plain`.
+    /// Sets a text body, `text/plain`.
     pub fn text(self, text: impl Into<String>) -> Self {
         self.content("text/plain; charset=utf-8", text.into())
     }
 
-    /// A body of any kind. The content type is left out if the request already has that header.
+    /// Sets a body of any type. A `content-type` header that the request already has is kept.
     pub fn content(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         self.outgoing.body = Some(body.into());
         if self.outgoing.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
@@ -163,23 +163,23 @@ impl Request {
         self.header("content-type", content_type)
     }
 
-    /// How long to wait for the whole answer; the host has a limit of its own.
+    /// Limits the time until the whole response has arrived, in whole milliseconds. The host has a limit of its own.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.outgoing.timeout_ms = Some(u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX));
         self
     }
 
-    /// How many redirects the host may follow, each checked like the first address; 5 if not said. With 0 the redirect
-    /// itself is the answer.
+    /// Sets how many redirects the host may follow; the default is 5. The host checks each URL like the first. With 0, the
+    /// redirect itself is the response.
     pub fn redirects(mut self, most: u8) -> Self {
         self.outgoing.redirects = most;
         self
     }
 
-    /// Sends the request and waits for the whole answer, whatever its status.
+    /// Sends the request and waits for the whole response, whatever its status.
     ///
     /// # Errors
-    /// [`HttpError::Send`] when there is no answer.
+    /// [`HttpError::Send`] if there is no response.
     pub fn send(self) -> Result<Response, HttpError> {
         self.finish().and_then(sys::send).map(Response::new).map_err(HttpError::Send)
     }

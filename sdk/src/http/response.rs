@@ -1,4 +1,4 @@
-//! An answer.
+//! Responses.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use super::HttpError;
 use crate::sys::Incoming;
 use crate::{DateTime, json_path};
 
-/// The most of an answer's text that an error quotes.
+/// How many characters of the response body an error quotes.
 const QUOTED_CHARS: usize = 300;
 
-/// An answer with its whole body.
+/// A response with its whole body.
 #[derive(Clone, Debug)]
 pub struct Response {
     incoming: Incoming,
@@ -32,17 +32,17 @@ impl Response {
         (200..300).contains(&self.incoming.status)
     }
 
-    /// Where the answer came from, after redirects.
+    /// The URL of the response, after redirects.
     pub fn url(&self) -> &str {
         &self.incoming.url
     }
 
-    /// The first header of this name, in any case.
+    /// The value of the first header of this name; names are compared without regard to case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers().find(|(header, _)| header.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    /// All headers, in the order in which they came.
+    /// All headers, in the order of the response.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.incoming.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
@@ -60,25 +60,25 @@ impl Response {
     /// The body as text.
     ///
     /// # Errors
-    /// [`HttpError::Decode`] when it is not UTF-8.
+    /// [`HttpError::Decode`] if it is not UTF-8.
     pub fn text(self) -> Result<String, HttpError> {
         let url = self.shown_url();
         String::from_utf8(self.incoming.body)
             .map_err(|error| HttpError::Decode { url, reason: format!("it is not UTF-8 text: {error}") })
     }
 
-    /// The body read as JSON.
+    /// Reads the body as JSON.
     ///
     /// # Errors
-    /// [`HttpError::Decode`] with the path of the value at fault.
+    /// [`HttpError::Decode`] with the path of the wrong value.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, HttpError> {
         json_path::read_bytes(self.bytes()).map_err(|reason| HttpError::Decode { url: self.shown_url(), reason })
     }
 
-    /// Itself, unless the status is 400 or more.
+    /// Returns the response itself, unless the status is 400 or more.
     ///
     /// # Errors
-    /// [`HttpError::Status`] with the beginning of the answer's text.
+    /// [`HttpError::Status`] with the beginning of the body.
     pub fn error_for_status(self) -> Result<Self, HttpError> {
         if self.status() < 400 {
             return Ok(self);
@@ -91,8 +91,8 @@ impl Response {
         Err(HttpError::Status { status: self.status(), url: self.shown_url(), body, retry_after: self.retry_after() })
     }
 
-    /// What the header `Retry-After` asks for: seconds, or a date (RFC 9110, section 10.2.3). A date is measured
-    /// against the answer's own `Date`, so that the clocks of both sides need not agree.
+    /// The wait of the header `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3). A date is compared with the
+    /// response's own `Date`, so that the clocks of both sides need not agree.
     pub fn retry_after(&self) -> Option<Duration> {
         let value = self.header("retry-after")?.trim();
         if let Ok(seconds) = value.parse() {
@@ -147,6 +147,6 @@ mod tests {
     #[test]
     fn an_error_does_not_show_the_query_of_the_address() {
         let error = response(&[]).error_for_status().unwrap_err();
-        assert_eq!(error.to_string(), "https://a.example/x answered 429");
+        assert_eq!(error.to_string(), "https://a.example/x responded with status 429");
     }
 }

@@ -1,4 +1,4 @@
-//! Enums of which the user chooses one or some.
+//! Enums of which the user chooses one or several variants.
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, Serializer};
@@ -7,16 +7,16 @@ use serde_json::value::RawValue;
 
 use super::{At, Options, Property};
 
-/// What `#[derive(Choice)]` writes.
+/// Implemented by `#[derive(Choice)]`.
 #[doc(hidden)]
 pub trait Choice: Sized {
     /// Label and value of each variant, in order.
     const OPTIONS: &'static [(&'static str, Scalar)];
 
-    /// The variant at a place in `OPTIONS`.
+    /// The variant at an index of `OPTIONS`.
     fn from_index(index: usize) -> Option<Self>;
 
-    /// The place of the variant in `OPTIONS`.
+    /// The index of the variant in `OPTIONS`.
     fn index(&self) -> usize;
 }
 

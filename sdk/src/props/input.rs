@@ -1,4 +1,4 @@
-//! The types that can be read from a step's input, and the reader that they read from. Every problem is found in one go.
+//! Reading a step's input into Rust types. A reader collects all problems instead of stopping at the first.
 
 use std::fmt;
 
@@ -10,15 +10,15 @@ use super::members::members;
 use super::property::{Properties, Property};
 use crate::{Result, json_path};
 
-/// The properties of an action, a trigger, a row of an array or a connection. Derived:
+/// The properties of an action, a trigger, a row of an array or a connection, for `#[derive(Props)]`:
 ///
 /// ```
 /// use leno_sdk::prelude::*;
 ///
-/// /// What to say and to whom.
+/// /// The inputs of a greeting.
 /// #[derive(Props)]
 /// struct Greet {
-///     /// Who is greeted
+///     /// The person to greet
 ///     name: String,
 ///     #[prop(default = 1, min = 1, max = 5)]
 ///     times: u32,
@@ -34,7 +34,7 @@ use crate::{Result, json_path};
 /// let document = Greet::properties().to_json();
 /// assert_eq!(document["name"]["type"], "SHORT_TEXT");
 /// assert_eq!(document["name"]["displayName"], "Name");
-/// assert_eq!(document["name"]["description"], "Who is greeted");
+/// assert_eq!(document["name"]["description"], "The person to greet");
 /// assert_eq!(document["times"]["defaultValue"], 1);
 /// assert_eq!(document["tone"]["options"]["options"][0], json!({"label": "Formal", "value": "formal"}));
 /// ```
@@ -43,16 +43,17 @@ use crate::{Result, json_path};
     note = "write `#[derive(Props)]` on the struct; a step without properties takes `NoProps`"
 )]
 pub trait Props: Sized {
-    /// The description for the metadata document, in the order of the fields.
+    /// Returns the description for the metadata document, in the order of the fields.
     fn properties() -> Properties;
 
-    /// Reads the values. Everything wrong is noted in `input`; then there is no answer.
+    /// Reads the values. Returns none if any is wrong; `input` collects the problems.
     fn read(input: &mut Input<'_>) -> Option<Self>;
 
-    /// The options of a dropdown or the properties of a dynamic property, as JSON text; none when `property` has neither.
+    /// Returns the options of a dropdown or the properties of a dynamic property, as JSON text; none if `property` has
+    /// neither.
     ///
     /// # Errors
-    /// What the author's function answers.
+    /// The error of the author's function.
     fn resolve(property: &str, lookup: &Lookup<'_>) -> Result<Option<String>> {
         let _ = (property, lookup);
         Ok(None)
@@ -67,24 +68,24 @@ pub trait Props: Sized {
     note = "any type that serde can read: `#[prop(options = function)]`, `#[prop(dynamic = function)]` or `#[prop(custom = \"…\")]`"
 )]
 pub trait Prop: Sized {
-    /// The description, without its texts.
+    /// Returns the description, without name and texts.
     fn property() -> Property;
 
-    /// Reads a value that is not `null`; notes in `at` what is wrong with it.
+    /// Reads a value that is not `null`. Returns none if it is wrong; `at` collects the problems.
     fn read(raw: &RawValue, at: &mut At) -> Option<Self>;
 
-    /// The value when none is given; none when one has to be given.
+    /// Returns the value of an absent property; none if the property is required.
     fn absent() -> Option<Self> {
         None
     }
 }
 
-/// One thing wrong with the values given to a step.
+/// A problem with the input of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The property, and the place inside its value: `rows[2].name`.
+    /// The property and the path inside its value: `rows[2].name`.
     pub path: String,
-    /// What is wrong, for people.
+    /// What is wrong, in words.
     pub message: String,
 }
 
@@ -94,7 +95,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Where reading is, and what was wrong so far.
+/// The path of the value being read, and the problems found so far.
 #[derive(Debug, Default)]
 pub struct At {
     path: String,
@@ -102,13 +103,13 @@ pub struct At {
 }
 
 impl At {
-    /// Notes a problem with the present value. Answers none, to be returned.
+    /// Adds a problem with the current value. Returns none, for the caller to return.
     pub fn fail<T>(&mut self, message: impl Into<String>) -> Option<T> {
         self.problems.push(Problem { path: self.path.clone(), message: message.into() });
         None
     }
 
-    /// Reads a value that serde knows.
+    /// Reads a value of a type that implements `Deserialize`.
     pub fn parse<T: DeserializeOwned>(&mut self, raw: &RawValue) -> Option<T> {
         json_path::read(raw.get()).or_else(|message| self.fail(message).ok_or(())).ok()
     }
@@ -141,7 +142,7 @@ impl At {
     }
 }
 
-/// The members of one JSON object, not yet read.
+/// The members of one JSON object.
 #[derive(Debug)]
 pub struct Input<'a> {
     members: Vec<(String, &'a RawValue)>,
@@ -149,8 +150,8 @@ pub struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
-    /// The value of a property. A missing value and `null` are the same: a problem, unless the type has an answer for
-    /// it, as `Option` has.
+    /// Reads a property. A missing value and `null` are the same: a problem, unless the type has a value for an absent
+    /// property, as `Option` has.
     pub fn field<T: Prop>(&mut self, name: &str) -> Option<T> {
         match self.raw(name) {
             Some(raw) => self.read(name, |at| T::read(raw, at)),
@@ -158,7 +159,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// The value of a property, or `default` when it is missing or `null`.
+    /// Reads a property; returns `default` if it is missing or `null`.
     pub fn field_or<T: Prop>(&mut self, name: &str, default: impl FnOnce() -> T) -> Option<T> {
         match self.raw(name) {
             Some(raw) => self.read(name, |at| T::read(raw, at)),
@@ -166,7 +167,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// The value of a property whose type serde knows; `absent` answers when it is missing or `null`.
+    /// Reads a property of a type that implements `Deserialize`. `absent` returns the value if it is missing or `null`.
     pub fn any<T: DeserializeOwned>(&mut self, name: &str, absent: impl FnOnce() -> Option<T>) -> Option<T> {
         match self.raw(name) {
             Some(raw) => self.read(name, |at| at.parse(raw)),
@@ -174,12 +175,12 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// Notes a problem with a property. Answers none, to be returned.
+    /// Adds a problem with a property. Returns none, for the caller to return.
     pub fn fail<T>(&mut self, name: &str, message: impl Into<String>) -> Option<T> {
         self.read(name, |at| at.fail(message))
     }
 
-    /// Notes a problem when a number is out of its bounds.
+    /// Adds a problem if a number is out of its bounds.
     pub fn bounds(&mut self, name: &str, value: Option<f64>, min: Option<f64>, max: Option<f64>) {
         let Some(value) = value else { return };
         if let Some(min) = min.filter(|min| value < *min) {
@@ -200,15 +201,15 @@ impl<'a> Input<'a> {
     }
 }
 
-/// Reads a whole JSON text as properties.
+/// Reads a JSON text as properties.
 pub(super) fn object<P: Props>(text: &str) -> std::result::Result<P, Vec<Problem>> {
-    // Generic, so once for every step of a piece: what does not depend on `P` stands in functions that do not.
+    // Compiled once for each type `P`: code that does not depend on `P` is in functions without it, to keep components small.
     let mut at = At::default();
     let props = members_in(text, &mut at);
     at.outcome(props)
 }
 
-/// Reads one JSON object as properties, in the middle of a greater value.
+/// Reads a JSON object inside of another value as properties.
 pub(super) fn members_in<P: Props>(text: &str, at: &mut At) -> Option<P> {
     let members = members_or_problem(text, at)?;
     P::read(&mut Input { members, at })

@@ -1,4 +1,4 @@
-//! What functions behind dropdowns and dynamic properties are given, and what a dropdown answers.
+//! The arguments of functions for dropdowns and dynamic properties, and the options of a dropdown.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -8,7 +8,7 @@ use super::members::members;
 use crate::document::Document;
 use crate::{Error, Result, json_path};
 
-/// A question of the editor: the values chosen so far, and what the user typed to search.
+/// A request of the editor for options: the values chosen so far, and the search text.
 #[derive(Clone, Copy, Debug)]
 pub struct Lookup<'a> {
     props: &'a str,
@@ -21,15 +21,15 @@ impl<'a> Lookup<'a> {
         Self { props, search }
     }
 
-    /// What the user typed, for a dropdown with `refresh_on_search`.
+    /// The search text, for a dropdown with `refresh_on_search`; none if it is empty.
     pub fn search(&self) -> Option<&'a str> {
         self.search.filter(|text| !text.is_empty())
     }
 
-    /// The value chosen for a sibling property; none while it is not chosen.
+    /// The value chosen for a sibling property; none if none is chosen yet.
     ///
     /// # Errors
-    /// `invalid-input` when the value is there but not a `T`.
+    /// `invalid-input` if the value is not a `T`.
     pub fn get<T: DeserializeOwned>(&self, property: &str) -> Result<Option<T>> {
         let refuse = |message| Error::invalid_input("invalid-props", message);
         let members = members(self.props).map_err(|error| refuse(error.to_string()))?;
@@ -40,7 +40,7 @@ impl<'a> Lookup<'a> {
     }
 }
 
-/// What a dropdown offers.
+/// The options of a dropdown.
 ///
 /// ```
 /// use leno_sdk::props::Options;
@@ -58,24 +58,24 @@ pub struct Options {
 }
 
 impl Options {
-    /// Nothing to choose yet.
+    /// An empty list.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Nothing can be chosen, and why.
+    /// A disabled dropdown; `placeholder` tells the user why.
     pub fn disabled(placeholder: impl Into<String>) -> Self {
         Self { disabled: true, placeholder: Some(placeholder.into()), ..Self::default() }
     }
 
-    /// Adds an option. A value that cannot be written as JSON is left out.
+    /// Adds an option. A value that cannot be serialized is left out.
     #[must_use]
     pub fn with(mut self, label: impl Into<String>, value: impl Serialize) -> Self {
         self.extend([(label, value)]);
         self
     }
 
-    /// The text shown while nothing is chosen.
+    /// Sets the text shown while nothing is chosen.
     #[must_use]
     pub fn placeholder(mut self, text: impl Into<String>) -> Self {
         self.placeholder = Some(text.into());

@@ -1,11 +1,11 @@
-//! The members of a JSON object, not yet read.
+//! The members of a JSON object, with values left as JSON text.
 
 use std::fmt;
 
 use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The members of the object in `text`, in its order.
+/// Returns the members of the object in `text`, in order.
 pub(super) fn members(text: &str) -> Result<Vec<(String, &RawValue)>, serde_json::Error> {
     struct Members;
 

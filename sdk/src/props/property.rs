@@ -1,5 +1,5 @@
 //! The description of one property, and of several.
-#![allow(clippy::needless_pass_by_value, reason = "what is built in is given away, so that it reads without `&`")]
+#![allow(clippy::needless_pass_by_value, reason = "builders take ownership, so that calls need no `&`")]
 
 use std::borrow::Cow;
 
@@ -8,12 +8,12 @@ use serde_json::Value;
 
 use crate::document::Document;
 
-/// The look of a MARKDOWN property.
+/// The style of a MARKDOWN property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Variant {
     /// A neutral note.
     Info,
-    /// A note to take care.
+    /// A warning.
     Warning,
     /// A piece of advice.
     Tip,
@@ -21,8 +21,8 @@ pub enum Variant {
     Borderless,
 }
 
-/// One property as the metadata document shows it. The type of a struct's field makes one; a function of a dynamic
-/// property makes them by hand:
+/// The description of one property in the metadata document. The type of a struct's field creates it; a function for a
+/// dynamic property builds it by hand:
 ///
 /// ```
 /// use leno_sdk::props::Property;
@@ -47,8 +47,8 @@ macro_rules! kinds {
 }
 
 impl Property {
-    /// A property of any type, by the name the metadata document uses for it. It is optional until
-    /// [`Property::required`] says otherwise.
+    /// A property of any type, named as in the metadata document, for example `SHORT_TEXT`. It is optional unless
+    /// [`Property::required`] is set.
     pub fn new(kind: &str, display_name: impl Into<String>) -> Self {
         let mut document = Document::default();
         document.set("type", kind);
@@ -70,7 +70,7 @@ impl Property {
         date_time => "DATE_TIME";
         /// A JSON object or array.
         json => "JSON";
-        /// An object of names and values.
+        /// A JSON object.
         object => "OBJECT";
         /// A file.
         file => "FILE";
@@ -78,7 +78,7 @@ impl Property {
         array => "ARRAY";
         /// A color.
         color => "COLOR";
-        /// A text that is never shown again; in a connection only.
+        /// A secret text, in connections only. It is never shown again.
         secret_text => "SECRET_TEXT";
     }
 
@@ -94,7 +94,7 @@ impl Property {
         Self::new("STATIC_DROPDOWN", display_name).options(&options)
     }
 
-    /// Some of a few values.
+    /// Several of a few values.
     pub fn static_multi_select_dropdown(display_name: impl Into<String>, options: super::Options) -> Self {
         Self::new("STATIC_MULTI_SELECT_DROPDOWN", display_name).options(&options)
     }
@@ -104,37 +104,37 @@ impl Property {
         Self::new("MARKDOWN", "").description(text).variant(variant)
     }
 
-    /// The text at the property's head.
+    /// Sets the label.
     #[must_use]
     pub fn display_name(self, name: impl Into<String>) -> Self {
         self.with("displayName", name.into())
     }
 
-    /// The text that explains the property.
+    /// Sets the text that explains the property.
     #[must_use]
     pub fn description(self, text: impl Into<String>) -> Self {
         self.with("description", text.into())
     }
 
-    /// Whether a value has to be given.
+    /// Sets whether a value is required.
     #[must_use]
     pub fn required(self, required: bool) -> Self {
         self.with("required", required)
     }
 
-    /// The value when none is given. What cannot be written as JSON is left out.
+    /// Sets the value of an absent property. A value that cannot be serialized is left out.
     #[must_use]
     pub fn default_value(self, value: impl Serialize) -> Self {
         self.with("defaultValue", value)
     }
 
-    /// The sibling properties whose change makes the editor ask again.
+    /// Sets the sibling properties whose change reloads the options.
     #[must_use]
     pub fn refreshers(self, names: &[&str]) -> Self {
         self.with("refreshers", names)
     }
 
-    /// The look of a MARKDOWN property.
+    /// Sets the style of a MARKDOWN property.
     #[must_use]
     pub fn variant(self, variant: Variant) -> Self {
         self.with(
@@ -148,13 +148,13 @@ impl Property {
         )
     }
 
-    /// Another type under the same name and texts: how a field's attribute overrides the choice of its Rust type.
+    /// Sets another type, and keeps the other members.
     #[must_use]
     pub fn kind(self, kind: &str) -> Self {
         self.with("type", kind)
     }
 
-    /// Any other member of the metadata document. What cannot be written as JSON is left out.
+    /// Sets any other member. A value that cannot be serialized is left out.
     #[must_use]
     pub fn with(mut self, member: &'static str, value: impl Serialize) -> Self {
         self.document.set(member, &value);
@@ -179,12 +179,12 @@ pub struct Properties {
 }
 
 impl Properties {
-    /// No property yet.
+    /// No properties.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a property at the end; one of the same name is replaced.
+    /// Adds a property at the end, or replaces the one of the same name.
     #[must_use]
     pub fn with(mut self, name: impl Into<Cow<'static, str>>, property: Property) -> Self {
         self.document.set_object(name, &property.document);

@@ -15,7 +15,7 @@ use super::input::{At, Prop, Props, members_in};
 use super::property::Property;
 use crate::time::DateTime;
 
-/// An object of names and values, in the order in which they came.
+/// A JSON object; members keep their order.
 pub type Map<V = Value> = serde_json::Map<String, V>;
 
 /// A type that a `Vec` in a `#[derive(Props)]` struct may hold.
@@ -24,10 +24,10 @@ pub type Map<V = Value> = serde_json::Map<String, V>;
     note = "lists hold `String`, `Value`, an enum with `#[derive(Choice)]` or a struct with `#[derive(Props)]`"
 )]
 pub trait Item: Sized {
-    /// The description of the list, without its texts.
+    /// Returns the description of the list, without name and texts.
     fn list() -> Property;
 
-    /// Reads one member of the list.
+    /// Reads one element of the list.
     fn read_item(raw: &RawValue, at: &mut At) -> Option<Self>;
 }
 
@@ -165,7 +165,7 @@ macro_rules! whole_numbers {
 whole_numbers!(i8, i16, i32, i64, u8, u16, u32, u64, usize);
 
 /// A JSON number without a fraction; `3.0` and `3e0` are 3.
-#[allow(clippy::cast_possible_truncation, reason = "guarded by the range of exact whole doubles")]
+#[allow(clippy::cast_possible_truncation, reason = "the range of integers that a double holds exactly is checked")]
 fn whole(text: &str) -> Option<i128> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     text.parse().ok().or_else(|| {
@@ -206,11 +206,11 @@ macro_rules! wrappers {
 }
 
 wrappers! {
-    /// A text of several lines: LONG_TEXT.
+    /// Text of several lines: LONG_TEXT.
     LongText,
-    /// A color as the editor writes it, for example `#ff8800`: COLOR.
+    /// A color in the format of the editor, for example `#ff8800`: COLOR.
     Color,
-    /// A member of a connection that is kept secret: SECRET_TEXT. It has no `Debug`.
+    /// A secret field of a connection: SECRET_TEXT. It has no `Debug`.
     SecretText,
 }
 
@@ -226,7 +226,7 @@ impl std::fmt::Debug for Color {
     }
 }
 
-/// A JSON value that must look like `T`: JSON.
+/// A JSON value that is read as a `T`: JSON.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Json<T>(pub T);
 
@@ -254,7 +254,7 @@ impl<T: DeserializeOwned> Prop for Json<T> {
     }
 }
 
-/// A text to read, without a value: MARKDOWN. The text is the field's doc comment.
+/// Text for the user to read, without a value: MARKDOWN. The text is the field's doc comment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Markdown;
 
@@ -272,7 +272,7 @@ impl Prop for Markdown {
     }
 }
 
-/// A file, in or out: FILE. As JSON it is `{"filename", "extension", "base64"}`.
+/// A file, as input or output: FILE. Its JSON is `{"filename", "extension", "base64"}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct File {
     /// The name, with its extension.
@@ -282,12 +282,12 @@ pub struct File {
 }
 
 impl File {
-    /// A file made here.
+    /// A file with this name and content.
     pub fn new(filename: impl Into<String>, data: impl Into<Vec<u8>>) -> Self {
         Self { filename: filename.into(), data: data.into() }
     }
 
-    /// What follows the last dot of the name, in lower case.
+    /// The part of the name after the last dot, in lower case.
     pub fn extension(&self) -> Option<String> {
         let (stem, extension) = self.filename.rsplit_once('.')?;
         (!stem.is_empty() && !extension.is_empty()).then(|| extension.to_ascii_lowercase())

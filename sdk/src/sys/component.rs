@@ -120,7 +120,7 @@ pub(crate) fn send(request: Outgoing) -> Result<Incoming> {
 
 pub(crate) fn send_all(requests: Vec<Outgoing>) -> Vec<Result<Incoming>> {
     let requests: Vec<http::Request> = requests.into_iter().map(Into::into).collect();
-    http::send_all(&requests).into_iter().map(|answer| Ok(answer?.into())).collect()
+    http::send_all(&requests).into_iter().map(|result| Ok(result?.into())).collect()
 }
 
 impl From<Scope> for store::Scope {

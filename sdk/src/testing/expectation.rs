@@ -1,11 +1,11 @@
-//! Requests that a test arranges, and the answers to them.
+//! Building expected requests and their responses, and matching the requests of the piece.
 
 use std::fmt::Write as _;
 
 use serde::Serialize;
 use serde_json::Value;
 
-use super::arranged::{Expectation, Expected, SentRequest};
+use super::expected::{Expectation, Expected, SentRequest};
 use super::state::with;
 use crate::sys::{Incoming, Outgoing};
 use crate::{Error, Result};
@@ -23,7 +23,7 @@ impl Expectation {
         }
     }
 
-    /// With this query parameter. Without any, a query of the request does not matter, unless the address has one.
+    /// Requires this query parameter. Without any, the query is ignored, unless the expected URL has one.
     pub fn query(mut self, name: &str, value: &str) -> Self {
         self.query.push((name.to_owned(), value.to_owned()));
         self
@@ -35,46 +35,46 @@ impl Expectation {
         self
     }
 
-    /// With `.authorize()`.
+    /// Requires `.authorize()`.
     pub fn authorized(mut self) -> Self {
         self.authorized = Some(true);
         self
     }
 
-    /// Without `.authorize()`.
+    /// Requires that `.authorize()` is absent.
     pub fn not_authorized(mut self) -> Self {
         self.authorized = Some(false);
         self
     }
 
-    /// With this JSON body.
+    /// Requires a body that equals this JSON.
     pub fn with_json(mut self, body: Value) -> Self {
         self.json = Some(body);
         self
     }
 
-    /// With exactly this body.
+    /// Requires exactly this body.
     pub fn with_body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = Some(body.into());
         self
     }
 
-    /// Arranges an answer with this status, to which [`Reply`] adds the rest.
+    /// Responds with this status; [`Reply`] adds headers and a body.
     pub fn reply(self, status: u16) -> Reply {
         let url = self.url.clone();
         let incoming = Incoming { status, url, headers: Vec::new(), body: Vec::new() };
-        Reply { number: self.arrange(Ok(incoming)) }
+        Reply { number: self.register(Ok(incoming)) }
     }
 
-    /// Arranges that there is no answer but this error, as from the host.
+    /// Fails the request with this error, as the host does when it refuses a request or cannot reach the service.
     pub fn fail(self, error: Error) {
-        self.arrange(Err(error));
+        self.register(Err(error));
     }
 
-    fn arrange(self, answer: Result<Incoming>) -> u64 {
+    fn register(self, response: Result<Incoming>) -> u64 {
         with(|state| {
             let number = state.expectations.last().map_or(0, |last| last.number + 1);
-            state.expectations.push(Expected { request: self, answer, number });
+            state.expectations.push(Expected { request: self, response, number });
             number
         })
     }
@@ -100,7 +100,7 @@ impl Expectation {
     }
 }
 
-/// An arranged answer being completed.
+/// A response under construction.
 #[derive(Debug)]
 pub struct Reply {
     number: u64,
@@ -112,23 +112,23 @@ impl Reply {
         self.change(|incoming| incoming.headers.push((name.to_owned(), value.to_owned())))
     }
 
-    /// With a JSON body.
+    /// Sets a JSON body, and its content type.
     pub fn json(self, body: impl Serialize) -> Self {
         let body = serde_json::to_vec(&body).unwrap_or_default();
         self.header("content-type", "application/json").bytes(body)
     }
 
-    /// With a text body.
+    /// Sets a text body, and its content type.
     pub fn text(self, body: &str) -> Self {
         self.header("content-type", "text/plain; charset=utf-8").bytes(body)
     }
 
-    /// With any body.
+    /// Sets the body.
     pub fn bytes(self, body: impl Into<Vec<u8>>) -> Self {
         self.change(|incoming| incoming.body = body.into())
     }
 
-    /// From another address, as after redirects.
+    /// Sets the URL of the response, as after redirects.
     pub fn from_url(self, url: &str) -> Self {
         self.change(|incoming| url.clone_into(&mut incoming.url))
     }
@@ -136,7 +136,7 @@ impl Reply {
     fn change(self, change: impl FnOnce(&mut Incoming)) -> Self {
         with(|state| {
             let mut expected = state.expectations.iter_mut();
-            if let Some(Expected { answer: Ok(incoming), .. }) = expected.find(|one| one.number == self.number) {
+            if let Some(Expected { response: Ok(incoming), .. }) = expected.find(|one| one.number == self.number) {
                 change(incoming);
             }
         });
@@ -144,31 +144,31 @@ impl Reply {
     }
 }
 
-/// Answers a request of the piece, once.
-pub(super) fn answer(outgoing: Outgoing) -> Result<Incoming> {
+/// Responds to a request of the piece. Uses up the expectation that it matches.
+pub(super) fn respond(outgoing: Outgoing) -> Result<Incoming> {
     let Outgoing { method, url, headers, body, authorize, timeout_ms, redirects } = outgoing;
     let body = body.unwrap_or_default();
     let sent = SentRequest { method, url, headers, body, authorized: authorize, timeout_ms, redirects };
     let found = with(|state| {
         state.sent.push(sent.clone());
         let place = state.expectations.iter().position(|expected| expected.request.fits(&sent))?;
-        Some(state.expectations.remove(place).answer)
+        Some(state.expectations.remove(place).response)
     });
     found.unwrap_or_else(|| {
-        let arranged = with(|state| list(&state.expectations));
+        let expected = with(|state| list(&state.expectations));
         panic!(
-            "the piece sent a request that nobody arranged:\n  {} {}{}\n  headers {:?}\n  body {}\narranged and not yet used:{}",
+            "the piece sent an unexpected request:\n  {} {}{}\n  headers {:?}\n  body {}\nexpected and not yet sent:{}",
             sent.method,
             sent.url,
             if sent.authorized { " (authorized)" } else { "" },
             sent.headers,
             sent.text(),
-            if arranged.is_empty() { "\n  nothing" } else { &arranged },
+            if expected.is_empty() { "\n  nothing" } else { &expected },
         )
     })
 }
 
-/// What was arranged, a line each.
+/// The expected requests, one per line.
 pub(super) fn list(expected: &[Expected]) -> String {
     let mut text = String::new();
     for Expected { request, .. } in expected {

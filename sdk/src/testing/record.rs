@@ -1,14 +1,14 @@
-//! What a piece logged.
+//! A log record, as the fake host keeps it.
 
 use crate::level::Level;
 
 /// A record that the piece has logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogRecord {
-    /// How much it matters.
+    /// Its severity.
     pub level: Level,
-    /// Its text.
+    /// The message.
     pub message: String,
-    /// Its fields.
+    /// Names and values of the fields.
     pub fields: Vec<(String, String)>,
 }

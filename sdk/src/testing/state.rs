@@ -1,4 +1,4 @@
-//! What the fake host of a thread knows.
+//! The state of the fake host of a thread.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::arranged::{Expected, SentRequest};
+use super::expected::{Expected, SentRequest};
 use super::record::LogRecord;
 use crate::Error;
 use crate::connection::Kind;
 use crate::scope::Scope;
 
-/// Kind, settings, and the whole value if it may be seen.
+/// Kind, settings, and the whole value if the piece may read it.
 pub(super) type Connection = (Kind, Value, Option<Value>);
 
 pub(super) struct State {
@@ -23,7 +23,7 @@ pub(super) struct State {
     pub(super) connection: Option<Connection>,
     pub(super) expectations: Vec<Expected>,
     pub(super) sent: Vec<SentRequest>,
-    /// Value and the time at which it ends.
+    /// Values, each with the time at which it expires, in milliseconds.
     pub(super) store: BTreeMap<(Scope, String), (Vec<u8>, Option<i64>)>,
     pub(super) store_error: Option<Error>,
     pub(super) interference: Vec<(Scope, String, Vec<u8>)>,
@@ -56,6 +56,7 @@ thread_local! {
     static STATE: RefCell<State> = RefCell::default();
 }
 
-pub(super) fn with<T>(use_it: impl FnOnce(&mut State) -> T) -> T {
-    STATE.with_borrow_mut(use_it)
+/// Runs `operation` on the state of this thread.
+pub(super) fn with<T>(operation: impl FnOnce(&mut State) -> T) -> T {
+    STATE.with_borrow_mut(operation)
 }

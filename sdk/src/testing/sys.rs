@@ -1,4 +1,4 @@
-//! The functions of [`crate::sys`], answered by the fake host.
+//! The functions of [`crate::sys`], implemented by the fake host.
 #![allow(clippy::needless_pass_by_value, reason = "the signatures are those of the component's imports")]
 
 use super::expectation;
@@ -57,11 +57,11 @@ pub(crate) fn reveal() -> Result<String> {
 }
 
 pub(crate) fn send(request: Outgoing) -> Result<Incoming> {
-    expectation::answer(request)
+    expectation::respond(request)
 }
 
 pub(crate) fn send_all(requests: Vec<Outgoing>) -> Vec<Result<Incoming>> {
-    requests.into_iter().map(expectation::answer).collect()
+    requests.into_iter().map(expectation::respond).collect()
 }
 
 pub(crate) fn store_get(scope: Scope, key: &str) -> Result<Option<Vec<u8>>> {
@@ -110,13 +110,13 @@ pub(crate) fn store_delete(scope: Scope, key: &str) -> Result<()> {
     })
 }
 
-#[allow(clippy::unnecessary_wraps, reason = "the host may refuse, the fake does not")]
+#[allow(clippy::unnecessary_wraps, reason = "the real host may return an error")]
 pub(crate) fn schedule(cron: &str, timezone: &str) -> Result<()> {
     with(|state| state.schedules.push((cron.to_owned(), timezone.to_owned())));
     Ok(())
 }
 
-#[allow(clippy::unnecessary_wraps, reason = "the host may refuse, the fake does not")]
+#[allow(clippy::unnecessary_wraps, reason = "the real host may return an error")]
 pub(crate) fn listen(events: &[String], identifier: &str) -> Result<()> {
     with(|state| state.listeners.push((events.to_vec(), identifier.to_owned())));
     Ok(())

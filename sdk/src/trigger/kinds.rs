@@ -1,4 +1,4 @@
-//! Triggers that are told: webhooks, the shared webhook of an app, and a user.
+//! Triggers that do not poll: webhooks, the shared webhook of an app, and manual triggers.
 
 use serde::Serialize;
 
@@ -6,7 +6,7 @@ use super::{HandshakeResponse, Hooks, Texts, Trigger, WebhookRequest, call, text
 use crate::props::{Props, read};
 use crate::{Context, Error, Result, json_path};
 
-/// A trigger with an address of its own, which the service calls.
+/// A trigger with a URL of its own, which the service calls.
 ///
 /// ```
 /// use leno_sdk::prelude::*;
@@ -48,12 +48,12 @@ use crate::{Context, Error, Result, json_path};
 /// # Ok::<(), Error>(())
 /// ```
 pub trait Webhook {
-    /// What the trigger asks its user for.
+    /// The properties that the user fills in.
     type Props: Props;
-    /// One event.
+    /// The data of one event.
     type Event: Serialize;
 
-    /// Registers [`Context::webhook_url`] at the service. May be called again without `disable` in between.
+    /// Registers [`Context::webhook_url`] at the service. The host may call it again without `disable` in between.
     ///
     /// # Errors
     /// The trigger is not enabled.
@@ -62,104 +62,106 @@ pub trait Webhook {
     /// Undoes `enable`.
     ///
     /// # Errors
-    /// Are reported; the trigger is disabled all the same.
+    /// The host reports the error, and disables the trigger regardless.
     fn disable(ctx: &Context, props: &Self::Props) -> Result<()>;
 
-    /// The events in a request, oldest first.
+    /// Returns the events in a request, oldest first.
     ///
     /// # Errors
-    /// The request is answered with an error, so that the service sends it again.
+    /// The host responds to the request with an error, so that the service repeats it.
     fn run(ctx: &Context, props: &Self::Props, request: WebhookRequest) -> Result<Vec<Self::Event>>;
 
-    /// Events to try a flow with. If it is not written, a test waits for a real event.
+    /// Returns events for trying out a flow. If the author does not write it, a test waits for a real event.
     ///
     /// # Errors
-    /// Are shown to the user.
+    /// The error is shown to the user.
     fn test(ctx: &Context, props: &Self::Props) -> Result<Vec<Self::Event>> {
         let _ = (ctx, props);
         Ok(Vec::new())
     }
 
-    /// Answers the request by which the service makes sure that the webhook is wanted. It is one when it has what
-    /// `handshake(…)` in the attribute names.
+    /// Responds to a request by which the service verifies the webhook. `handshake(…)` in the attribute says how to recognise
+    /// such a request.
     ///
     /// # Errors
-    /// The request is answered with an error.
+    /// The host responds to the request with an error.
     fn handshake(ctx: &Context, props: &Self::Props, request: WebhookRequest) -> Result<HandshakeResponse> {
         let _ = (ctx, props, request);
         Ok(HandshakeResponse::ok())
     }
 
-    /// Makes the subscription last longer; called by the cron expression `renew = "…"` in the attribute.
+    /// Renews the subscription at the service. The cron expression `renew = "…"` in the attribute says when.
     ///
     /// # Errors
-    /// Are reported, and `renew` is tried again at its next time.
+    /// The host reports the error, and calls `renew` again at the next scheduled time.
     fn renew(ctx: &Context, props: &Self::Props) -> Result<()> {
         let _ = (ctx, props);
         Ok(())
     }
 }
 
-/// A trigger behind the one webhook that an app has for all its users.
+/// A trigger behind the single webhook that an app has for all its users.
 pub trait AppWebhook {
-    /// What the trigger asks its user for.
+    /// The properties that the user fills in.
     type Props: Props;
-    /// One event.
+    /// The data of one event.
     type Event: Serialize;
 
-    /// Says with [`listen`](super::listen) which events are this trigger's.
+    /// Subscribes to events with [`listen`](super::listen).
     ///
     /// # Errors
     /// The trigger is not enabled.
     fn enable(ctx: &Context, props: &Self::Props) -> Result<()>;
 
-    /// Undoes what `enable` did at the service; the host ends the listening itself.
+    /// Undoes what `enable` did at the service. The host removes the subscriptions of [`listen`](super::listen) itself.
     ///
     /// # Errors
-    /// Are reported; the trigger is disabled all the same.
+    /// The host reports the error, and disables the trigger regardless.
     fn disable(ctx: &Context, props: &Self::Props) -> Result<()> {
         let _ = (ctx, props);
         Ok(())
     }
 
-    /// The events in a request, oldest first.
+    /// Returns the events in a request, oldest first.
     ///
     /// # Errors
-    /// The request is answered with an error, so that the service sends it again.
+    /// The host responds to the request with an error, so that the service repeats it.
     fn run(ctx: &Context, props: &Self::Props, request: WebhookRequest) -> Result<Vec<Self::Event>>;
 
-    /// Events to try a flow with. If it is not written, the sample is used, and without one a test waits for a real
-    /// event.
+    /// Returns events for trying out a flow. If the author does not write it, a test uses the sample, or waits for a real
+    /// event if there is no sample.
     ///
     /// # Errors
-    /// Are shown to the user.
+    /// The error is shown to the user.
     fn test(ctx: &Context, props: &Self::Props) -> Result<Vec<Self::Event>> {
         let _ = (ctx, props);
         Ok(Vec::new())
     }
 }
 
-/// A trigger that a user fires.
+/// A trigger that a user starts by hand.
 pub trait Manual {
-    /// What the trigger asks its user for.
+    /// The properties that the user fills in.
     type Props: Props;
-    /// One event.
+    /// The data of one event.
     type Event: Serialize;
 
-    /// The events to start flows with.
+    /// Returns the events; each starts the flow.
     ///
     /// # Errors
-    /// Are shown to the user.
+    /// The error is shown to the user.
     fn run(ctx: &Context, props: &Self::Props) -> Result<Vec<Self::Event>>;
 }
 
 fn request(text: Option<&str>) -> Result<WebhookRequest> {
     let text =
-        text.ok_or_else(|| Error::invalid_input("no-webhook-request", "this trigger needs a webhook request"))?;
-    json_path::read(text).map_err(|error| Error::invalid_input("webhook-request", format!("the request: {error}")))
+        text.ok_or_else(|| Error::invalid_input("no-webhook-request", "this trigger runs only on a webhook request"))?;
+    json_path::read(text).map_err(|error| {
+        Error::invalid_input("webhook-request", format!("the webhook request cannot be read: {error}"))
+    })
 }
 
-/// Which of the optional functions the author has written.
+/// Which optional functions the author wrote.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct Written {
@@ -178,8 +180,8 @@ impl Trigger {
             test: if written.test { Some(|props| texts(&call(props, T::test)?)) } else { None },
             handshake: if written.handshake {
                 Some(|props, event| {
-                    let answer = T::handshake(&Context::current(), &read(props)?, request(Some(event))?)?;
-                    Ok(serde_json::to_string(&answer)?)
+                    let response = T::handshake(&Context::current(), &read(props)?, request(Some(event))?)?;
+                    Ok(serde_json::to_string(&response)?)
                 })
             } else {
                 None

@@ -1,26 +1,26 @@
-//! Triggers that look for new things from time to time.
+//! Triggers that poll a service for new items.
 //!
-//! # What is new
+//! # Which items are new
 //!
 //! Two strategies, as in Activepieces, without the ways in which those lose or repeat events:
 //!
-//! - [`Strategy::TimeBased`]: what is younger than the youngest item seen so far. The ids at that very millisecond are
-//!   remembered (up to 1000), so of two items with equal times none is lost. An item without a valid time is refused by an error that
-//!   names it, before anything is remembered.
-//! - [`Strategy::LastItem`]: what stands before the known items in a list that is newest first. Not one but up to
-//!   1000 ids are remembered, so the deletion of the newest does not bring the older ones back.
+//! - [`Strategy::TimeBased`]: items that are younger than the youngest known one. The ids at that very millisecond are
+//!   remembered (up to 1000), so no item is lost when two have the same time. An item without a valid time fails the poll with
+//!   an error that names it; the memory does not change.
+//! - [`Strategy::LastItem`]: items before the known ones, in a list that is newest first. Up to 1000 ids are remembered,
+//!   not only the newest, so the deletion of the newest item does not repeat older ones.
 //!
-//! # Who remembers, and when
+//! # When the memory is written
 //!
-//! The memory is one entry in the flow's [`store`], written by `run` as its last act. The host holds the
-//! writes of a trigger's `run` back and makes them lasting together with the events it answered. So when the host dies,
-//! or the call fails, between the two, the events come again: at least once, never lost. Two polls at the same time
-//! cannot both answer the same events: the second finds the memory changed and fails.
+//! The memory is one entry in the flow's [`store`]; `run` writes it last. The host holds back the writes of a trigger's
+//! `run` and commits them together with the events it returned. If the host dies or the call fails before the commit, the
+//! next poll returns the same events: delivery is at least once. Of two concurrent polls only one can return the events: the
+//! other finds the memory changed and fails.
 //!
 //! # Enabling
 //!
-//! The first time, what the source has is remembered and not reported. Enabling again with the same properties keeps the
-//! memory, so that what happened in between is reported; with other properties it begins anew.
+//! The first time, all present items become known without being reported. Enabling again with the same properties keeps the
+//! memory, so items that arrived in between are reported. Other properties start a new memory.
 
 mod item;
 mod memory;
@@ -39,7 +39,7 @@ pub use item::{Since, Strategy};
 use memory::Memory;
 use select::select;
 
-/// A trigger that looks for new things from time to time.
+/// A trigger that polls a service for new items.
 ///
 /// ```
 /// use leno_sdk::prelude::*;
@@ -73,30 +73,30 @@ use select::select;
 /// # let _ = NewIssue::TRIGGER;
 /// ```
 pub trait Polling {
-    /// What the trigger asks its user for.
+    /// The properties that the user fills in.
     type Props: Props;
-    /// What an event is made of.
+    /// The data of one event.
     type Item: Serialize;
 
-    /// How new items are told from known ones.
+    /// How new items are distinguished from known ones.
     const STRATEGY: Strategy;
 
-    /// The most events of one poll; the oldest come first, the others with the next polls.
+    /// The maximum number of events of one poll. The oldest are returned first, the rest by the next polls.
     const MOST: usize = 1000;
 
-    /// Five-field cron expression (UTC) of the polls; the host's own if not said. Also as `schedule = "…"` in the
-    /// attribute.
+    /// When to poll: a five-field cron expression in UTC; none leaves it to the host. `schedule = "…"` in the attribute
+    /// sets it.
     const SCHEDULE: Option<&'static str> = None;
 
-    /// The source's items: at least all that are younger than `since`; known ones do no harm. When `since` knows
-    /// nothing (while enabling, and in tests), the newest page is enough.
+    /// Returns the items of the service: at least all that are newer than `since`; known ones are ignored. When `since` is
+    /// empty (while enabling, and for [`Trigger::test`](crate::Trigger::test)), the newest page is enough.
     ///
     /// # Errors
-    /// Nothing is remembered, and the next poll asks for the same again.
+    /// The poll fails, the memory does not change, and the next poll passes the same `since`.
     fn items(ctx: &Context, props: &Self::Props, since: &Since) -> Result<Vec<Entry<Self::Item>>>;
 }
 
-/// An item of the source.
+/// An item that [`Polling::items`] returns.
 #[derive(Clone, Debug)]
 pub struct Entry<T> {
     id: String,
@@ -105,13 +105,13 @@ pub struct Entry<T> {
 }
 
 impl<T> Entry<T> {
-    /// An item in a list, for [`Strategy::LastItem`]. The id must be the item's for good, and no other item's.
+    /// An item in a list, for [`Strategy::LastItem`]. `id` must be unique and must never change.
     pub fn new(id: impl Display, data: T) -> Self {
         Self { id: id.to_string(), time: None, data }
     }
 
-    /// An item with a time, for [`Strategy::TimeBased`]. `time` is what parsing gave: an error need not be handled, it
-    /// is reported with the item's id.
+    /// An item with a time, for [`Strategy::TimeBased`]. `time` is the result of parsing: an error fails the poll, with the
+    /// item's id in its message.
     pub fn at(id: impl Display, time: Result<DateTime, InvalidDateTime>, data: T) -> Self {
         Self { id: id.to_string(), time: Some(time), data }
     }
@@ -122,7 +122,7 @@ impl Trigger {
     pub const fn polling<T: Polling>(of: Texts, _: Written) -> Self {
         let hooks = Hooks {
             enable: enable::<T>,
-            // The memory stays, for the case that the trigger is enabled again.
+            // Keep the memory: the trigger may be enabled again.
             disable: |_| Ok(()),
             run: |props, _| run::<T>(props),
             test: Some(test::<T>),
@@ -135,7 +135,7 @@ impl Trigger {
 
 /// The key of the memory in the flow's store: a flow has one trigger.
 const KEY: &str = "leno.polling";
-/// How many items a test shows.
+/// The number of items that a test returns.
 const TEST_ITEMS: usize = 5;
 
 fn enable<T: Polling>(text: &str) -> Result<()> {
@@ -159,7 +159,7 @@ fn run<T: Polling>(text: &str) -> Result<Vec<String>> {
     let props = read::<T::Props>(text)?;
     let stored = store::flow().get_bytes(KEY)?;
     let Some(bytes) = &stored else {
-        log::warn!("the trigger has no memory of what it has seen; what the source has now counts as seen");
+        log::warn!("the trigger has no stored memory; all present items now count as known");
         enable::<T>(text)?;
         return Ok(Vec::new());
     };
@@ -168,7 +168,10 @@ fn run<T: Polling>(text: &str) -> Result<Vec<String>> {
     let new = select(T::STRATEGY, &mut memory, found, T::MOST);
     let encoded = memory.encode()?;
     if encoded != *bytes && !store::flow().compare_and_set_bytes(KEY, stored.as_deref(), &encoded)? {
-        return Err(Error::unavailable("polling-overlap", "another poll of the same trigger was faster"));
+        return Err(Error::unavailable(
+            "polling-overlap",
+            "a concurrent poll of this trigger changed its memory first",
+        ));
     }
     Ok(new)
 }
@@ -179,7 +182,7 @@ fn test<T: Polling>(text: &str) -> Result<Vec<String>> {
     Ok(found.into_iter().map(|item| item.data).collect())
 }
 
-/// The items, newest first, checked.
+/// The checked items, newest first.
 fn found<T: Polling>(props: &T::Props, since: &Since) -> Result<Vec<Found>> {
     let entries = T::items(&Context::current(), props, since)?;
     let mut found = Vec::with_capacity(entries.len());
@@ -188,16 +191,16 @@ fn found<T: Polling>(props: &T::Props, since: &Since) -> Result<Vec<Found>> {
             (Strategy::LastItem, _) => None,
             (Strategy::TimeBased, Some(Ok(time))) => Some(time),
             (Strategy::TimeBased, Some(Err(error))) => return Err(bad_time(&id, &error.to_string())),
-            (Strategy::TimeBased, None) => return Err(bad_time(&id, "it has none")),
+            (Strategy::TimeBased, None) => return Err(bad_time(&id, "the item has no time")),
         };
         found.push(Found { id, time, data: serde_json::to_string(&data)? });
     }
-    // Stable: items of equal times keep the order in which they came.
+    // A stable sort: items of equal times keep their order.
     found.sort_by_key(|item| std::cmp::Reverse(item.time));
     Ok(found)
 }
 
 fn bad_time(id: &str, reason: &str) -> Error {
-    Error::unavailable("polling-time", format!("the time of item `{id}` cannot be used: {reason}"))
+    Error::unavailable("polling-time", format!("item `{id}` has no usable time: {reason}"))
         .with_details(serde_json::json!({"item": id}))
 }

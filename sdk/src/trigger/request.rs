@@ -1,4 +1,4 @@
-//! What comes in from outside, and the answer to a handshake.
+//! Requests to a webhook, and the response to a handshake.
 
 use std::collections::BTreeMap;
 
@@ -10,41 +10,41 @@ use serde_json::Value;
 
 use crate::{Error, Result};
 
-/// A request at a trigger's webhook.
+/// A request to a trigger's webhook.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct WebhookRequest {
     /// The method, in upper case.
     pub method: String,
-    /// The headers, names in lower case.
+    /// The headers; names are in lower case.
     pub headers: BTreeMap<String, String>,
     /// The query parameters.
     pub query_params: BTreeMap<String, String>,
-    /// The body: read as JSON or as a form if it is one, else its text.
+    /// The body: parsed if it is JSON or a form, else its text.
     pub body: Value,
     raw_body: Option<String>,
     raw_body_base64: Option<String>,
 }
 
 impl WebhookRequest {
-    /// A request as a test makes it: a POST with a JSON body.
+    /// A POST request with a JSON body, for tests.
     pub fn json(body: Value) -> Self {
         let raw_body = Some(body.to_string());
         Self { method: "POST".into(), body, raw_body, ..Self::default() }
     }
 
-    /// A header by its name in any case.
+    /// The value of a header; names are compared without regard to case.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
         headers.find(|(header, _)| header.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// A query parameter.
+    /// The value of a query parameter.
     pub fn query(&self, name: &str) -> Option<&str> {
         self.query_params.get(name).map(String::as_str)
     }
 
-    /// The bytes of the body exactly as they came, to check a signature over them.
+    /// The bytes of the body as received, for checking a signature; none if the host did not pass them.
     pub fn raw_body(&self) -> Option<Vec<u8>> {
         match &self.raw_body_base64 {
             Some(encoded) => STANDARD.decode(encoded).ok(),
@@ -58,17 +58,17 @@ impl WebhookRequest {
     /// `invalid-input` with the code `webhook-body`.
     pub fn body_as<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_value(self.body.clone())
-            .map_err(|error| Error::invalid_input("webhook-body", format!("the webhook's body: {error}")))
+            .map_err(|error| Error::invalid_input("webhook-body", format!("the body of the webhook request: {error}")))
     }
 }
 
-/// The answer to a handshake.
+/// The response to a handshake.
 ///
 /// ```
 /// use leno_sdk::trigger::HandshakeResponse;
 ///
-/// let answer = HandshakeResponse::ok().body("challenge").header("content-type", "text/plain");
-/// # let _ = answer;
+/// let response = HandshakeResponse::ok().body("challenge").header("content-type", "text/plain");
+/// # let _ = response;
 /// ```
 #[derive(Clone, Debug, Serialize)]
 pub struct HandshakeResponse {
@@ -96,14 +96,14 @@ impl HandshakeResponse {
         Self { status, body: None, headers: BTreeMap::new() }
     }
 
-    /// With a body: a text is sent as it is, anything else as JSON.
+    /// Sets the body: text is sent as it is, anything else as JSON.
     #[must_use]
     pub fn body(mut self, body: impl Into<Value>) -> Self {
         self.body = Some(body.into());
         self
     }
 
-    /// With a header.
+    /// Sets a header.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.insert(name.into(), value.into());

@@ -1,36 +1,36 @@
-//! What the piece can do.
+//! The actions of the piece.
 
 use leno_sdk::prelude::*;
 use serde::Serialize;
 
-/// What the action asks for: the types of the fields choose the fields of the form.
+/// The inputs of the action. The types of the fields choose the fields of the form.
 #[derive(Props)]
 pub struct Greet {
-    /// Who is greeted
+    /// The person to greet
     pub name: String,
     #[prop(default = 1, min = 1, max = 3)]
     pub times: u32,
     pub tone: Option<Tone>,
 }
 
-/// A choice.
+/// The options of a drop-down list.
 #[derive(Choice)]
 pub enum Tone {
     Friendly,
     Formal,
 }
 
-/// What the action answers.
+/// The output of the action.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Greeting {
     pub text: String,
 }
 
-/// Greets somebody.
+/// Greets a person.
 #[action(auth = false, classification = "READ", ai(idempotent = true))]
 pub fn greet(props: Greet) -> Result<Greeting> {
     if props.name.trim().is_empty() {
-        return Err(Error::invalid_input("no-name", "name: nobody is named"));
+        return Err(Error::invalid_input("no-name", "name: must not be empty"));
     }
     let word = match props.tone {
         Some(Tone::Formal) => "Good day",

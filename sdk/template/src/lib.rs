@@ -1,4 +1,4 @@
-//! A piece with an action, a connection and a trigger, to begin with.
+//! A piece with an action, a connection and a trigger, as a starting point.
 
 mod actions;
 mod triggers;
@@ -7,7 +7,7 @@ pub use actions::greet;
 use leno_sdk::prelude::*;
 pub use triggers::NewGuest;
 
-/// Whether a connection works; the error is what its user reads.
+/// Checks a connection. The user sees the error.
 fn check(_: &Context) -> Result<()> {
     http::get("https://api.example.com/me")
         .authorize()
@@ -20,7 +20,7 @@ piece! {
     name: "{{name}}",
     display_name: "{{name}}",
     categories: [Core],
-    // The host sends the key as `Authorization: Bearer …`, and to these hosts only. The piece never sees it.
+    // The host sends the key as `Authorization: Bearer …`, only to these hosts. The piece never sees it.
     auth: Auth::secret_text("API key").hosts(&["api.example.com"]).validate(check),
     hosts: ["api.example.com"],
     actions: [greet],

@@ -1,9 +1,9 @@
-//! What the piece can notice.
+//! The triggers of the piece.
 
 use leno_sdk::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// What an event holds.
+/// The data of an event.
 #[derive(Deserialize, Serialize)]
 pub struct Guest {
     pub id: u64,

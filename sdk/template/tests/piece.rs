@@ -1,4 +1,4 @@
-//! The piece as the host calls it, with a fake host: `cargo test` needs neither WebAssembly nor a network.
+//! Calls the piece as the host does, with a fake host: the tests need neither WebAssembly nor a network.
 
 use leno_sdk::connection::Kind;
 use leno_sdk::prelude::*;
@@ -46,7 +46,7 @@ fn every_new_guest_is_reported_once() {
 }
 
 #[test]
-fn a_refused_key_is_told() {
+fn a_rejected_key_is_reported() {
     let host = FakeHost::new();
     host.connect_sealed(Kind::SecretText, json!({}));
     host.expect("GET", "https://api.example.com/me")
@@ -56,7 +56,7 @@ fn a_refused_key_is_told() {
     let error = PIECE.validate().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthorized);
     assert!(
-        error.message().ends_with("answered 401: unknown key"),
+        error.message().ends_with("responded with status 401: unknown key"),
         "{error}"
     );
 }

@@ -1,17 +1,17 @@
-//! What a polling trigger tells apart, and by what.
+//! Items of the polled service, and how new ones are recognised.
 
 use crate::DateTime;
 
-/// How a trigger tells new items from known ones.
+/// How a trigger distinguishes new items from known ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strategy {
-    /// By their times; they may come in any order.
+    /// By time. The items may come in any order.
     TimeBased,
-    /// By their place before the known ones; they must come newest first.
+    /// By position before the known items. The items must come newest first.
     LastItem,
 }
 
-/// What is known already.
+/// The newest known item; both fields are none if no item is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Since {
@@ -21,7 +21,7 @@ pub struct Since {
     pub id: Option<String>,
 }
 
-/// An item of the source, checked, its data as JSON text.
+/// A checked item, with its data as JSON text.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
     pub(super) id: String,

@@ -1,4 +1,4 @@
-//! What a polling trigger remembers between two polls.
+//! The memory of a polling trigger, kept from one poll to the next.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,23 +6,23 @@ use super::item::{Found, Since, Strategy};
 use crate::hash::fnv1a;
 use crate::{DateTime, Error, Result, json_path};
 
-/// How many ids are remembered at most: many pages of the usual 50 or 100.
+/// The maximum number of remembered ids: many pages of the usual 50 or 100 items.
 pub(super) const MOST_IDS: usize = 1000;
-/// How many bytes of ids are remembered at most: half of what the store takes for one value.
+/// The maximum size of the remembered ids in bytes: half of the limit for a value of the store.
 pub(super) const MOST_BYTES: usize = 256 * 1024;
 
 /// The memory of one trigger of one flow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Memory {
-    /// For which properties, as a hash of their text.
+    /// Hash of the JSON text of the properties that this memory belongs to.
     props: u64,
     strategy: Remembered,
-    /// The time of the youngest item seen.
+    /// The time of the youngest known item.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) time: Option<DateTime>,
-    /// TimeBased: the ids seen at `time`. LastItem: the ids seen, newest first.
+    /// TimeBased: the known ids at `time`. LastItem: the known ids, newest first.
     pub(super) ids: Vec<String>,
-    /// Whether ids had to be forgotten.
+    /// Whether ids were dropped at the limits.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     full: bool,
 }
@@ -44,7 +44,7 @@ impl From<Strategy> for Remembered {
 }
 
 impl Memory {
-    /// The memory after the first look: everything there is counts as seen.
+    /// The memory after the first poll: all items count as known.
     pub(super) fn first(strategy: Strategy, props: &str, found: &[Found]) -> Self {
         let time = found.iter().filter_map(|item| item.time).max();
         let seen = found.iter().filter(|item| item.time == time).map(|item| item.id.clone());
@@ -54,7 +54,7 @@ impl Memory {
         memory
     }
 
-    /// Whether it was made with this strategy and these properties.
+    /// Whether the memory belongs to this strategy and these properties.
     pub(super) fn is_for(&self, strategy: Strategy, props: &str) -> bool {
         self.strategy == strategy.into() && self.props == fnv1a(props.bytes())
     }
@@ -71,13 +71,14 @@ impl Memory {
         self.ids.iter().any(|known| known == id)
     }
 
-    /// Whether an item is to be taken for known, because its time and its id are, or because its time is and not all ids of
-    /// that time could be remembered: better one item too few than all again with every poll.
+    /// Whether an item counts as known: it is older than the youngest known item, or has the same time and a known id. If ids
+    /// of that time were dropped, all items of that time count as known: one missed item is better than repeating all of
+    /// them with every poll.
     pub(super) fn knows_at(&self, time: Option<DateTime>, id: &str) -> bool {
         time < self.time || (time == self.time && (self.full || self.knows(id)))
     }
 
-    /// Begins the ids of a younger time.
+    /// Starts a new list of ids if `time` is younger.
     pub(super) fn advance(&mut self, time: Option<DateTime>) {
         if time > self.time {
             self.time = time;
@@ -86,7 +87,7 @@ impl Memory {
         }
     }
 
-    /// Forgets the oldest ids above the bounds.
+    /// Drops the oldest ids above the limits.
     pub(super) fn bound(&mut self) {
         let mut bytes = 0;
         let fits = |id: &&String| {
@@ -104,8 +105,11 @@ impl Memory {
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self> {
         json_path::read_bytes(bytes).map_err(|reason| {
-            let advice = "disable and enable the trigger to begin anew";
-            Error::internal("polling-memory", format!("what the trigger remembers cannot be read: {reason}; {advice}"))
+            let advice = "disable and enable the trigger to start with a new memory";
+            Error::internal(
+                "polling-memory",
+                format!("the stored memory of the trigger cannot be read: {reason}; {advice}"),
+            )
         })
     }
 }

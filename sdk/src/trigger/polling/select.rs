@@ -1,12 +1,12 @@
-//! Which of the found items are new, as a pure function of them and the memory.
+//! Selects the new items: a pure function of the items and the memory.
 
 use std::collections::BTreeSet;
 
 use super::item::{Found, Strategy};
 use super::memory::Memory;
 
-/// The data of the new items, oldest first and `most` at most, and the memory as it is after they are delivered.
-/// `found` is newest first.
+/// Returns the data of at most `most` new items, oldest first, and updates the memory as if they were delivered. `found` must
+/// be newest first.
 pub(super) fn select(strategy: Strategy, memory: &mut Memory, found: Vec<Found>, most: usize) -> Vec<String> {
     match strategy {
         Strategy::TimeBased => by_time(memory, found, most),
@@ -21,7 +21,7 @@ fn by_time(memory: &mut Memory, found: Vec<Found>, most: usize) -> Vec<String> {
             continue;
         }
         memory.advance(item.time);
-        // Newest first, as the bounds cut at the end.
+        // Newest first: `bound` drops ids at the end.
         memory.ids.insert(0, item.id);
         new.push(item.data);
     }
@@ -30,10 +30,10 @@ fn by_time(memory: &mut Memory, found: Vec<Found>, most: usize) -> Vec<String> {
 }
 
 fn by_place(memory: &mut Memory, found: Vec<Found>, most: usize) -> Vec<String> {
-    // An ordered set: a hashed one would make every piece import randomness.
+    // A `HashSet` would make every piece import `wasi:random`.
     let known: BTreeSet<String> = memory.ids.iter().cloned().collect();
-    // Unknown items behind the last known one are older than all that is known: they have moved up because something was
-    // deleted. Unknown ones between known ones are new, whatever made the source put them there.
+    // Unknown items after the last known one are older than all known items: they moved up because other items were
+    // deleted. Unknown items between known ones are new.
     let reach = found.iter().rposition(|item| known.contains(&item.id)).map_or(found.len(), |last| last + 1);
     let older: Vec<String> = found.iter().skip(reach).map(|item| item.id.clone()).collect();
 

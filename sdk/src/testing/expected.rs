@@ -1,4 +1,4 @@
-//! Requests that a test arranged, and those that the piece sent.
+//! Expected requests, and the requests that the piece sent.
 
 use serde_json::Value;
 
@@ -10,41 +10,41 @@ use crate::sys::Incoming;
 pub struct SentRequest {
     /// The method.
     pub method: String,
-    /// The address with its query, as the piece wrote it.
+    /// The URL with its query, as the piece wrote it.
     pub url: String,
     /// The headers.
     pub headers: Vec<(String, String)>,
     /// The body; empty when there is none.
     pub body: Vec<u8>,
-    /// Whether the host was asked to add the connection's credentials.
+    /// Whether the piece called `.authorize()`.
     pub authorized: bool,
     /// The time limit in milliseconds.
     pub timeout_ms: Option<u32>,
-    /// The most redirects to follow.
+    /// How many redirects may be followed.
     pub redirects: u8,
 }
 
 impl SentRequest {
-    /// The first header of this name, in any case.
+    /// The value of the first header of this name; names are compared without regard to case.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
         headers.find(|(header, _)| header.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// The body as text; what is not UTF-8 is replaced.
+    /// The body as text; invalid UTF-8 is replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The body as JSON; `null` when it is none.
+    /// The body as JSON; `null` if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 }
 
-/// A request to come, not yet arranged: [`Expectation::reply`] or [`Expectation::fail`] does.
+/// A description of an expected request. [`Expectation::reply`] or [`Expectation::fail`] registers it.
 #[derive(Clone, Debug)]
-#[must_use = "nothing is arranged until `.reply(…)` or `.fail(…)`"]
+#[must_use = "no request is expected until `.reply(…)` or `.fail(…)`"]
 pub struct Expectation {
     pub(super) method: String,
     pub(super) url: String,
@@ -55,10 +55,10 @@ pub struct Expectation {
     pub(super) body: Option<Vec<u8>>,
 }
 
-/// An arranged request with its answer.
+/// An expected request with its response.
 #[derive(Debug)]
 pub(super) struct Expected {
     pub(super) request: Expectation,
-    pub(super) answer: Result<Incoming>,
+    pub(super) response: Result<Incoming>,
     pub(super) number: u64,
 }
