@@ -28,7 +28,8 @@ use crate::{
 
 /// How long the requests under way have to end: less than the 30 s after which Kubernetes kills.
 const DRAIN: Duration = Duration::from_secs(20);
-/// When everything has to have ended. A request for tokens takes 20 s at most, so one that began before the signal is saved.
+/// The deadline of the whole shutdown. A token request takes 20 s at most, so the result of one that started before the
+/// signal is saved.
 const END: Duration = Duration::from_secs(28);
 /// How long requests whose calls were cancelled have to respond.
 const GRACE: Duration = Duration::from_secs(2);
@@ -45,7 +46,7 @@ pub struct Setup {
     pub db: Db,
     /// What secrets are sealed with.
     pub keyring: Keyring,
-    /// Who may call.
+    /// Authentication of callers.
     pub identity: Identity,
     /// The time.
     pub clock: Arc<dyn Clock>,
@@ -91,7 +92,7 @@ pub enum OpenError {
     Egress(#[from] leno_egress::SetupError),
 }
 
-/// A host whose rooms are open.
+/// An open host.
 pub struct Host {
     app: Arc<App>,
     deliverer: Deliverer,

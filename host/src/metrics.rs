@@ -1,7 +1,7 @@
 //! What is counted, and its text for Prometheus (OpenMetrics 1.0).
 //!
-//! Every label comes from a closed set: piece names from the registry, outcomes and codes from this program, routes from
-//! the router. A caller cannot make a new series.
+//! Every label comes from a closed set: piece names from the registry, outcomes and codes from this program, routes
+//! from the router. A caller cannot add a series.
 
 use std::{
     collections::HashMap,
@@ -33,7 +33,7 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 const SECONDS: [f64; 14] =
     [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 5.0, 15.0, 30.0];
 
-/// Pieces with series of their own. A registry that churns through more names shares the series `other`.
+/// Pieces with a series each. Further names share the series `other`.
 const MAX_PIECES: usize = 1_000;
 /// Their label. No piece can have this name twice over: one that is called so shares the series.
 const OTHER: &str = "other";
@@ -80,7 +80,7 @@ struct Request {
     status: u16,
 }
 
-/// A route as it is declared (`/api/pieces/{name}`), or none that was. Cheap to clone.
+/// A route as it is declared (`/api/pieces/{name}`), or none. Cheap to clone.
 #[derive(Clone)]
 pub struct Route(Option<MatchedPath>);
 
@@ -237,13 +237,13 @@ impl Metrics {
         self.task_seconds.get_or_create(&TaskName { task }).inc_by(took.as_secs_f64());
     }
 
-    /// A request was answered.
+    /// A request was responded to.
     pub fn request(&self, route: Route, method: &http::Method, status: http::StatusCode, took: Duration) {
         let labels = Request { route, method: known(method), status: status.as_u16() };
         self.requests.get_or_create(&labels).observe(took.as_secs_f64());
     }
 
-    /// The text of all counters, with the gauges as they are now.
+    /// The text of all metrics, with the present gauges.
     ///
     /// # Errors
     /// Never: writing to a string cannot fail.
@@ -323,7 +323,7 @@ fn known(method: &http::Method) -> &'static str {
     }
 }
 
-/// Resident memory of this process in bytes, as Linux tells it; `None` elsewhere.
+/// Resident memory of this process in bytes, as Linux reports it; `None` elsewhere.
 #[must_use]
 pub fn resident_bytes() -> Option<usize> {
     let status = fs::read_to_string("/proc/self/status").ok()?;

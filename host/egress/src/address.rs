@@ -31,7 +31,7 @@ pub enum Class {
     Multicast,
     /// `255.255.255.255`.
     Broadcast,
-    /// Kept back by the IETF, or not assigned to anybody.
+    /// Reserved by the IETF, or unassigned.
     Reserved,
     /// Addresses for examples in books.
     Documentation,
@@ -41,7 +41,7 @@ pub enum Class {
     Discard,
     /// `2001:10::/28` and `2001:20::/28`: names that look like addresses, RFC 7343.
     Orchid,
-    /// `64:ff9b:1::/48`, an address translator of somebody's own network, RFC 8215.
+    /// `64:ff9b:1::/48`: local-use address translation, RFC 8215.
     LocalTranslation,
 }
 
@@ -91,8 +91,8 @@ impl Class {
         if let Some(class) = embedded.addresses.into_iter().flatten().find_map(Self::of_v4) {
             return Some(class);
         }
-        // What is no known way of writing an IPv4 address must lie in 2000::/3, all that was handed out for global unicast,
-        // and outside 2001::/23, which the IETF keeps for protocols.
+        // An address that embeds no IPv4 address must be in 2000::/3, the space allocated for global unicast, and
+        // outside 2001::/23, which the IETF reserves for protocols.
         (!embedded.whole && (!GLOBAL.contains(&ip) || IETF.contains(&ip))).then_some(Self::Reserved)
     }
 }
@@ -100,7 +100,7 @@ impl Class {
 /// The IPv4 addresses inside an IPv6 address.
 struct Embedded {
     addresses: [Option<Ipv4Addr>; 2],
-    /// The format says everything there is to say of the destination; its IPv6 prefix adds nothing.
+    /// The embedded IPv4 address alone determines the destination; the IPv6 prefix adds nothing.
     whole: bool,
 }
 

@@ -14,10 +14,10 @@ use crate::policy::{Admitted, Denied, Policy, Question, read_url};
 use crate::pool::{ClientConfig, Pools, SetupError};
 use crate::threads::Threads;
 
-/// Carries requests to the outside world. [`Client`] is the real one; tests have theirs.
+/// Sends requests. [`Client`] is the real implementation; tests have others.
 #[async_trait]
 pub trait Transport: Send + Sync {
-    /// Sends `request` where `policy` lets it go and answers with the whole response.
+    /// Sends `request` where `policy` permits it and returns the complete response.
     ///
     /// A response of any status is a success. Dropping the future ends the exchange: a connection of HTTP/1.1 is closed,
     /// one of HTTP/2 resets the stream.
@@ -28,7 +28,7 @@ pub trait Transport: Send + Sync {
     async fn send(&self, request: Request, policy: &Policy, caps: &Caps) -> Result<Response, Error>;
 }
 
-/// The HTTP client of a host process. One is enough, and shares its connections with everybody.
+/// The HTTP client of a host process. One is enough; all callers share its connections.
 ///
 /// HTTP/2 and HTTP/1.1 over TLS, HTTP/1.1 in the clear; no cookies, no proxy, no `Referer`.
 pub struct Client {
@@ -70,7 +70,7 @@ struct Hop<'a> {
     headers: HeaderMap,
     body: Option<Bytes>,
     credentials: Option<&'a Credentials>,
-    /// The host whose redirect led here.
+    /// The host that redirected here.
     from: Option<String>,
 }
 
@@ -122,7 +122,7 @@ impl<'a> Hop<'a> {
         Ok(Self { admitted, method, from: Some(from), ..self })
     }
 
-    /// Says who led a request to where it was refused.
+    /// Adds which redirect led to a refusal.
     fn blame(&self, error: Error) -> Error {
         match (error, &self.from) {
             (Error::Denied(denied), Some(from)) => Error::RedirectDenied { from: from.clone(), denied },
@@ -215,11 +215,11 @@ impl Journey<'_> {
         })
     }
 
-    /// Reads the body up to the cap. What lies beyond it is neither kept nor decompressed further than the chunk at hand.
+    /// Reads the body up to the cap. Bytes past it are neither kept nor decompressed beyond the current chunk.
     async fn body(&self, mut response: reqwest::Response, question: &Question) -> Result<Bytes, Error> {
         let limit = self.caps.response_bytes;
         let too_large = || Error::TooLarge { host: question.host().to_owned(), limit: format!("{limit} bytes") };
-        // The library knows the length of an uncompressed body, and that there is none after HEAD.
+        // The HTTP library knows the length of an uncompressed body, and that HEAD has none.
         let announced = response.content_length();
         if announced.is_some_and(|length| length > limit as u64) {
             return Err(too_large());
@@ -247,7 +247,7 @@ fn weigh(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
 }
 
-/// A body in the making. Most come in one chunk, which then is the body.
+/// A body being read. Most come in one chunk, which then is the body.
 enum Body {
     Empty,
     One(Bytes),

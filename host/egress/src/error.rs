@@ -1,4 +1,4 @@
-//! What can go wrong, in words for the author of a piece.
+//! Errors, in messages for the author of a piece.
 
 use std::error::Error as StdError;
 use std::io;
@@ -19,7 +19,7 @@ pub enum Error {
     /// The policy says no to where a redirect leads.
     #[error("`{from}` redirected this request, and it goes no further: {denied}")]
     RedirectDenied {
-        /// The host that answered with the redirect.
+        /// The host that redirected.
         from: String,
         /// Why its target is refused.
         denied: Denied,
@@ -27,7 +27,7 @@ pub enum Error {
     /// The request cannot be sent as it stands.
     #[error("{problem}")]
     Invalid {
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// The time is up.
@@ -49,7 +49,7 @@ pub enum Error {
     /// More redirects than allowed.
     #[error("`{host}` redirected once more after {limit} redirects")]
     TooManyRedirects {
-        /// The host that answered last.
+        /// The host that responded last.
         host: String,
         /// How many were followed.
         limit: u8,
@@ -62,7 +62,7 @@ pub enum Error {
         /// What the resolver said.
         problem: String,
     },
-    /// No secure connection, most often a certificate that nobody trusts.
+    /// No secure connection, most often because of an untrusted certificate.
     #[error("there is no secure connection to `{host}`: {problem}")]
     Tls {
         /// The host of the request.
@@ -78,12 +78,12 @@ pub enum Error {
         /// What the system said.
         problem: String,
     },
-    /// An answer that is not HTTP, or not what it claims to be.
+    /// A response that is not HTTP, or not what it claims to be.
     #[error("the response from `{host}` cannot be read: {problem}")]
     BadResponse {
         /// The host of the request.
         host: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
 }
@@ -117,7 +117,7 @@ impl Error {
         Self::Invalid { problem: problem.into() }
     }
 
-    /// Tells what the HTTP library met with while it fetched what `question` is about.
+    /// Turns an error of the HTTP library into one about the URL of `question`.
     pub(crate) fn from_reqwest(error: &reqwest::Error, question: &Question, connect_timeout: Duration) -> Self {
         let host = question.host().to_owned();
         match find::<LookupError>(error) {
@@ -134,7 +134,7 @@ impl Error {
             return Self::invalid(format!("the request to `{host}` cannot be sent: {problem}"));
         }
         if error.is_connect() {
-            // What the TLS library finds wrong with its peer reaches us as invalid data.
+            // The TLS library reports a fault of its peer as invalid data.
             let tls = causes(error)
                 .filter_map(|cause| cause.downcast_ref::<io::Error>())
                 .any(|cause| cause.kind() == io::ErrorKind::InvalidData);

@@ -4,12 +4,12 @@ use crate::{HostPattern, Policy};
 
 /// Whatever the policy lets pass has an allowed host in the eyes of a second URL parser too.
 ///
-/// `input` is any text. The second parser is the one of the HTTP library, which decides what goes on the wire; it is asked
-/// about the URL that the policy returns and about the input itself.
+/// `input` is any text. The second parser is that of the HTTP library, which decides what goes on the wire; it parses
+/// both the URL that the policy returns and the input itself.
 ///
 /// # Errors
 ///
-/// Tells how the two parsers disagree.
+/// Describes how the two parsers disagree.
 pub fn allowed_by_both_parsers(input: &str) -> Result<(), String> {
     const ALLOWED: [&str; 4] = ["a.test", "*.b.test", "http://c.test:8080", "1.1.1.1"];
     let patterns: Vec<HostPattern> = ALLOWED.iter().filter_map(|pattern| pattern.parse().ok()).collect();
@@ -36,8 +36,8 @@ fn second_view(uri: &http::Uri, input: &str) -> Result<(), String> {
     if authority.as_str().contains('@') {
         return Err(format!("{input:?} passed with a user name: {authority}"));
     }
-    // Letter case, percent signs, other alphabets and the many ways to write an address are no disagreement about where
-    // the host begins and ends.
+    // Letter case, percent signs, other alphabets and alternative spellings of an address are no disagreement about
+    // where the host starts and ends.
     let host = url::Host::parse(uri.host().unwrap_or_default())
         .map_err(|error| format!("{input:?} passed with a host that is none: {error}"))?
         .to_string();

@@ -1,6 +1,6 @@
 //! The one door out.
 //!
-//! A piece has no sockets. What it wants from the network it asks the host for, and the host asks this crate:
+//! A piece has no sockets. It sends requests through the host, and the host sends them through this crate:
 //!
 //! - [`Policy`] says where a request may go: an allow-list of hosts, and the private addresses an operator opened. It is
 //!   a pure function of a URL or an address.

@@ -1,4 +1,4 @@
-//! What goes in and what comes out.
+//! Requests and responses.
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub struct Request {
     pub redirects: u8,
     /// How long everything may take, within [`Caps::timeout`].
     pub timeout: Duration,
-    /// Where the traffic of this request is counted. It counts also when the request fails or is dropped.
+    /// Where the traffic of this request is counted, also when the request fails or is dropped.
     pub meter: Arc<Meter>,
 }
 
@@ -52,7 +52,7 @@ impl Request {
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// Where it came from, after redirects; without credentials that the host put into the query.
+    /// The URL of the response, after redirects; without credentials that the host put into the query.
     pub url: String,
     /// Names in lower case and values in order; a value that is not UTF-8 has its other bytes replaced.
     pub headers: Vec<(String, String)>,
@@ -67,8 +67,8 @@ impl Response {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// How long the server asks to wait: `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3). `None` without
-    /// the header, for a malformed one, and for a date before `now`.
+    /// How long the server wants the client to wait: `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3).
+    /// `None` without the header, for a malformed one, and for a date before `now`.
     #[must_use]
     pub fn retry_after(&self, now: SystemTime) -> Option<Duration> {
         let text = self.header("retry-after")?.trim();
@@ -92,7 +92,7 @@ impl fmt::Debug for Response {
 /// A request that carries credentials is refused unless its host is one of `hosts`, over https or to a privately granted
 /// destination. A redirect to another origin leaves them behind.
 pub struct Credentials {
-    /// Where they may go.
+    /// The hosts that they may be sent to.
     pub hosts: Vec<HostPattern>,
     /// Headers to add, each in place of a header of that name in the request.
     pub headers: Vec<(String, SecretString)>,
@@ -148,7 +148,8 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Requests sent, redirects included. One counts as soon as it asks for a connection, and no longer if it gets none.
+    /// Requests sent, redirects included. A request counts from when it wants a connection, and no longer if it gets
+    /// none.
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }

@@ -94,7 +94,7 @@ pub(crate) fn authorize(credentials: &Credentials, url: &mut Url, headers: &mut 
     Ok(())
 }
 
-/// A value that is kept out of logs and of the HPACK table, and whose bytes are zeroed with the last copy of it.
+/// A value that stays out of logs and of the HPACK table, and whose bytes are zeroed with its last copy.
 fn secret_value(value: &SecretString) -> Option<HeaderValue> {
     let bytes = Bytes::from_owner(Zeroizing::new(value.expose_secret().as_bytes().to_vec()));
     let mut value = HeaderValue::from_maybe_shared(bytes).ok()?;

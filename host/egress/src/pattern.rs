@@ -76,7 +76,7 @@ impl HostPattern {
         port == self.port.unwrap_or(default)
     }
 
-    /// Whether plain http was asked for in so many words.
+    /// Whether the pattern spells out plain http.
     pub(crate) fn takes_plain(&self) -> bool {
         self.plain
     }
@@ -108,7 +108,7 @@ impl Hosts {
     }
 }
 
-/// `host:port`, where an IPv6 address may come with or without brackets.
+/// `host:port`; an IPv6 address may have brackets or not.
 fn split_port(text: &str) -> Result<(&str, Option<u16>), &'static str> {
     let (host, port) = match text.rsplit_once(':') {
         None => return Ok((text, None)),
@@ -182,7 +182,7 @@ pub struct InvalidPattern {
 
 impl InvalidPattern {
     fn new(text: &str, problem: &'static str) -> Self {
-        // The text may be a connection's setting, and somebody may have put a password into it.
+        // The text may be a connection's setting and hold a password.
         let text = match text.rsplit_once('@') {
             Some((_, host)) => format!("…@{}", host.escape_debug()),
             None => text.escape_debug().to_string(),

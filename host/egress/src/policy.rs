@@ -181,7 +181,7 @@ struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// What the most generous of the patterns that name this host asks for; `None` when none names it.
+    /// The most permissive of the patterns that name this host; `None` when none does.
     fn need(&self, patterns: &[HostPattern]) -> Option<Need> {
         let default = if self.plain { 80 } else { 443 };
         let needs = patterns.iter().filter(|pattern| pattern.names(self.host)).map(|pattern| {
@@ -195,7 +195,7 @@ impl Target<'_> {
     }
 }
 
-/// What a list asks of the address of a host that it names.
+/// What a list requires of the address of a host that it names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Need {
     /// Public, or privately granted.
@@ -214,7 +214,7 @@ pub(crate) struct Admitted {
     pub(crate) question: Question,
 }
 
-/// Which addresses one destination may have. Destinations with the same answer may share connections.
+/// The addresses that one destination may have. Destinations with equal values may share connections.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Vetting {
     /// The private grants for the port in question, sorted.
@@ -288,7 +288,7 @@ pub enum Denied {
     /// The text is no absolute URL, or one that two parsers may read differently.
     #[error("the URL cannot be used: {problem}")]
     Url {
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// Neither http nor https.
@@ -300,13 +300,13 @@ pub enum Denied {
     /// `user:password@` before the host.
     #[error("a URL with a user name or password is not allowed: send an `Authorization` header")]
     UserInfo,
-    /// The piece did not ask for this host.
+    /// The piece's manifest does not name this host.
     #[error("`{host}` is not among the hosts of this piece: add it to `egress.hosts` of the piece's metadata")]
     Host {
         /// The host of the URL.
         host: String,
     },
-    /// The piece asked for this host and the operator does not let it.
+    /// The manifest names this host, and the operator's grant does not.
     #[error(
         "`{host}` is not among the hosts that the operator lets this piece reach: ask the operator to add it to `hosts` in leno.toml"
     )]
@@ -314,7 +314,7 @@ pub enum Denied {
         /// The host of the URL.
         host: String,
     },
-    /// A port that nobody named.
+    /// A port that neither the pattern nor a grant names.
     #[error(
         "port {port} of `{host}` is not allowed: add `{host}:{port}` to `egress.hosts` of the piece's metadata, or ask the operator for a private grant of its address in leno.toml: private = [\"ADDRESS:{port}\"]"
     )]

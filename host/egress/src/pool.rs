@@ -9,7 +9,7 @@ use crate::resolver::{Resolver, Vetted};
 /// How the connections of a [`Client`](crate::Client) are made.
 #[derive(Clone)]
 pub struct ClientConfig {
-    /// Who looks names up.
+    /// The resolver.
     pub resolver: Arc<dyn Resolver>,
     /// How long name lookup, TCP and TLS may take together. Default 10 seconds.
     pub connect_timeout: Duration,
@@ -73,7 +73,7 @@ impl Pools {
         Ok(Self { config, public, granted: Mutex::new(Vec::new()) })
     }
 
-    /// The pool whose connections were vetted like this.
+    /// The pool whose connections passed this vetting.
     pub(crate) fn get(&self, vetting: &Vetting) -> Result<reqwest::Client, SetupError> {
         if *vetting == Vetting::PUBLIC {
             return Ok(self.public.clone());

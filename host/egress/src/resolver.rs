@@ -30,7 +30,7 @@ impl Resolver for SystemResolver {
     }
 }
 
-/// A resolver whose answers have passed a [`Vetting`].
+/// A resolver that checks addresses by a [`Vetting`].
 ///
 /// The HTTP library connects to nothing but what this returns, so no second lookup stands between check and connection.
 pub(crate) struct Vetted {
@@ -52,7 +52,7 @@ impl reqwest::dns::Resolve for Vetted {
             if addresses.is_empty() {
                 return Err(LookupError::Empty.into());
             }
-            // One refused address condemns the name: whoever controls it could have the others fail.
+            // One refused address refuses the name: the owner of the name could make the others fail.
             for address in &addresses {
                 vetting.check(*address).map_err(LookupError::Refused)?;
             }

@@ -1,8 +1,8 @@
 //! Threads for connections.
 //!
-//! A connection reads as fast as its server writes, and that work is charged to nobody: interim responses without end
-//! (RFC 9110 section 15.2) keep its task busy for most of a second at a time. So connections do not live on the threads
-//! that asked for them; the kernel shares the processors between these and those.
+//! A connection reads as fast as its server writes, and that work is charged to no call: endless interim responses (RFC
+//! 9110, section 15.2) keep its task busy for most of a second at a time. So connections run on threads of their own;
+//! the kernel divides the processors between these and the callers' threads.
 
 use std::{future::poll_fn, io, pin::pin};
 

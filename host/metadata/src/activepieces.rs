@@ -58,7 +58,7 @@ impl Metadata {
         Value::Object(full)
     }
 
-    /// The document as Activepieces lists it: `actions` and `triggers` are counts, and there is no `i18n`.
+    /// The document as Activepieces lists it: `actions` and `triggers` are counts, and `i18n` is left out.
     #[must_use]
     pub fn summary(&self) -> Value {
         let mut summary = self.common();

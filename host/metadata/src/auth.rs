@@ -10,15 +10,16 @@ use crate::{Properties, PropertyKind, Template};
 pub struct Auth {
     /// What the connection form is called.
     pub display_name: String,
-    /// Help for the person who connects.
+    /// Help for the user who connects.
     pub description: Option<String>,
     /// Whether the piece is of no use without a connection.
     pub required: bool,
     /// The type, with what belongs to it.
     pub scheme: Scheme,
-    /// Where the credentials may go. The entry's own `hosts`, else the piece's egress hosts without a bare `*`.
+    /// The hosts that may get the credentials: the entry's own `hosts`, else the piece's egress hosts without a bare
+    /// `*`.
     pub(crate) hosts: Vec<Template>,
-    /// Where the host puts the credentials in a request; the scheme's usual place when the document does not say.
+    /// Where the host puts the credentials in a request; the scheme's default when the document does not say.
     pub(crate) inject: Inject,
     /// Which members of an OAUTH2 token response the piece may see, as dotted paths.
     pub(crate) settings: Vec<String>,
@@ -52,12 +53,12 @@ pub struct Label {
     /// The name for people.
     #[serde(default)]
     pub display_name: String,
-    /// Help for the person who fills it in.
+    /// Help for the user who fills it in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
 }
 
-/// How an OAuth 2.0 connection is made. `{name}` in the addresses and scopes stands for a member of `props`.
+/// The OAuth 2.0 schema of a connection. `{name}` in the addresses and scopes stands for a member of `props`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OAuth2 {
@@ -66,10 +67,10 @@ pub struct OAuth2 {
     pub auth_url: String,
     /// The token endpoint.
     pub token_url: String,
-    /// The revocation endpoint (RFC 7009), which the host tells when a connection is deleted.
+    /// The revocation endpoint (RFC 7009), which the host calls when a connection is deleted.
     #[serde(default)]
     pub revocation_url: Option<String>,
-    /// The scopes to ask for.
+    /// The scopes to request.
     #[serde(default)]
     pub scope: Vec<String>,
     /// Fields that the user fills in before the dance.
@@ -84,7 +85,7 @@ pub struct OAuth2 {
     /// The PKCE transformation. None: S256.
     #[serde(default)]
     pub pkce_method: Option<PkceMethod>,
-    /// Where the client's credentials go in a token request. None: BODY.
+    /// Where the client's credentials go in a token request. `None`: BODY.
     #[serde(default)]
     pub authorization_method: Option<AuthorizationMethod>,
     /// The grants. None: authorization code.
@@ -222,7 +223,7 @@ impl Scheme {
         }
     }
 
-    /// Where the credentials go when the document does not say: what most services expect.
+    /// The default placement of credentials, as most services expect it.
     pub(crate) fn usual_place(&self) -> Inject {
         let authorization = match self {
             Self::SecretText => "Bearer {{connection.secret_text}}",

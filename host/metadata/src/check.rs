@@ -116,7 +116,7 @@ fn defaults(map: Option<&Value>, at: &At<'_>, expansion: &mut Option<usize>, rep
         }
     }
 }
-/// Checks the auth entries and answers the types of those that could be read.
+/// Checks the auth entries and returns the types of those that could be read.
 fn auth(document: &Value, expansion: &mut Option<usize>, report: &mut Report) -> Vec<Scheme> {
     let root = At::Root;
     let at = root.key("auth");
@@ -296,7 +296,7 @@ fn template(text: &str, at: &At<'_>, report: &mut Report) -> Option<Template> {
 }
 
 fn unknown_field(path: &[String], schemes: &[Scheme], at: &At<'_>, report: &mut Report) {
-    // The list of known fields is long to write for a problem that nobody will read.
+    // The list of known fields is long, and wasted on a problem that is not reported.
     if report.is_full() {
         return report.omit();
     }

@@ -33,7 +33,7 @@ pub enum ConnectionKind {
     CloudOAuth2,
     /// Tokens of an application that the operator registered; its secret is not in the value.
     PlatformOAuth2,
-    /// A type that this host does not know. The value is kept as it is.
+    /// A type that this host does not know. The value is kept unchanged.
     Unknown(String),
 }
 
@@ -191,8 +191,7 @@ impl ConnectionValue {
         open
     }
 
-    /// Checks that the members are there without which a value of its type is of no use: what can be said of a value whose
-    /// piece is not at hand.
+    /// Checks that a value has the members that its type requires: all that can be checked without the piece.
     ///
     /// # Errors
     ///
@@ -243,7 +242,7 @@ impl ConnectionValue {
 }
 
 impl Auth {
-    /// Checks a connection value that is to be stored, and brings its props into the types that the entry declares.
+    /// Checks a connection value before it is stored, and coerces its props to the types that the entry declares.
     ///
     /// # Errors
     ///

@@ -11,7 +11,7 @@ pub enum ErrorKind {
     InvalidInput,
     /// The service refused the credentials.
     Unauthorized,
-    /// The thing asked for does not exist.
+    /// The requested thing does not exist.
     NotFound,
     /// Too many requests; repeat later.
     RateLimited,
@@ -52,10 +52,10 @@ pub struct PieceError {
     pub code: String,
     /// For people. Secrets of the call are masked, control characters escaped.
     pub message: String,
-    /// When to try again, if the service said so.
+    /// When to try again, if the service said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
-    /// Whatever else the piece has to say.
+    /// Further information from the piece.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub details: Option<Value>,
 }
@@ -73,7 +73,7 @@ impl PieceError {
         Self::new(ErrorKind::Denied, code, message)
     }
 
-    /// The guest asked for something that cannot work.
+    /// The guest made a request that cannot work.
     #[must_use]
     pub fn invalid(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self::new(ErrorKind::InvalidInput, code, message)

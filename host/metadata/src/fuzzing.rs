@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{ConnectionValue, Metadata, Properties, coerce, coerce_with, parse_properties};
 
-/// One property of each type, for inputs that bring no properties of their own.
+/// One property of each type, for inputs without properties.
 const ALL_TYPES: &str = include_str!("fuzzing.json");
 
 /// Reads a metadata document. What parses must survive the way through Activepieces' shape.
@@ -76,7 +76,7 @@ pub fn connection(bytes: &[u8]) {
     }
 }
 
-/// What the piece receives stands for itself: coercing it again changes nothing.
+/// Coercing a coerced input again changes nothing.
 fn idempotent(props: &Properties, input: &Value) {
     let dynamic = props.iter().map(|(name, _)| (name.clone(), props.clone())).take(3).collect();
     let _ = coerce_with(props, &dynamic, input);

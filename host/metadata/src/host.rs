@@ -8,7 +8,7 @@ use url::{Host, Url};
 const MAX_HOST: usize = 261;
 
 /// Checks a pattern: `api.example.com`, `*.example.com`, `*`, an IP address (IPv6 in brackets), each with an optional
-/// `:port`, and with `http://` before it where plain http is meant. The message says what is wrong and what to write.
+/// `:port`, and with `http://` before it where plain http is meant. The message names the problem and the correction.
 pub(crate) fn pattern(text: &str) -> Result<(), String> {
     if text.is_empty() {
         return Err("is empty; write a host such as \"api.example.com\"".into());

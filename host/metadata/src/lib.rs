@@ -1,5 +1,5 @@
 //! The metadata document of a piece: its types, its JSON Schema, the coercion of inputs, versions, and the injection of
-//! credentials. Pure: nothing here reads a file, opens a socket or looks at a clock.
+//! credentials. Pure: it reads no file, opens no socket and knows no clock.
 //!
 //! - [`Metadata::parse`] reads what a piece's `describe` export returns and reports every problem at once.
 //! - [`coerce`] turns a step's input into what the piece receives.

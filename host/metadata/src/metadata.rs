@@ -24,9 +24,9 @@ pub struct Metadata {
     pub description: String,
     /// Where its logo is.
     pub logo_url: String,
-    /// Who made it.
+    /// The authors.
     pub authors: Vec<String>,
-    /// Where to list it.
+    /// The categories it is listed under.
     pub categories: Vec<Category>,
     /// The kinds of connection it takes, at most one of each type; empty when it takes none.
     pub auth: Vec<Auth>,
@@ -45,13 +45,13 @@ impl Metadata {
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with it at once: what the JSON Schema refuses, and what no schema can say, such as an
-    /// action whose key is not its name or a template that refers to a field that no connection has.
+    /// All problems at once: what the JSON Schema refuses, and what no schema can express, such as an action whose key
+    /// is not its name or a template that refers to a field that no connection has.
     pub fn parse(json: &str) -> Result<Self, Problems> {
         Self::parse_within(json, MAX_DOCUMENT)
     }
 
-    /// [`Metadata::parse`] with a limit of its own, in bytes.
+    /// [`Metadata::parse`] with another limit, in bytes.
     ///
     /// # Errors
     ///
@@ -87,7 +87,7 @@ impl Metadata {
         })
     }
 
-    /// The auth entry that a connection value belongs to; none for `NO_AUTH`.
+    /// The auth entry that a connection value belongs to; `None` for `NO_AUTH`.
     ///
     /// # Errors
     ///
@@ -268,7 +268,7 @@ impl Trigger {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum TriggerKind {
-    /// The host asks on a schedule.
+    /// The host polls on a schedule.
     Polling,
     /// The far end calls an address of this flow.
     Webhook,
@@ -292,14 +292,14 @@ pub enum TestStrategy {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Handshake {
-    /// Where to look.
+    /// The part of the request to read.
     pub strategy: HandshakeStrategy,
     /// What to look for; there for every strategy but NONE.
     #[serde(default)]
     pub param_name: Option<String>,
 }
 
-/// Where the sign of a handshake request is.
+/// Where a handshake request is recognized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[allow(clippy::enum_variant_names)]

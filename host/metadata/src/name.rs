@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// What the package form of a name begins with.
+/// The prefix of a name's package form.
 const PACKAGE_PREFIX: &str = "@activepieces/piece-";
 
 /// Longest short name, in bytes. A name becomes a file name and a part of addresses.

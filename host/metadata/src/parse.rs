@@ -2,7 +2,7 @@
 
 use crate::{Problems, Properties, check, schema};
 
-/// Reads a property map, as `properties.resolve` answers it for a DYNAMIC property.
+/// Reads a property map, as `properties.resolve` returns it for a DYNAMIC property.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What is wrong with a document, where, and what to do about it.
+//! One problem of a document: its place, and what to do.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ impl Problem {
     }
 }
 
-/// Everything that is wrong with a document, in the order it was found. Never empty.
+/// All problems of a document, in the order they were found. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Problems(Vec<Problem>);
@@ -114,7 +114,7 @@ impl Report {
         self.problems.len() >= MAX_PROBLEMS
     }
 
-    /// Counts a problem that there is no room for.
+    /// Counts a problem beyond the limit.
     pub(crate) fn omit(&mut self) {
         self.omitted += 1;
     }

@@ -1,4 +1,4 @@
-//! Properties: the typed fields that an action, a trigger or a connection asks for.
+//! Properties: the typed fields of an action, a trigger or a connection.
 
 use std::collections::HashSet;
 
@@ -18,7 +18,7 @@ pub struct Property {
     /// What the builder shows.
     #[serde(default)]
     pub display_name: String,
-    /// Help for the person who fills it in. For MARKDOWN, the text itself.
+    /// Help for the user who fills it in. For MARKDOWN, the text itself.
     #[serde(default)]
     pub description: Option<String>,
     /// Whether a value must be there.
@@ -112,19 +112,19 @@ impl PropertyKind {
     }
 }
 
-/// When the builder asks the piece again for options or properties.
+/// When the builder resolves options or properties again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Refreshing {
-    /// The sibling properties whose change makes the answer stale. `auth` always does.
+    /// The sibling properties whose change makes the options stale. `auth` always does.
     #[serde(default)]
     pub refreshers: Vec<String>,
-    /// Whether typing into the search box asks again.
+    /// Whether typing into the search box resolves them again.
     #[serde(default)]
     pub refresh_on_search: bool,
 }
 
-/// The options of a dropdown: fixed ones in the document, or what the piece answers for a dynamic one.
+/// The options of a dropdown: fixed ones in the document, or those that the piece returns for a dynamic one.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(from = "ChoicesDocument")]
 pub struct Choices {
@@ -133,7 +133,7 @@ pub struct Choices {
     /// Whether nothing may be chosen for now.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,
-    /// What to show in place of a choice, for example why there is none.
+    /// Shown in place of a choice, for example why there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub placeholder: Option<String>,
     /// The options' values in one spelling each, so that a value is found without a walk through the list.
@@ -175,7 +175,7 @@ impl PartialEq for Choices {
 }
 
 impl Choices {
-    /// Reads what `properties.resolve` answers for a dropdown: `{options: [{label, value}], disabled?, placeholder?}`.
+    /// Reads what `properties.resolve` returns for a dropdown: `{options: [{label, value}], disabled?, placeholder?}`.
     ///
     /// # Errors
     ///

@@ -20,7 +20,7 @@ pub const SCHEMA: &str = include_str!("../../../wit/metadata.schema.json");
 pub(crate) enum Part {
     /// The whole document.
     Document,
-    /// A map of properties, as a DYNAMIC property answers it.
+    /// A map of properties, as a piece returns it for a DYNAMIC property.
     Properties,
     /// The options of a dropdown.
     Choices,
@@ -37,7 +37,7 @@ struct Validators {
 static VALIDATORS: LazyLock<Validators> = LazyLock::new(|| {
     let schema: Value = serde_json::from_str(SCHEMA).unwrap_or_default();
     let compile = |schema: &Value| {
-        // A linear-time engine: documents come from strangers.
+        // A linear-time regex engine: documents are untrusted.
         jsonschema::options().with_pattern_options(PatternOptions::regex()).build(schema).ok()
     };
     let part = |name: &str| {
@@ -152,7 +152,7 @@ fn sentences_of_name(error: &ValidationError<'_>, path: &str, report: &mut Repor
 /// The first sentence of the description nearest to the keyword that failed.
 fn advice(error: &ValidationError<'_>) -> Option<String> {
     let mut pointer = error.schema_path().to_string();
-    // From the keyword up to the schema it stands in.
+    // From the keyword up to the schema that contains it.
     loop {
         let cut = pointer.rfind('/')?;
         pointer.truncate(cut);

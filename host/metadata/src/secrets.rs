@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 
 use crate::{Auth, ConnectionKind, ConnectionValue, PropertyKind};
 
-/// Secrets shorter than this many bytes are not masked: masking every `1` or `no` of a log would destroy it, and tell
-/// the secret by the gaps.
+/// Secrets shorter than this many bytes are not masked: masking every `1` or `no` of a log would make it useless, and
+/// reveal the secret by the gaps.
 pub const SHORTEST_MASKED: usize = 4;
 
 /// The members of an OAUTH2 value that are secret whatever the piece says.
@@ -31,7 +31,7 @@ impl Secrets {
         self.0.len()
     }
 
-    /// Whether there is nothing to mask.
+    /// Whether the mask is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -15,13 +15,13 @@ pub trait Connection: Send + Sync {
     /// The connection cannot be used: unknown, expired, refused.
     async fn resolve(&self) -> Result<Arc<ConnectionValue>, PieceError>;
 
-    /// What the embedder calls it, for its records. None for a value that is stored nowhere.
+    /// The embedder's id of the connection, for its records. `None` for a value that is not stored.
     fn id(&self) -> Option<&str> {
         None
     }
 }
 
-/// A connection whose value is at hand.
+/// A connection whose value is in memory.
 #[async_trait]
 impl Connection for Arc<ConnectionValue> {
     async fn resolve(&self) -> Result<Arc<ConnectionValue>, PieceError> {

@@ -45,7 +45,7 @@ pub enum InvalidTemplate {
 /// A template with its fields filled in. Zeroed on drop.
 pub(crate) struct Rendered {
     pub(crate) text: Zeroizing<String>,
-    /// Whether there is nothing to send: no text, or fields all of which are empty.
+    /// Whether the result is empty: no text, or fields all of which are empty.
     pub(crate) blank: bool,
 }
 
@@ -91,7 +91,7 @@ impl Template {
         self.text == "*" || self.text.starts_with("*:")
     }
 
-    /// Fills the fields in; `lookup` answers an empty text for a field that has no value.
+    /// Fills the fields in; `lookup` returns an empty text for a field without a value.
     pub(crate) fn render<'v, E>(
         &self,
         lookup: &mut impl FnMut(&[String]) -> Result<Cow<'v, str>, E>,
@@ -159,7 +159,7 @@ impl FromStr for Template {
     }
 }
 
-/// Where the `}}` outside of quotes begins.
+/// The start of the `}}` outside of quotes.
 fn closing(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let (mut quoted, mut escaped) = (false, false);

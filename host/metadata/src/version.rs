@@ -1,4 +1,4 @@
-//! Which version of a piece a flow asks for.
+//! The version of a piece that a flow requests.
 
 use std::fmt;
 use std::str::FromStr;
@@ -34,7 +34,7 @@ impl VersionReq {
     pub fn matches(&self, version: &Version) -> bool {
         match self {
             Self::Any => true,
-            // Build metadata does not tell versions apart (Semantic Versioning 2.0.0, section 10).
+            // Build metadata does not distinguish versions (Semantic Versioning 2.0.0, section 10).
             Self::Exact(wanted) => wanted.cmp_precedence(version).is_eq(),
             Self::Minor(least) => {
                 at_least(version, least) && (version.major, version.minor) == (least.major, least.minor)

@@ -1,4 +1,4 @@
-//! Connection values: who sees what of them.
+//! Connection values, and what is shown of them.
 
 #![allow(
     clippy::expect_used,

@@ -39,7 +39,7 @@ fn problems(document: &Value) -> Vec<String> {
     problems.iter().map(|problem| format!("{}: {}", problem.path, problem.message)).collect()
 }
 
-/// That there is exactly one problem, at this path, whose message has this text.
+/// Asserts exactly one problem, at this path, whose message contains this text.
 #[track_caller]
 fn refused(document: &Value, path: &str, text: &str) {
     let found = Metadata::parse(&document.to_string()).expect_err("the document should be refused");
@@ -424,7 +424,7 @@ fn the_example_in_the_readme_is_a_valid_document() {
 
 #[test]
 fn a_short_document_cannot_make_its_defaults_cost_hours() {
-    // Each default is rows without members, so each brings in the next level's, thirty times.
+    // Each default is rows without members, which adds the next level's defaults, thirty times.
     let chain = (0..12).fold(json!({"type": "SHORT_TEXT", "displayName": "P"}), |inner, _| {
         json!({"type": "ARRAY", "displayName": "P", "properties": {"p": inner}, "defaultValue": vec![json!({}); 30]})
     });

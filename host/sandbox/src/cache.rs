@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 
 type HmacSha256 = Hmac<Sha256>;
 
-/// Bytes of the authentication code at the begin of a file.
+/// Bytes of the authentication code at the start of a file.
 const MAC: usize = 32;
 /// Compiled code kept, in bytes; the files unused for longest go first.
 const KEEP: u64 = 2 << 30;
@@ -57,7 +57,7 @@ pub enum CacheError {
         /// What the system said.
         source: io::Error,
     },
-    /// Somebody else could write native code into it.
+    /// Other users could write native code into it.
     #[error("compiled-code cache {path} {why}; make it a directory of the user that runs leno, with mode 0700")]
     Exposed {
         /// The directory.
@@ -162,7 +162,7 @@ impl Cache {
         Ok(())
     }
 
-    /// Where the cache is.
+    /// The path of the cache.
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory

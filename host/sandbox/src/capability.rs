@@ -21,11 +21,11 @@ pub struct Context {
     pub attempt: u32,
     /// Equal on every retry of the same step.
     pub idempotency_key: String,
-    /// Where the outside world reaches this flow's trigger.
+    /// The public URL of this flow's trigger.
     pub webhook_url: Option<String>,
 }
 
-/// Who shares a stored value.
+/// Which runs share a stored value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// The runs of one flow.
@@ -53,7 +53,7 @@ pub trait Store: Send + Sync {
     async fn get(&self, scope: Scope, key: &str) -> Result<Option<Vec<u8>>, PieceError>;
     /// Sets the value, to be forgotten after `ttl_seconds` if given.
     async fn put(&self, scope: Scope, key: &str, value: &[u8], ttl_seconds: Option<u32>) -> Result<(), PieceError>;
-    /// Sets `new` only if the present value is `old`, in one step; answers whether it did.
+    /// Sets `new` only if the present value is `old`, atomically. Returns whether it did.
     async fn compare_and_set(
         &self,
         scope: Scope,
@@ -91,7 +91,7 @@ impl Store for NoStore {
     }
 }
 
-/// Sees each log record as it is made. The records also come back in the [`Report`](crate::Report).
+/// Gets each log record when it is made. The records are also in the [`Report`](crate::Report).
 pub trait Log: Send + Sync {
     /// One record, already bounded, escaped and masked.
     fn emit(&self, line: &LogLine);
@@ -106,15 +106,15 @@ pub trait TriggerSetup: Send + Sync {
     async fn listen(&self, events: &[String], identifier: &str) -> Result<(), PieceError>;
 }
 
-/// Learns of every use of a secret and of every refusal.
+/// Records every use of a secret and every refusal.
 #[async_trait]
 pub trait Audit: Send + Sync {
     /// The piece is about to see the connection's value (`secrets.reveal`).
     ///
     /// # Errors
-    /// It could not be written down. Then the piece does not see the value.
+    /// The use could not be recorded. Then the piece does not get the value.
     async fn revealed(&self) -> Result<(), PieceError>;
-    /// The host refused something that the piece asked for.
+    /// The host refused a request of the piece.
     fn denied(&self, function: &'static str, why: &str);
 }
 

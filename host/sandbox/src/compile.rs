@@ -23,7 +23,7 @@ use crate::settings;
 /// Where compilation happens.
 #[derive(Debug, Clone)]
 pub enum Compiler {
-    /// In this process, on a thread of its own, without limits: for components that the user built.
+    /// In this process, on a blocking thread, without limits: for components that the user built.
     InProcess,
     /// In a child process.
     Child {
@@ -65,7 +65,7 @@ pub enum CompileError {
 
 /// The most native code of one component, in bytes: it passes through the memory of this process.
 const MAX_NATIVE: u64 = 256 << 20;
-/// First byte of the child's answer.
+/// First byte of the child's output.
 const COMPILED: u8 = b'+';
 const REFUSED: u8 = b'-';
 
@@ -106,7 +106,7 @@ async fn run(mut command: Command, bytes: &Arc<[u8]>, cpu: Duration) -> Result<V
         };
         let (_, received) = tokio::join!(send, stdout.read_to_end(&mut answer));
         received?;
-        // A child that has more to say waits for a reader, and would for ever.
+        // A child with more output would wait for a reader forever.
         drop(stdout);
         child.wait().await
     };
@@ -146,7 +146,7 @@ fn precompile(bytes: &[u8]) -> Result<Vec<u8>, String> {
 /// `cpu` is CPU time in seconds, `memory` address space in bytes.
 ///
 /// # Errors
-/// The limits could not be set, or the pipes failed. A refused component is no error: it is told through stdout.
+/// The limits could not be set, or the pipes failed. A refused component is no error: it is reported through stdout.
 pub fn compile_child(cpu: u64, memory: u64) -> io::Result<()> {
     let limit = |resource, most: u64| {
         let hard = getrlimit(resource).maximum;

@@ -7,7 +7,7 @@ use leno_metadata::{Auth, Connection, ConnectionValue, Metadata, PieceError, Pro
 
 use crate::{Grant, value::Mask};
 
-/// What a loaded piece brings into each of its calls.
+/// What all calls of a loaded piece share.
 pub(crate) struct Manifest {
     pub(crate) metadata: Arc<Metadata>,
     pub(crate) grant: Grant,
@@ -62,7 +62,7 @@ impl Door {
         self.resolved.is_none() && self.manifest.metadata.egress_hosts.iter().any(|host| !host.is_literal())
     }
 
-    /// Where the call may go.
+    /// The hosts that the call may reach.
     pub(crate) fn policy(&self) -> &Arc<Policy> {
         self.resolved.as_ref().map_or(&self.manifest.policy, |resolved| &resolved.policy)
     }

@@ -7,7 +7,7 @@ use wasmtime::component::Linker;
 
 use crate::{Cache, Compiler, Failure, compile::CompileError, linker, permits::Gate, settings, state::CallState};
 
-/// How long guest code runs before the host looks at its clocks. Short enough for a fair share of the threads, long
+/// How long guest code runs before the host checks its clocks. Short enough for a fair share of the threads, long
 /// enough to cost nothing.
 const TICK: Duration = Duration::from_millis(5);
 
@@ -18,7 +18,7 @@ pub struct EngineConfig {
     pub max_calls: usize,
     /// Calls at once of one piece version.
     pub max_calls_per_piece: usize,
-    /// How long a call waits for a place before it is told to come back.
+    /// How long a call waits for a permit before it is refused.
     pub queue_wait: Duration,
     /// Where compiled code is kept.
     pub cache: Option<Cache>,
@@ -96,7 +96,7 @@ impl Engine {
         let base = linker::base(&wasmtime).map_err(failed)?;
         let privileged = linker::privileged(&base).map_err(failed)?;
         let weak = wasmtime.weak();
-        // A thread of its own: a guest that spins can hold every thread of the runtime, timers included.
+        // A separate thread: a guest that spins can hold every thread of the runtime, timers included.
         std::thread::Builder::new().name("leno-ticker".into()).spawn(move || {
             while let Some(engine) = weak.upgrade() {
                 engine.increment_epoch();

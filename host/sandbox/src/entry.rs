@@ -24,7 +24,7 @@ pub enum Entry<'a> {
         property: &'a str,
         /// The values chosen so far.
         props: &'a str,
-        /// What the user typed to search, if the property asks for it.
+        /// The user's search text, if the property supports one.
         search: Option<&'a str>,
     },
     /// `authentication.validate`.
@@ -49,7 +49,7 @@ pub enum Entry<'a> {
         trigger: &'a str,
         /// Its props, coerced.
         props: &'a str,
-        /// The webhook request; none when polled.
+        /// The webhook request; `None` for a poll.
         event: Option<&'a str>,
     },
     /// `triggers.test`.
@@ -93,7 +93,7 @@ impl Entry<'_> {
         }
     }
 
-    /// Why the piece has no such export, in words; `None` if it has.
+    /// Why the piece has no such export; `None` if it has.
     pub(crate) fn unknown(&self, metadata: &Metadata) -> Option<Undeclared> {
         match self {
             Self::Describe | Self::Validate => None,

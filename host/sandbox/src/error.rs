@@ -4,7 +4,7 @@ use leno_metadata::Problems;
 
 use crate::{Failure, compile::CompileError, linker};
 
-/// Why a component is not loaded. The text is for whoever put the file there.
+/// Why a component is not loaded. The text is for the person who deployed it.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum LoadError {
     /// Something else.
@@ -40,10 +40,10 @@ pub enum LoadError {
     /// Compilation failed or hit a limit.
     #[error(transparent)]
     Compile(#[from] CompileError),
-    /// `describe` did not answer.
+    /// `describe` failed.
     #[error("its `describe` failed: {0}")]
     Describe(Failure),
-    /// `describe` answered with a document that does not hold.
+    /// `describe` returned an invalid document.
     #[error("its metadata is refused: {0}")]
     Metadata(Problems),
 }

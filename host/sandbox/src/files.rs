@@ -1,7 +1,7 @@
 //! Files that an input names by URL, fetched by the host before the piece is entered.
 //!
-//! The URL comes from the caller, not from the piece, so the piece's list of hosts does not apply; non-public addresses stay
-//! closed unless the piece has a grant for them.
+//! The URL comes from the caller, not from the piece, so the piece's list of hosts does not apply; non-public addresses
+//! stay closed unless the piece has a grant for them.
 
 use std::{sync::Arc, time::Duration};
 

@@ -4,7 +4,7 @@ use leno_egress::{HostPattern, PrivateGrant};
 
 use crate::Limits;
 
-/// What the operator lets a piece do. The default: what its manifest asks for, on public addresses, without secrets.
+/// What the operator permits a piece. The default: the hosts of its manifest, on public addresses, without secrets.
 #[derive(Debug, Clone, Default)]
 pub struct Grant {
     /// Hosts it may reach, of those that its manifest names. `None`: all of them.

@@ -41,7 +41,7 @@ pub struct Inspection {
     pub functions: u64,
     /// Bytes of code.
     pub code_size: u64,
-    /// Linear memory that an instance begins with, in bytes.
+    /// Initial linear memory of an instance, in bytes.
     pub initial_memory: u64,
 }
 
@@ -92,7 +92,7 @@ fn features() -> WasmFeatures {
 /// Reads `bytes`, and refuses what is no component, is malformed, or declares more than the host has.
 ///
 /// # Errors
-/// [`LoadError`] with the reason, in words for whoever put the file there.
+/// [`LoadError`], with a text for the person who deployed the component.
 pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
     let found = survey(bytes)?;
     validate(bytes)?;
@@ -122,7 +122,7 @@ pub(crate) fn validate(bytes: &[u8]) -> Result<(), LoadError> {
     validated.map(drop).map_err(|error| LoadError::Malformed(error.to_string()))
 }
 
-/// Tells a component from the other things that end in `.wasm`.
+/// Distinguishes a component from other files that end in `.wasm`.
 fn recognize(bytes: &[u8]) -> Result<(), LoadError> {
     if bytes.len() > MAX_SIZE {
         return Err(LoadError::TooLarge { what: "the file", size: bytes.len() as u64, limit: MAX_SIZE as u64 });

@@ -13,11 +13,11 @@ pub struct Limits {
     pub memory: u64,
     /// Elements over all tables together. A JavaScript guest needs close to 100,000.
     pub table_elements: usize,
-    /// Bytes of the JSON that the piece answers.
+    /// Bytes of JSON that the piece returns.
     pub output: usize,
-    /// Bytes of the JSON that the caller hands in.
+    /// Bytes of JSON that the caller passes.
     pub input: usize,
-    /// Bytes that one host call, or the answer, may copy out of the guest, as wasmtime counts them.
+    /// Bytes that one host call, or the result, may copy out of the guest, as wasmtime counts them.
     pub transfer: usize,
     /// Live resource handles.
     pub handles: usize,
@@ -42,7 +42,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The budget for `describe`, which only has to print a document: it may not wait, call out or grow.
+    /// The limits of `describe`, which only returns a document: no waiting, no requests, little memory.
     #[must_use]
     pub fn describe() -> Self {
         Self {
@@ -69,7 +69,7 @@ impl Default for Limits {
         Self {
             wall: Duration::from_secs(30),
             cpu: Duration::from_secs(5),
-            // A JavaScript guest starts at about 20 MiB; design.md asks for room for one.
+            // A JavaScript guest starts at about 20 MiB; design.md requires room for one.
             memory: 64 << 20,
             table_elements: 100_000,
             output: 8 << 20,

@@ -20,9 +20,9 @@ use crate::{
 };
 
 impl Engine {
-    /// Loads a component: reads it, compares its imports with what is offered, compiles it (or takes the compiled form
-    /// from the cache), asks it to describe itself with nothing linked to anything real, and links it as `grant` says for
-    /// the piece that it turned out to be.
+    /// Loads a component: parses it, compares its imports with what is offered, compiles it (or takes the compiled form
+    /// from the cache), calls `describe` with nothing linked to anything real, and links it as `grant` returns for that
+    /// metadata.
     ///
     /// # Errors
     /// [`LoadError`]; nothing is left behind.

@@ -1,4 +1,4 @@
-//! The log of a call: bounded, and harmless to whoever prints it.
+//! The log of a call: bounded, and safe to print.
 
 use serde::Serialize;
 
@@ -44,7 +44,7 @@ pub(crate) struct Logs {
 }
 
 impl Logs {
-    /// Takes one record, or counts it as dropped. Answers the record if it was kept.
+    /// Adds one record, or counts it as dropped. Returns the record if it was kept.
     pub(crate) fn push(
         &mut self,
         limits: &Limits,

@@ -21,7 +21,7 @@ use rustix::time::{ClockId, clock_gettime};
 pub(crate) struct CpuMeter {
     /// Nanoseconds of the polls that ended.
     ended: AtomicU64,
-    /// The thread clock at the begin of the poll under way.
+    /// The thread clock at the start of the present poll.
     begun: AtomicU64,
 }
 

@@ -8,10 +8,10 @@ use serde_json::{Value, value::RawValue};
 
 use crate::{Limits, LogLine};
 
-/// Why a call brought no output.
+/// Why a call has no output.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Failure {
-    /// The piece answered with an error.
+    /// The piece returned an error.
     #[error("{}", .0.message)]
     Piece(PieceError),
     /// No such action, trigger or property.
@@ -40,7 +40,7 @@ pub enum Failure {
         /// What it would have had with the growth that was refused.
         wanted: u64,
     },
-    /// The answer is larger than allowed.
+    /// The output is larger than allowed.
     #[error("the piece answered with more than {limit} bytes")]
     OutputTooLarge {
         /// [`Limits::output`].
@@ -52,10 +52,10 @@ pub enum Failure {
         /// [`Limits::transfer`].
         limit: usize,
     },
-    /// The answer is not what the interface promises.
+    /// The output is not what the interface promises.
     #[error("the piece answered with something that is not JSON: {reason}")]
     InvalidOutput {
-        /// What is wrong with it, and where.
+        /// The problem and its place.
         reason: String,
     },
     /// Guest code trapped.
@@ -74,7 +74,7 @@ pub enum Failure {
         /// When a place is likely to be free.
         retry_after: Duration,
     },
-    /// Whoever asked for the call, or the host, ended it.
+    /// The caller or the host ended it.
     #[error("the call was cancelled")]
     Cancelled,
     /// A fault of this host, not of the piece.
@@ -180,7 +180,7 @@ pub struct Usage {
 pub struct HostCall {
     /// Interface and function: `http.send`.
     pub function: &'static str,
-    /// What it was asked for, shortened, secrets masked: `GET https://api.example.com/v1/me`.
+    /// Its argument, shortened, secrets masked: `GET https://api.example.com/v1/me`.
     pub subject: String,
     /// `ok`, or the error's code.
     pub result: String,
@@ -188,7 +188,7 @@ pub struct HostCall {
     pub micros: u64,
 }
 
-/// What a call answered: one JSON value, checked but kept as the text it came in. `null` where the interface answers
+/// The output of a call: one JSON value, checked, and kept as the text it came in. `null` where the interface returns
 /// nothing (`validate`, `enable`, `disable`, `renew`), an array for `triggers.run` and `test`.
 #[derive(Debug, Clone)]
 pub struct Output(pub(crate) Box<RawValue>);
@@ -217,7 +217,7 @@ impl Output {
 /// Everything about one call that ended.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// The answer, or why there is none.
+    /// The output, or why there is none.
     pub result: Result<Output, Failure>,
     /// What the piece logged, oldest first, within [`Limits::log_lines`] and [`Limits::log_bytes`].
     pub logs: Vec<LogLine>,
@@ -225,7 +225,7 @@ pub struct Report {
     pub logs_dropped: u64,
     /// What it cost.
     pub usage: Usage,
-    /// Every host call, if [`CallOptions::trace`](crate::CallOptions) asked for them.
+    /// Every host call, if [`CallOptions::trace`](crate::CallOptions) is set.
     pub host_calls: Vec<HostCall>,
 }
 

@@ -14,7 +14,7 @@ use crate::Failure;
 
 /// A bounded number of places and a bounded queue before them.
 pub(crate) struct Gate {
-    /// Whose gate it is, for the message.
+    /// The gate's name, for messages.
     what: String,
     places: Arc<Semaphore>,
     size: usize,
@@ -52,7 +52,7 @@ impl Gate {
         }
     }
 
-    /// Learns how long a place was held.
+    /// Records how long a permit was held.
     pub(crate) fn left(&self, held: Duration) {
         let held = u64::try_from(held.as_micros()).unwrap_or(u64::MAX);
         let average = self.held_micros.load(Ordering::Relaxed);
@@ -76,7 +76,7 @@ impl Gate {
     }
 }
 
-/// One caller in the queue; leaves it on drop, also when the caller goes away.
+/// One caller in the queue; leaves it on drop, also when the caller is dropped.
 struct Queued<'a>(&'a AtomicUsize);
 
 impl Drop for Queued<'_> {

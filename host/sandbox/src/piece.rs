@@ -33,7 +33,7 @@ pub(crate) struct Loaded {
 }
 
 impl Piece {
-    /// What the piece says of itself.
+    /// The piece's metadata.
     #[must_use]
     pub fn metadata(&self) -> &Arc<Metadata> {
         &self.0.manifest.metadata

@@ -115,7 +115,7 @@ fn store(
     store
 }
 
-/// What an export answered, still in the guest's words.
+/// What an export returned, in the bindings' types.
 enum Answer {
     Json(String),
     Events(Vec<String>),
@@ -152,7 +152,7 @@ async fn enter(program: &Program, store: &mut Store<CallState>, entry: &Entry<'_
     })
 }
 
-/// Checks an answer: its size, its form, and that no secret of the call leaves with it.
+/// Checks a result: its size, its form, and that it holds no secret of the call.
 fn settle(answer: Entered, limits: &Limits, mask: &Mask) -> Result<Output, Failure> {
     let text = match answer {
         Ok(Answer::Json(text)) => text,
@@ -187,7 +187,7 @@ fn settle(answer: Entered, limits: &Limits, mask: &Mask) -> Result<Output, Failu
     serde_json::value::to_raw_value(&masked).map(Output).map_err(invalid)
 }
 
-/// Finds out why a call ended without an answer.
+/// Determines why a call ended without a result.
 fn classify(error: &wasmtime::Error, state: &CallState, limits: &Limits, cpu: Duration) -> Failure {
     if let Some(Unusable(error)) = error.downcast_ref() {
         return Failure::Piece(error.clone());
@@ -201,8 +201,8 @@ fn classify(error: &wasmtime::Error, state: &CallState, limits: &Limits, cpu: Du
     }
     let text = format!("{:#}", error.root_cause());
     if text.contains("fuel allocated for hostcalls") {
-        // wasmtime's type for it is private. Guest frames mean that a host call was on the stack, none that the answer
-        // was being taken.
+        // wasmtime's type for it is private. Guest frames mean that a host call was on the stack; without them the
+        // result was being lifted.
         return match error.downcast_ref::<wasmtime::WasmBacktrace>().is_some_and(|trace| !trace.frames().is_empty()) {
             true => Failure::HostCallTooLarge { limit: limits.transfer },
             false => Failure::OutputTooLarge { limit: limits.output },

@@ -21,7 +21,7 @@ pub(crate) struct CallState {
     pub(crate) stderr: Stderr,
     pub(crate) memory: MemoryAccount,
     pub(crate) limits: Arc<Limits>,
-    /// `None` while the component describes itself: nothing is there to reach.
+    /// `None` during `describe`, when nothing can be reached.
     pub(crate) reach: Option<Reach>,
     pub(crate) mask: Arc<Mask>,
     pub(crate) logs: Logs,
@@ -88,14 +88,14 @@ impl WasiView for CallState {
     }
 }
 
-/// Ends a call that wants to know its connection, which cannot be had: the functions in question have no error to answer, and
-/// an empty answer would send the piece looking for its fault elsewhere.
+/// Ends a call that needs its connection when it cannot be resolved: the functions in question cannot return an error,
+/// and an empty value would be misleading.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.message)]
 pub(crate) struct Unusable(pub(crate) PieceError);
 
-/// Memory and tables of all of the component's instances together. `wasmtime::StoreLimits` looks at each memory alone,
-/// so a component with many of them would multiply its limit.
+/// Memory and tables of all of the component's instances together. `wasmtime::StoreLimits` checks each memory alone, so
+/// a component with many of them would multiply its limit.
 #[derive(Debug)]
 pub(crate) struct MemoryAccount {
     limit: u64,

@@ -1,4 +1,4 @@
-//! What a guest writes to stderr: the end of it is kept, to tell why it crashed.
+//! The end of what a guest writes to stderr: it tells why the guest crashed.
 
 use std::{
     collections::VecDeque,
@@ -36,7 +36,7 @@ impl Stderr {
         let text = String::from_utf8_lossy(&bytes);
         let text = text.trim_end();
         let start = match text.rfind(" panicked at ") {
-            // The line's begin: `thread 'main' panicked at src/lib.rs:3:5:`.
+            // The start of the line: `thread 'main' panicked at src/lib.rs:3:5:`.
             Some(panic) => text.get(..panic).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1),
             None => text.rfind('\n').map_or(0, |newline| newline + 1),
         };

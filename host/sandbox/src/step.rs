@@ -1,7 +1,7 @@
 //! The one way to run a step: check, coerce, take the permits, fetch files, call.
 //!
-//! The server, `leno run` and `leno-test` all run steps through [`Piece::prepare`] and [`Prepared::run`]. What is wrong with a
-//! step is found by the first, before anything is spent; the second always makes a [`Report`].
+//! The server, `leno run` and `leno-test` all run steps through [`Piece::prepare`] and [`Prepared::run`]. The first
+//! finds every problem of a step before any resource is used; the second always returns a [`Report`].
 
 use std::time::Instant;
 
@@ -107,7 +107,7 @@ pub struct Prepared {
     piece: Piece,
     target: Target,
     input: Coerced,
-    /// The type of the property whose options are asked for.
+    /// The type of the property to resolve.
     resolves: Option<&'static str>,
 }
 
@@ -202,7 +202,7 @@ fn without_files(mut input: Coerced) -> Coerced {
 }
 
 impl Prepared {
-    /// The type of the property whose options are asked for; `None` for any other step.
+    /// The type of the property to resolve; `None` for any other step.
     #[must_use]
     pub fn resolves(&self) -> Option<&'static str> {
         self.resolves

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 /// array that wraps trigger events.
 pub(crate) const JSON_DEPTH: usize = 127;
 
-/// What stands in the place of a secret.
+/// The replacement of a secret.
 const MASK: &str = "**REDACTED**";
 
 /// The longest prefix of `text` of at most `most` bytes that ends between characters.
@@ -24,8 +24,8 @@ pub(crate) fn cut(text: &str, most: usize) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
-/// `text` on one line, without anything that steers a terminal or splits a log record. `cut` adds a mark that the text
-/// went on.
+/// `text` on one line, without characters that control a terminal or split a log record. `cut` adds a mark for the
+/// missing rest.
 pub(crate) fn printable(text: &str, cut: bool) -> String {
     let mut out = String::with_capacity(text.len() + 4);
     for c in text.chars() {
@@ -48,7 +48,7 @@ fn is_invisible(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Checks what a guest answered: JSON within [`JSON_DEPTH`]. The text is kept: most of it only passes through.
+/// Checks a guest's output: JSON within [`JSON_DEPTH`]. The text is kept: most of it only passes through.
 pub(crate) fn parse(text: String) -> Result<Box<RawValue>, String> {
     // `RawValue` skips without recursion, and so without serde_json's limit.
     if deeper_than(&text, JSON_DEPTH) {
@@ -61,8 +61,8 @@ pub(crate) fn parse(text: String) -> Result<Box<RawValue>, String> {
     Ok(value)
 }
 
-/// Whether JSON text escapes half of a surrogate pair alone. The grammar lets it (RFC 8259 section 8.2), and a `RawValue`
-/// does not look; but it is no text, so whoever reads the answer later would stumble over it.
+/// Whether JSON text escapes half of a surrogate pair alone. The grammar permits it (RFC 8259, section 8.2), and
+/// `RawValue` does not check; but it is not valid Unicode, and later readers would fail on it.
 fn has_lone_surrogate(text: &str) -> bool {
     let mut rest = text;
     let mut high = false;
@@ -74,7 +74,7 @@ fn has_lone_surrogate(text: &str) -> bool {
             return true;
         }
         high = matches!(unit, Some(0xD800..=0xDBFF));
-        // Past the character escaped, which may be a backslash; any other has no meaning of its own.
+        // Past the escaped character, which may be a backslash; any other needs no special treatment.
         rest = escape.get(if unit.is_some() { 5 } else { 1 }..).unwrap_or_default();
     }
     high

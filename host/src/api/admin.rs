@@ -44,7 +44,7 @@ pub(super) async fn list(_: Operator, State(app): State<Arc<App>>) -> Json<Vec<F
 
 /// Puts a component into the pieces directory, once it has proved to load.
 ///
-/// Takes the component as the body, or as the field `file` of a form. It is served when the answer comes.
+/// Takes the component as the body, or as the field `file` of a form. It is served when the response arrives.
 #[utoipa::path(
     post,
     path = "/api/admin/pieces",

@@ -22,7 +22,7 @@ pub struct App {
     pub connections: Connections,
     /// Knows the callers.
     pub identity: Identity,
-    /// Asked only whether it answers.
+    /// Used for health checks only.
     pub db: Db,
     /// Counts.
     pub metrics: Arc<Metrics>,
@@ -34,11 +34,11 @@ pub struct App {
     pub events: Events,
     /// The addresses that owners have their events sent to.
     pub endpoints: Endpoints,
-    /// The background tasks; asked only for their status.
+    /// The background tasks; used for their status only.
     pub tasks: Periodic,
     /// Whether raw connection values are refused.
     pub production: bool,
-    /// The largest request body in bytes; uploads of components have a limit of their own.
+    /// The largest request body in bytes; uploads of components have a separate limit.
     pub max_body: usize,
 }
 

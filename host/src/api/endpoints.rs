@@ -1,4 +1,4 @@
-//! Where the caller's events are sent, and what became of them.
+//! The endpoints that the caller's events are sent to, and their deliveries.
 
 use std::sync::Arc;
 
@@ -24,12 +24,12 @@ use crate::edge::{
     extract::{self, JsonBody, Kind, Member, Path, Query, name_of},
 };
 
-/// The most deliveries of an answer, and how many they are when nobody says.
+/// The most deliveries of a response, and the default.
 const MOST: i64 = 100;
 const DEFAULT: i64 = 50;
 const STATUSES: [&str; 3] = ["PENDING", "DELIVERED", "DEAD"];
 
-/// Where to send events.
+/// The address to send events to.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = WebhookRequest, example = json!({"url": "https://example.com/hooks", "events": ["connection.errored"]}))]
@@ -58,12 +58,12 @@ pub(super) struct Webhook {
     url: String,
     /// The types of events that are sent; empty for all.
     events: Vec<String>,
-    /// When its receiver answered 410: nothing is sent until one of its deliveries is asked for again.
+    /// When its receiver responded 410: nothing is sent until one of its deliveries is retried.
     #[schema(format = "date-time")]
     disabled_at: Option<String>,
     #[schema(format = "date-time")]
     created: String,
-    /// What its events are signed with, as in Standard Webhooks. Only in the answer to its registration.
+    /// The signing secret, as in Standard Webhooks. Only in the response to the registration.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
     secret: Option<String>,
@@ -121,9 +121,9 @@ pub(super) async fn list(
 
 /// Adds a webhook: what happens to the caller's connections is sent there.
 ///
-/// Requests are signed as in Standard Webhooks, with the secret that only this answer tells. An event is sent until the
-/// receiver answers 2xx, for about a day; a receiver that answers 410 gets nothing more. Events come in their order, each
-/// at least once and always under the same `webhook-id`.
+/// Requests are signed as in Standard Webhooks, with the secret that only this response shows. An event is sent until
+/// the receiver responds 2xx, for about a day; a receiver that responds 410 gets nothing more. Events come in order,
+/// each at least once and always under the same `webhook-id`.
 #[utoipa::path(
     post,
     path = "/api/app-connections/webhooks",
@@ -265,7 +265,7 @@ pub(super) async fn retry(
     }
 }
 
-/// The types of events, or what is wrong with each of them.
+/// The types of events, or the problem with each of them.
 fn kinds(events: &[Value]) -> (Vec<&'static str>, Vec<Fault>) {
     let (mut kinds, mut faults) = (Vec::new(), Vec::new());
     for (event, at) in events.iter().zip(0..) {

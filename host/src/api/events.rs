@@ -21,20 +21,20 @@ use crate::edge::{Rejection, authorization::Authorized};
 
 /// The event that a client got last.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// Tells nginx not to collect the stream before it passes it on.
+/// Tells nginx not to buffer the stream.
 const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 /// How often a quiet stream says that it is alive.
 const ALIVE: Duration = Duration::from_secs(15);
-/// How long a stream lasts: its token was looked at only when it began.
+/// How long a stream lasts: its token is checked only at the start.
 const LIFE: Duration = Duration::from_secs(3600);
-/// How long a client waits before it comes back.
+/// How long a client waits before it reconnects.
 const COME_BACK: Duration = Duration::from_secs(2);
 
 /// Streams what happens to the caller's connections.
 ///
-/// Each event has an `id`, its type as `event`, and as `data` what webhooks get as their body. After an end a client
-/// resumes by sending the last id as `Last-Event-ID`. Each event comes at least once; its id tells those that come twice.
-/// A quiet stream sends a comment every 15 seconds, and each one ends after an hour.
+/// Each event has an `id`, its type as `event`, and as `data` the body that endpoints get. After an end a client
+/// resumes by sending the last id as `Last-Event-ID`. Each event comes at least once; duplicates have the same id. A
+/// quiet stream sends a comment every 15 seconds, and each stream ends after an hour.
 #[utoipa::path(
     get,
     path = "/api/app-connections/events",

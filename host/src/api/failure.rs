@@ -1,4 +1,4 @@
-//! From why a run brought nothing to the problem that tells it.
+//! The rejection for a run without output.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use leno_sandbox::Failure;
 use super::lookup;
 use crate::edge::Rejection;
 
-/// When to come back, if the service that refused did not say.
+/// When to try again, if the service that refused did not say.
 const LATER: Duration = Duration::from_secs(1);
 
 /// Why nothing ran.
@@ -51,7 +51,7 @@ fn step_refused(refusal: &leno_sandbox::Refusal) -> Rejection {
     }
 }
 
-/// The props are a part of the request, so their pointers begin there.
+/// The props are a part of the request, so their pointers start there.
 fn invalid_props(problems: &Problems) -> Rejection {
     let problems: Vec<Fault> =
         problems.iter().map(|fault| Fault::new(format!("/input{}", fault.path), &fault.message)).collect();
@@ -61,7 +61,7 @@ fn invalid_props(problems: &Problems) -> Rejection {
         .listing(problems)
 }
 
-/// Why a run brought no output. The run's id, logs and figures come along.
+/// The rejection for a run without output, with the run's id, logs and figures.
 pub(super) fn failed(run: Run, failure: Failure) -> Rejection {
     let kind = failure.kind();
     let problem = match failure {
@@ -81,7 +81,7 @@ pub(super) fn failed(run: Run, failure: Failure) -> Rejection {
     problem.kind(kind).of_run(run.id, report.logs, report.logs_dropped, report.usage)
 }
 
-/// Why a call did not even begin.
+/// The rejection for a call that did not start.
 pub(super) fn overloaded(failure: &Failure) -> Rejection {
     let wait = if let Failure::Overloaded { retry_after, .. } = failure { *retry_after } else { LATER };
     ended(StatusCode::TOO_MANY_REQUESTS, "Too many calls", failure).retry_after(wait)

@@ -18,7 +18,7 @@ pub(super) fn find(registry: &Registry, name: &PieceName, wanted: &VersionReq) -
     registry.get(name, wanted).map_err(|error| no_piece(registry, &error))
 }
 
-/// There is no such piece or version; says what there is.
+/// The rejection for an unknown piece or version; lists the alternatives.
 pub(super) fn no_piece(registry: &Registry, missing: &NotFound) -> Rejection {
     match missing {
         NotFound::Piece { name } => not_found(registry, &format!("there is no piece `{name}` here")),

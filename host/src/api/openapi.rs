@@ -22,7 +22,7 @@ use utoipa_swagger_ui::Config;
 use super::{app::App, problem, schema};
 use crate::edge::{Rejection, extract::Path};
 
-/// Where the document is.
+/// The path of the document.
 const PATH: &str = "/api/openapi.json";
 
 /// The pages run their own scripts only, and ask only this host.
@@ -84,7 +84,7 @@ pub(super) fn complete(mut document: openapi::OpenApi) -> openapi::OpenApi {
     document
 }
 
-/// Adds what every route answers when the request is not what it takes, and says that each error is a problem.
+/// Adds the responses that every route has, and declares that each error is a problem.
 fn problems(operation: &mut Operation) {
     let open =
         operation.security.as_ref().is_some_and(|security| security.iter().all(|one| one == &Default::default()));

@@ -1,4 +1,4 @@
-//! For whoever operates the host: whether it is up, whether it is ready, what it counts.
+//! For operators: health, readiness, metrics.
 
 use std::{
     sync::Arc,
@@ -21,10 +21,10 @@ use crate::{
     metrics,
 };
 
-/// How long the database may take to answer that it is there.
+/// How long the database may take to respond.
 const PING: Duration = Duration::from_secs(2);
 
-/// Whether the process is up. Answers as long as it can answer anything.
+/// Whether the process is up.
 #[utoipa::path(
     get,
     path = "/healthz",

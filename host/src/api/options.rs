@@ -1,4 +1,4 @@
-//! Options of a dropdown and properties of a dynamic property, as the piece tells them at design time.
+//! Options of a dropdown and properties of a dynamic property, as the piece resolves them at design time.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::edge::{
     extract::{self, JsonBody, Kind, Member},
 };
 
-/// The type whose answer is a map of properties.
+/// The type that resolves to a map of properties.
 const DYNAMIC: &str = "DYNAMIC";
 
 /// Which property to ask about, and what is chosen so far.
@@ -69,7 +69,7 @@ impl JsonBody for OptionsBody {
 
 /// Asks a piece for the options of a DROPDOWN or MULTI_SELECT_DROPDOWN, or the properties of a DYNAMIC property.
 ///
-/// What the piece cannot answer is a problem, never an empty list.
+/// A failure of the piece is a problem, never an empty list.
 #[utoipa::path(
     post,
     path = "/api/pieces/options",
@@ -138,8 +138,8 @@ impl OptionsBody {
     }
 }
 
-/// What the piece answered, in one of two shapes: `{options: [{label, value}], …}` for a dropdown and, as in Activepieces,
-/// `{options: {NAME: property}}` for a dynamic property. `type` tells them apart.
+/// The piece's result in one of two shapes: `{options: [{label, value}], …}` for a dropdown and, as in Activepieces,
+/// `{options: {NAME: property}}` for a dynamic property. `type` distinguishes them.
 fn answer(kind: Option<&'static str>, output: &str) -> Result<Value, serde_json::Error> {
     let answered: Value = serde_json::from_str(output)?;
     if kind == Some(DYNAMIC) {

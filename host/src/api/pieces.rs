@@ -21,10 +21,10 @@ use crate::edge::{
     extract::{Path, Query},
 };
 
-/// The largest limit that can be asked for.
+/// The largest limit that a request may name.
 const MAX_LIMIT: usize = 1_000;
 
-/// Where the metadata of a piece comes from, in the words of its rows.
+/// The origin of a piece's metadata, as its rows name it.
 const PLATFORM: &str = "OFFICIAL";
 
 /// Lists the pieces, each in its newest version, by display name.
@@ -121,7 +121,7 @@ fn word(category: Category) -> String {
     serde_json::to_value(category).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-/// Tells all about a piece: its auth, actions, triggers and their properties.
+/// Shows a piece: its auth, actions, triggers and their properties.
 #[utoipa::path(
     get,
     path = "/api/pieces/{name}",
@@ -186,13 +186,13 @@ fn answer(app: &App, name: &str, query: &Query, headers: &HeaderMap) -> Result<R
         .map_err(|error: InvalidVersionReq| Rejection::invalid_query(vec![Fault::new("version", error.to_string())]))?;
     let version = lookup::find(&app.registry, &lookup::piece_name(&app.registry, name)?, &wanted)?;
 
-    // Weak: the dates in the document tell when this process loaded the piece.
+    // Weak: the dates in the document are when this process loaded the piece.
     let tag = format!("W/\"{}\"", version.piece.digest());
     let had = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let fresh = had.into_iter().any(|value| has_tag(value, &tag));
     let headers = [
         (header::ETAG, HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("W/\"\""))),
-        // May be kept, by this caller only, and must be asked for each time: a version's file may be replaced.
+        // Private to the caller, and revalidated each time: a version's file may be replaced.
         (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
     ];
     if fresh {

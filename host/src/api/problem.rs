@@ -15,8 +15,8 @@ const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+js
 
 /// An error (RFC 9457).
 ///
-/// `type` is always `about:blank`, so `title` is the status' own phrase (section 4.2.1); `code` tells problems apart, and
-/// `error` is for clients that show one short sentence.
+/// `type` is always `about:blank`, so `title` is the status' own phrase (section 4.2.1); `code` distinguishes problems,
+/// and `error` is for clients that show one short sentence.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Problem, example = json!({
@@ -30,10 +30,10 @@ const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+js
     "problems": [{"path": "/input/text", "message": "is required"}]
 }))]
 pub(super) struct Members<'a> {
-    /// Always `about:blank`: `code` tells problems apart.
+    /// Always `about:blank`: `code` distinguishes problems.
     #[schema(example = "about:blank")]
     r#type: &'static str,
-    /// The status in words.
+    /// The status phrase.
     title: &'static str,
     /// The HTTP status.
     #[serde(serialize_with = "as_number")]
@@ -52,7 +52,7 @@ pub(super) struct Members<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::Kind>)]
     kind: Option<&'static str>,
-    /// The run that ended so.
+    /// The run that ended with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     run_id: Option<&'a str>,

@@ -26,7 +26,7 @@ use crate::{
     identity::Caller,
 };
 
-/// The longest time limit that a request may ask for, in milliseconds. The piece's own limit is lower in most hosts.
+/// The longest time limit that a request may name, in milliseconds. The piece's own limit is lower in most hosts.
 const MAX_TIMEOUT_MS: u64 = 600_000;
 
 /// The longest idempotency key, in characters.
@@ -71,7 +71,7 @@ impl JsonBody for RunBody {
     const EXAMPLE: &'static str = r#"{"input": {}}"#;
 }
 
-/// What a run brought.
+/// The result of a run.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = RunAnswer, example = json!({
@@ -94,7 +94,7 @@ pub(super) struct RunAnswer<'a> {
     /// SHA-256 of the component that ran.
     #[schema(value_type = String)]
     digest: Digest,
-    /// What the action answered.
+    /// The action's output.
     #[schema(value_type = Value)]
     output: &'a RawValue,
     /// What the piece logged, oldest first.
@@ -108,7 +108,7 @@ pub(super) struct RunAnswer<'a> {
     usage: Usage,
 }
 
-/// Runs an action once and answers its output.
+/// Runs an action once and returns its output.
 #[utoipa::path(
     post,
     path = "/api/pieces/{name}/actions/{action}/run",
@@ -197,7 +197,7 @@ async fn answer(
 }
 
 impl RunBody {
-    /// Checks what the types do not say; answers the version asked for.
+    /// Checks what the types do not express. Returns the requested version.
     fn checked(&self) -> Result<VersionReq, Rejection> {
         let mut faults = Vec::new();
         if !self.input.is_object() {

@@ -116,7 +116,7 @@ pub(super) struct LogLine {
     level: Level,
     /// One line; secrets are masked.
     message: String,
-    /// Names and values. Absent when there are none.
+    /// Names and values. Absent when empty.
     fields: Option<Vec<[String; 2]>>,
 }
 
@@ -188,7 +188,7 @@ pub(super) struct Options {
     placeholder: Option<String>,
 }
 
-/// The types of properties that a piece is asked about.
+/// The types of properties that a piece resolves.
 #[derive(ToSchema)]
 #[schema(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum ResolvedKind {
@@ -225,7 +225,7 @@ pub(super) enum ConnectionStatus {
     Error,
 }
 
-/// Who may use a connection.
+/// Which users may use a connection.
 #[derive(ToSchema)]
 #[schema(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum ConnectionScope {
@@ -306,10 +306,10 @@ pub(super) struct DecryptedConnection {
 /// How a run can fail.
 #[derive(IntoResponses)]
 pub(super) enum RunFailures {
-    /// A policy of this host forbids it, or the piece says so.
+    /// A policy of this host forbids it, or the piece reports so.
     #[response(status = 403)]
     Denied,
-    /// No such piece, version or action: the answer says what there is. Or the service has no such thing.
+    /// No such piece, version or action; the response lists the alternatives. Or the service has no such thing.
     #[response(status = 404)]
     NotFound,
     /// The input does not fit: every problem with its place. Or the piece refused it, or a connection is missing.
@@ -318,7 +318,7 @@ pub(super) enum RunFailures {
     /// The service refused the credentials.
     #[response(status = 424)]
     Unauthorized,
-    /// Too many calls, here or at the service; `Retry-After` says when to come back.
+    /// Too many calls, here or at the service; `Retry-After` says when to try again.
     #[response(status = 429)]
     RateLimited,
     /// The piece failed: `code` says how. `host_error` alone is this host's own fault.

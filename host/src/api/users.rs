@@ -27,10 +27,10 @@ use crate::{
     identity::Claims,
 };
 
-/// How long the token of somebody without an account holds.
+/// How long the token of an anonymous user is valid.
 const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// For whom.
+/// The tenant.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = AnonymousUserRequest)]
@@ -51,7 +51,7 @@ impl JsonBody for AnonymousBody {
 pub(super) struct AnonymousUser {
     #[schema(format = "uuid")]
     user_id: String,
-    /// An access token. Whoever has it can link what the user has to an account.
+    /// An access token. Its holder can link the user's connections to an account.
     token: String,
     /// How long the token holds, in seconds.
     expires_in: u64,
@@ -83,7 +83,7 @@ pub(super) async fn anonymous(
     Ok((StatusCode::CREATED, Json(user)))
 }
 
-/// Whose things to take over.
+/// The anonymous user to take over.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = LinkRequest)]
@@ -116,7 +116,7 @@ pub(super) struct LinkedConnection {
 
 /// Hands everything of a user without an account to the caller: connections, and the workflows' references to them.
 ///
-/// All of it or nothing. Where both have a connection of the same external id, the one that comes gets a number.
+/// All of it or nothing. Where both have a connection of the same external id, the moved one gets a number.
 #[utoipa::path(
     post,
     path = "/api/users/link",

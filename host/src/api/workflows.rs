@@ -1,4 +1,4 @@
-//! Which connections a workflow uses, as the workflow engine tells.
+//! Which connections a workflow uses, as the workflow engine reports.
 
 use std::sync::Arc;
 
@@ -77,7 +77,7 @@ pub(super) async fn put(
     let uses = body.check(&workflow)?;
     match app.connections.refer(&owner(&caller), &workflow, uses).await {
         Ok(uses) => Ok(Json(uses.into())),
-        // Missing and somebody else's look the same.
+        // Missing and another owner's look the same.
         Err(error @ ReferenceError::Unknown(_)) => {
             Err(Rejection::new(StatusCode::FORBIDDEN, "connection_not_yours", "Not your connection", error.to_string()))
         }

@@ -66,7 +66,7 @@ pub(super) fn files(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// What an import lets a piece do, in words; none for interfaces that carry only types.
+/// What an import permits a piece; `None` for interfaces that carry only types.
 pub(super) fn permission(interface: &str) -> Option<&'static str> {
     Some(match interface {
         "leno:piece/context" => "knows the run it belongs to: its id, attempt and time left",

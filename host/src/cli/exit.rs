@@ -1,6 +1,6 @@
 //! How a command ends.
 
-/// The command was done, and the answer is no: a piece failed, a lock does not match.
+/// The command ran, and its result is negative: a piece failed, a lock does not match.
 pub(super) const NO: u8 = 1;
 /// The command could not be done.
 pub(super) const ERROR: u8 = 2;

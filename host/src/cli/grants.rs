@@ -1,4 +1,4 @@
-//! `leno grants`: what each piece asks for, and what it gets.
+//! `leno grants`: what each piece requests, and what it gets.
 
 use std::{
     fmt::Write as _,
@@ -35,7 +35,7 @@ pub(super) struct Args {
     settings: Flags<Pieces>,
 }
 
-/// A piece, what it asks for, and what it gets.
+/// A piece, what it requests, and what it gets.
 struct Asked {
     file: PathBuf,
     piece: Piece,
@@ -111,8 +111,8 @@ impl Asked {
         self.piece.inspection().wants_secrets()
     }
 
-    /// The hosts that it asks for and of which it gets nothing. What a wildcard is narrowed to was chosen by the operator;
-    /// what a connection names is known only in a call.
+    /// The requested hosts of which it gets nothing. What a wildcard is narrowed to was chosen by the operator; what a
+    /// connection names is known only in a call.
     fn refused_hosts(&self) -> Vec<String> {
         let Some(granted) = self.granted_hosts() else { return Vec::new() };
         let refused = |host: &String| {
@@ -126,7 +126,7 @@ impl Asked {
         Some(self.grant.hosts.as_ref()?.iter().map(ToString::to_string).collect())
     }
 
-    /// What becomes of the hosts that it asks for.
+    /// What it gets of the requested hosts.
     fn hosts(&self, style: Style) -> String {
         let asked = inspect::hosts(&self.piece);
         if asked.is_empty() {
@@ -142,7 +142,7 @@ impl Asked {
         format!("asks for {}; {gets}", list(&asked))
     }
 
-    /// The lines that would grant everything it asks for; empty when nothing is missing.
+    /// The lines that would grant everything requested; empty when nothing is missing.
     fn missing(&self) -> String {
         let mut lines = String::new();
         if self.wants_secrets() && !self.grant.secrets {

@@ -1,4 +1,4 @@
-//! `leno import`: takes over what other systems keep.
+//! `leno import`: imports connections of other systems.
 
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
@@ -59,7 +59,7 @@ struct Connections {
     /// The tenant that they will belong to; must be given in production
     #[arg(long, value_name = "UUID")]
     tenant: Option<Uuid>,
-    /// The user whose they will be; without this they stay their owner's
+    /// The user who will own them; without this they keep their owners
     #[arg(long, value_name = "ID", conflicts_with = "owner_map")]
     owner: Option<String>,
     /// A JSON file with an object: the owner there to the user here

@@ -195,7 +195,7 @@ fn entry(page: &mut Page, name: &str, display_name: &str, kind: &str, descriptio
     page.props(props);
 }
 
-/// What the imports let it do. What comes with every standard library is one line.
+/// What the imports permit. What every standard library imports is one line.
 fn permissions(inspection: &Inspection) -> Vec<(String, String)> {
     let own = inspection.imports.iter().filter_map(|import| {
         let name = import.interface.strip_prefix("leno:piece/")?;

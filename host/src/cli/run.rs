@@ -120,7 +120,7 @@ fn connection(path: &PathBuf) -> anyhow::Result<Arc<dyn Connection>> {
     Ok(Arc::new(Arc::new(value)))
 }
 
-/// Why nothing ran, in the words of the command line.
+/// Why nothing ran, in the terms of the command line.
 fn explain(refusal: &Refusal) -> anyhow::Error {
     match refusal {
         Refusal::Input(problems) => {
@@ -132,7 +132,7 @@ fn explain(refusal: &Refusal) -> anyhow::Error {
     }
 }
 
-/// Where the piece stores: a database of its own, which goes away with this value.
+/// The store of the piece: a temporary database.
 struct Kept {
     store: Arc<dyn Store>,
     _directory: Option<tempfile::TempDir>,
@@ -151,7 +151,7 @@ impl Kept {
     }
 }
 
-/// Prints log records as they are made.
+/// Prints log records when they are made.
 struct Printed(Style);
 
 impl Log for Printed {
@@ -227,7 +227,7 @@ fn fail(failure: &Failure, style: Style) {
     }
 }
 
-/// Everything, for programs; the names are those of the HTTP answer.
+/// Everything, for programs; the names are those of the HTTP response.
 fn document(piece: &Piece, action: &str, report: &Report) -> Value {
     let metadata = piece.metadata();
     let mut document = json!({

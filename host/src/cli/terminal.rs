@@ -59,7 +59,7 @@ pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(print(&format!("{text}\n"))?)
 }
 
-/// Says something beside the result, on stderr. Whether anybody can hear it does not matter.
+/// Prints a note to stderr, beside the result. A closed stderr is no error.
 pub(super) fn note(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
@@ -139,7 +139,7 @@ pub(super) fn count(number: u32, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// A text from a component, harmless to a terminal: control characters escaped, but for line breaks when `lines` says so.
+/// A text from a component, safe for a terminal: control characters escaped, except line breaks with `lines`.
 pub(super) fn harmless(text: &str, lines: bool) -> String {
     // C1 controls and the marks that turn the direction of text steer terminals and readers as well.
     let steers = |c: char| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

@@ -54,7 +54,7 @@ pub(super) fn token(args: &Args) -> anyhow::Result<ExitCode> {
     let config = args.settings.config()?;
     let secret = match config.jwt_secret {
         Some(secret) => secret,
-        // `Config` has refused this already; a token that nobody could verify helps nobody.
+        // `Config` has refused this already.
         None if config.production => bail!("in production there is no generated secret: set JWT_SECRET"),
         None => DataDir::open(&config.data_dir)?.secret(DataDir::JWT_SECRET)?,
     };

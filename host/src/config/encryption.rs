@@ -1,4 +1,4 @@
-//! The keys of connections: their form is looked at here, so that a wrong one is told with the other wrong settings.
+//! The keys of connections: their form is checked here, so that a wrong one is reported with the other wrong settings.
 
 use secrecy::SecretString;
 
@@ -23,7 +23,7 @@ pub(super) fn key(reader: &mut Reader<'_>, production: bool) -> Option<SecretStr
     None
 }
 
-/// The keys that are only read with. None of them holds a comma, or it could not be told from two.
+/// The keys that are only read with. A key that holds a comma would be ambiguous.
 pub(super) fn old_keys(reader: &mut Reader<'_>) -> Vec<SecretString> {
     let Some(list) = reader.text(&setting::OLD_ENCRYPTION_KEYS).map(zeroize::Zeroizing::new) else { return Vec::new() };
     let keys: Vec<SecretString> = list.split(',').map(|key| SecretString::from(key.trim())).collect();
@@ -35,7 +35,7 @@ pub(super) fn old_keys(reader: &mut Reader<'_>) -> Vec<SecretString> {
     keys
 }
 
-/// What is wrong with the form of a key, without quoting it. Characters count as in JavaScript, Activepieces' language.
+/// The problem with the form of a key, without quoting it. Characters count as in JavaScript, Activepieces' language.
 fn wrong(key: &SecretString) -> Option<String> {
     use secrecy::ExposeSecret as _;
     let key = key.expose_secret();

@@ -17,7 +17,7 @@ use super::{
     source_text::Source,
 };
 
-/// A settings file that was read. Wrong settings in it are told, not kept.
+/// A parsed settings file. Wrong settings in it are reported, not kept.
 pub(super) struct File {
     /// The path as it was given.
     pub(super) path: PathBuf,
@@ -37,7 +37,7 @@ pub(super) enum Content {
 }
 
 impl File {
-    /// Reads a file; none when it is not there.
+    /// Reads a file; `None` when it does not exist.
     pub(super) fn read(path: &Path, content: Content, problems: &mut Problems) -> Option<Self> {
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
@@ -101,11 +101,11 @@ fn scalar(value: &DeValue<'_>) -> Option<String> {
 }
 
 impl Grants {
-    /// The grants of a file: one of grants alone, or a whole `leno.toml`, of which only the grants count. `limits` is
-    /// the budget of pieces whose grant sets none.
+    /// The grants of a file: one of grants alone, or a whole `leno.toml`, of which only the grants are used. `limits`
+    /// are those of pieces whose grant sets none.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// All problems of the file.
     pub fn read(path: &Path, limits: Limits) -> Result<Self, Problems> {
         let mut problems = Problems::default();
         let file = File::read(path, Content::Settings, &mut problems);

@@ -33,7 +33,7 @@ use super::{
     source_text::Source,
 };
 
-/// What each piece may do. Whoever is not named gets the default: what its manifest asks for on public addresses, no
+/// What each piece may do. A piece without a table gets the default: the hosts of its manifest on public addresses, no
 /// secrets, the host's limits.
 #[derive(Debug, Clone, Default)]
 pub struct Grants {
@@ -74,12 +74,12 @@ impl Grants {
         grant
     }
 
-    /// The short names of the pieces that have a table of their own.
+    /// The short names of the pieces with a table.
     pub fn pieces(&self) -> impl Iterator<Item = &str> {
         self.rules.0.keys().map(String::as_str).filter(|name| *name != EVERY)
     }
 
-    /// Whether every piece may see secrets, because the table for all says so.
+    /// Whether every piece may see secrets, because the table for all pieces says so.
     #[must_use]
     pub fn reveal_to_all(&self) -> bool {
         self.rules.0.get(EVERY).is_some_and(|(rule, _)| rule.secrets == Some(true))

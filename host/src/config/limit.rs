@@ -19,7 +19,7 @@ impl Limit {
         (self.set)(limits, number);
     }
 
-    /// What a value must be, in words.
+    /// The expected value, for messages.
     pub(super) fn expected(&self) -> String {
         format!("a whole number from {} to {}", self.range.start(), self.range.end())
     }

@@ -1,6 +1,6 @@
 //! Every setting, read once at the start: flags, then the environment, then `leno.toml`, then defaults.
 //!
-//! Reading changes nothing on disk; [`DataDir`] is where a host begins to keep what is its own.
+//! Reading changes nothing on disk; [`DataDir`] is where a host keeps its own files.
 
 mod encryption;
 mod file;
@@ -39,11 +39,11 @@ pub use self::{
 /// The settings of a host.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where to listen.
+    /// The listening address.
     pub listen: SocketAddr,
-    /// Where the embedded database, generated secrets and compiled code are kept.
+    /// The directory of the embedded database, generated secrets and compiled code.
     pub data_dir: PathBuf,
-    /// Where the components are.
+    /// The directory of the components.
     pub pieces_dir: PathBuf,
     /// The file with the digests of the components.
     pub pieces_lock: PathBuf,
@@ -107,7 +107,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// Gauzy's default for development, known to everybody.
+/// Gauzy's default for development, which is public.
 const KNOWN_SECRET: &str = "secretKey";
 /// As long as the hash: RFC 7518, section 3.2.
 const SHORTEST_SECRET: usize = 32;
@@ -120,7 +120,7 @@ impl Config {
     /// Reads the settings.
     ///
     /// # Errors
-    /// Everything that is wrong with them, each with the variable, where it was set, and what is expected.
+    /// All problems, each with the variable, where it was set, and what is expected.
     pub fn read(sources: &Sources) -> Result<Self, Problems> {
         let mut reader = Reader::new(sources);
         let production = reader.flag(&setting::PRODUCTION).unwrap_or(false);

@@ -1,8 +1,8 @@
-//! What is wrong with the settings.
+//! Problems with the settings.
 
 use std::fmt;
 
-/// Everything that is wrong with the settings, so that it can be put right in one go. Never empty, never quotes a secret.
+/// All problems with the settings, so that they can be corrected at once. Never empty, never quotes a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Problems(Vec<String>);
 

@@ -8,11 +8,11 @@ pub struct Setting {
     /// The long flag, without its hyphens. Only Leno's own settings have one, and of those no secret: a command line can be
     /// read by every user of a machine.
     pub flag: Option<&'static str>,
-    /// What stands for a value in the help.
+    /// The placeholder of a value in the help.
     pub value: &'static str,
     /// What it does, in a sentence.
     pub help: &'static str,
-    /// What holds when nobody sets it, for the help.
+    /// The default, for the help.
     pub default: &'static str,
     /// Whether its value must not be shown.
     pub secret: bool,

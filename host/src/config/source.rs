@@ -1,4 +1,4 @@
-//! Where settings come from: flags, then the environment, then `leno.toml`.
+//! The sources of settings: flags, then the environment, then `leno.toml`.
 
 use std::{
     collections::BTreeMap,
@@ -26,7 +26,7 @@ pub struct Sources {
     pub flags: BTreeMap<&'static str, String>,
     /// The environment. An empty variable counts as unset.
     pub environment: BTreeMap<OsString, OsString>,
-    /// The settings file; without one, `leno.toml` in the directory, if it is there.
+    /// The settings file; without one, `leno.toml` in the directory, if it exists.
     pub file: Option<PathBuf>,
     /// What relative paths are relative to; those in a settings file are relative to it.
     pub directory: PathBuf,
@@ -46,14 +46,14 @@ impl Sources {
     }
 }
 
-/// Reads settings one by one and collects what is wrong.
+/// Reads settings one by one and collects the problems.
 pub(super) struct Reader<'a> {
     sources: &'a Sources,
     pub(super) file: Option<File>,
     pub(super) problems: Problems,
 }
 
-/// A value that was given, and by whom.
+/// A value and its source.
 struct Given {
     text: String,
     origin: String,
@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
         Some(Given { text: text.to_owned(), origin: format!("{}:{line}", file.path.display()), base })
     }
 
-    /// The setting as `parse` understands it; none when it is not given or wrong.
+    /// The setting as `parse` reads it; `None` when it is absent or wrong.
     pub(super) fn read<T>(
         &mut self,
         setting: &Setting,
@@ -128,8 +128,8 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Variables that are almost called like a setting: most likely misspelt. Others that begin with `LENO_` may be
-    /// anybody's.
+    /// Variables with a name close to a setting's: most likely misspelt. Others that start with `LENO_` may belong to
+    /// other programs.
     pub(super) fn strangers(&self) -> Vec<String> {
         let known = || setting::ALL.iter().map(|setting| setting.env).chain([FILE_VARIABLE]);
         let names = self.sources.environment.keys().filter_map(|name| name.to_str());

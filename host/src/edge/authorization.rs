@@ -1,4 +1,4 @@
-//! Who may enter: the bearer token of a request (RFC 6750) as a [`Caller`], and the operator's routes.
+//! Authentication: the bearer token of a request (RFC 6750) as a [`Caller`], and the operator's routes.
 
 use std::fmt;
 
@@ -11,10 +11,10 @@ use crate::identity::{Caller, Identity, Permission};
 /// Where a process of the operator shows the internal token.
 const INTERNAL_TOKEN: HeaderName = HeaderName::from_static("x-internal-token");
 
-/// What a request without a token is told to bring.
+/// The challenge for a request without a token.
 const CHALLENGE: &str = r#"Bearer realm="leno""#;
 
-/// The user behind the request. A route without it is open to everybody.
+/// The user behind the request. A route without it is public.
 pub(crate) struct Authorized(pub(crate) Caller);
 
 impl<S: Send + Sync> FromRequestParts<S> for Authorized
@@ -33,8 +33,7 @@ where
     }
 }
 
-/// The token of the `Authorization` header. Tokens elsewhere - the query, a form - are not looked at: they end up in
-/// other people's logs.
+/// The token of the `Authorization` header. Tokens elsewhere - the query, a form - are ignored: they end up in logs.
 fn bearer(headers: &HeaderMap) -> Result<&str, Rejection> {
     let missing = |detail: &'static str| unauthorized("token-missing", detail, CHALLENGE);
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
@@ -97,7 +96,8 @@ fn internal(identity: &Identity, token: &HeaderValue) -> Result<Internal, Reject
     Err(unauthorized("internal-token", detail, CHALLENGE))
 }
 
-/// Who acts for the operator: somebody whose token has [`Permission::Admin`], or a process with the internal token.
+/// A caller who acts for the operator: a user whose token has [`Permission::Admin`], or a process with the internal
+/// token.
 pub(crate) enum Operator {
     User(Caller),
     Internal,

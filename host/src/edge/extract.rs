@@ -125,8 +125,8 @@ pub(crate) struct Member {
     pub(crate) required: bool,
 }
 
-/// A JSON body: what serde reads in one go, and the same in words for telling everything that is wrong with one that it
-/// cannot read.
+/// A JSON body: a type that serde reads, and its members in words, for listing every problem of a body that it cannot
+/// read.
 pub(crate) trait JsonBody: DeserializeOwned {
     /// The members, in the order of the documentation.
     const MEMBERS: &'static [Member];
@@ -158,7 +158,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Everything that is wrong with a body that could not be read. Never quotes a value: it may be a secret.
+/// All problems of a body that could not be read. Never quotes a value: it may be a secret.
 fn explain<T: JsonBody>(bytes: &[u8], error: &serde_json::Error) -> Rejection {
     let example = T::EXAMPLE;
     if bytes.iter().all(u8::is_ascii_whitespace) {
@@ -190,7 +190,7 @@ fn explain<T: JsonBody>(bytes: &[u8], error: &serde_json::Error) -> Rejection {
     Rejection::invalid_members(problems)
 }
 
-/// What is wrong with one member.
+/// The problem with one member.
 fn fault<T: JsonBody>(name: &str, value: &Value) -> Option<Fault> {
     match T::MEMBERS.iter().find(|member| member.name == name) {
         None => {

@@ -4,13 +4,13 @@ use std::{fmt, net::SocketAddr, sync::Arc};
 
 use url::Url;
 
-/// The address under which users and providers reach this host, without a slash at the end. It comes from the settings,
-/// never from a request: whoever sends `Host` or `X-Forwarded-Host` must not decide where codes and cookies go.
+/// The public base URL of this host, without a slash at the end. It comes from the settings, never from a request:
+/// `Host` and `X-Forwarded-Host` must not decide where codes and cookies go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUrl(Arc<str>);
 
 impl PublicUrl {
-    /// What the operator says, or, where nobody says anything, the listening address.
+    /// The operator's setting, or else the listening address.
     #[must_use]
     pub fn new(url: Option<&Url>, listening: SocketAddr) -> Self {
         match url {

@@ -42,7 +42,7 @@ pub(crate) struct Parts {
     pub(crate) run: Option<FailedRun>,
     /// Headers that go with it in every form: `Retry-After`, `WWW-Authenticate`.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    /// What went wrong inside this host: for its log only.
+    /// The cause inside this host: for its log only.
     cause: Option<String>,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct FailedRun {
     pub(crate) usage: Usage,
 }
 
-/// What went wrong inside this host, left in the response's extensions for the log of the [ring](super::ring).
+/// The cause of a failure inside this host, left in the response's extensions for the log of the [ring](super::ring).
 #[derive(Debug, Clone)]
 pub(super) struct Trouble {
     pub(super) cause: String,
@@ -133,7 +133,7 @@ impl Rejection {
         self.with_header(header::RETRY_AFTER, HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX)))
     }
 
-    /// With what the caller may do about it, in the words of the piece interface.
+    /// With what the caller may do about it, as the piece interface names it.
     #[must_use]
     pub fn kind(mut self, kind: ErrorKind) -> Self {
         self.0.kind = Some(kind);
@@ -179,8 +179,8 @@ impl IntoResponse for Rejection {
     }
 }
 
-/// Gives a surface its form of errors: every [`Rejection`] that leaves `routes` is rendered by `body`, which returns the
-/// media type and the text. Routes within that have a form of their own are rendered by that, as the inner layer.
+/// Gives a surface its form of errors: every [`Rejection`] that leaves `routes` is rendered by `body`, which returns
+/// the media type and the text. An inner layer, with a form of its own, renders first.
 pub(crate) fn render_with<S>(routes: Router<S>, body: fn(&Parts) -> (HeaderValue, Vec<u8>)) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,

@@ -15,7 +15,7 @@ use crate::metrics::{Metrics, Route};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The longest request id taken over from the caller, in bytes.
+/// The longest request id accepted from the caller, in bytes.
 const MAX_REQUEST_ID: usize = 128;
 
 /// A response of the API is never a page, and never framed.
@@ -30,7 +30,7 @@ pub(crate) async fn ring(State(metrics): State<Arc<Metrics>>, request: Request, 
     let route = Route::new(request.extensions().get::<MatchedPath>().cloned());
 
     let responded = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-    // The panic hook logs what and where; the caller learns neither.
+    // The panic hook logs what and where; the response does not.
     let mut response = responded.unwrap_or_else(|_| Rejection::internal("a handler panicked").into_response());
 
     let (status, took) = (response.status(), begun.elapsed());

@@ -17,10 +17,10 @@ pub struct Caller {
     pub permissions: Arc<[String]>,
 }
 
-/// What this host asks a caller to be permitted.
+/// A permission that this host checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Permission {
-    /// To change what the host serves to everybody: upload and remove pieces.
+    /// To change what the host serves to all tenants: upload and remove pieces.
     ///
     /// Gauzy's `SUPER_ADMIN` does not include it: that is a role *inside one tenant*, and pieces are shared by all
     /// tenants of a host. Only an operator can sign a token with this permission.

@@ -1,6 +1,6 @@
 //! Why a token is not accepted.
 
-/// A token that is not accepted. The text is for whoever sent it and quotes nothing of it but its expiry.
+/// A token that is not accepted. The text quotes nothing of the token but its expiry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
     /// Longer than [`MAX_TOKEN`](super::MAX_TOKEN).

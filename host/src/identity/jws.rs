@@ -15,7 +15,7 @@ const HEADER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9";
 /// Signs and verifies with one secret.
 pub(super) struct Signer(hmac::Key);
 
-/// A token whose signature is good.
+/// A token with a valid signature.
 pub(super) struct Verified<'a> {
     /// The signature: under one secret, as good as the text that it was made of.
     pub(super) mac: [u8; 32],

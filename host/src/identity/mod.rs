@@ -1,4 +1,4 @@
-//! Who is calling.
+//! Identification of callers.
 //!
 //! Ever Gauzy signs access tokens (JWT, HS256) with a secret that it shares with this host; [`Identity::verify`] turns one
 //! into a [`Caller`]. A process of the same operator may show the internal token instead, see
@@ -26,7 +26,7 @@ pub use self::{
 };
 use self::{jws::Signer, recent::Recent};
 
-/// The longest token looked at, in bytes. Node, which Gauzy runs on, accepts 16 KiB of headers in all.
+/// The longest accepted token, in bytes. Node, which Gauzy runs on, accepts 16 KiB of headers in all.
 pub const MAX_TOKEN: usize = 16 << 10;
 
 /// Verifies and mints access tokens. Cheap to clone.
@@ -42,7 +42,7 @@ struct Inner {
 }
 
 impl Identity {
-    /// Trusts tokens that are signed with `jwt_secret`, and whoever knows `internal_token`, if there is one.
+    /// Trusts tokens that are signed with `jwt_secret`, and the bearer of `internal_token`, if there is one.
     #[must_use]
     pub fn new(jwt_secret: &SecretString, internal_token: Option<&SecretString>) -> Self {
         Self::with_clock(jwt_secret, internal_token, Arc::new(SystemClock))
@@ -59,7 +59,7 @@ impl Identity {
         }))
     }
 
-    /// The caller that an access token speaks for. `bearer` is the token alone, without the word `Bearer`.
+    /// Verifies an access token and returns its caller. `bearer` is the token alone, without the word `Bearer`.
     ///
     /// The signature is checked every time; what follows from it - the parsed claims - is remembered until the token
     /// expires.

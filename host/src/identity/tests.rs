@@ -101,7 +101,7 @@ fn no_header_chooses_how_a_token_is_verified() {
         let unsigned = format!("{}.{payload}.", encode(json!({ "alg": algorithm })));
         assert_eq!(identity.verify(&unsigned), Err(AuthError::Signature), "{algorithm}");
     }
-    // An RS256 token whose signature is an HMAC under what the attacker hopes is the "public key", and any other word.
+    // An RS256 token whose signature is an HMAC under the supposed "public key", and any other algorithm.
     for algorithm in ["RS256", "HS512", "hs256", "none", ""] {
         let forged = signed(&json!({ "alg": algorithm }), &claims(), "-----BEGIN PUBLIC KEY-----");
         assert_eq!(identity.verify(&forged), Err(AuthError::Signature), "{algorithm}");

@@ -1,7 +1,7 @@
 //! The command line as its users call it: the built program, from outside.
 //!
-//! Tests that need components look for text.wasm, http.wasm and store.wasm in the directory that `LENO_TEST_PIECES` names,
-//! and say so when they are not there.
+//! Tests that need components take text.wasm, http.wasm and store.wasm from the directory that `LENO_TEST_PIECES`
+//! names, and report when they are absent.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

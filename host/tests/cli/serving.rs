@@ -89,7 +89,7 @@ fn a_second_signal_does_not_wait() {
     let token = place.run(&["token"]).ok().stdout.trim_end().to_owned();
     let body = json!({ "input": { "url": service.url() } }).to_string();
     let address = host.address;
-    // Nobody ever answers this one.
+    // A listener that never responds.
     let call = thread::spawn(move || {
         let mut stream = TcpStream::connect(address).unwrap();
         let path = "/api/pieces/http/actions/send_request/run";

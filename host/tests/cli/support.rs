@@ -16,7 +16,7 @@ use serde_json::Value;
 /// Long enough for a slow machine; nothing waits for it that works.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A working directory of its own, so that no test sees another's files.
+/// A temporary working directory, so that tests do not share files.
 pub(crate) struct Place {
     directory: tempfile::TempDir,
 }
@@ -37,7 +37,7 @@ impl Place {
         path
     }
 
-    /// A place whose pieces directory has these built components; none, visibly, when they are not built.
+    /// A place whose pieces directory has these built components; `None`, with a message, when they are not built.
     #[allow(clippy::print_stderr)]
     pub(crate) fn with(pieces: &[&str]) -> Option<Self> {
         let named = std::env::var_os("LENO_TEST_PIECES").map(PathBuf::from);
@@ -107,7 +107,7 @@ impl Done {
         self
     }
 
-    /// It ended with `code`, printed nothing to stdout, and told every one of `words` on stderr.
+    /// It exited with `code`, printed nothing to stdout, and every one of `words` to stderr.
     #[track_caller]
     pub(crate) fn refused(&self, code: i32, words: &[&str]) {
         assert_eq!((self.code, self.stdout.as_str()), (Some(code), ""), "{self:?}");
@@ -122,7 +122,7 @@ impl Done {
     }
 }
 
-/// Reads what a process logs while it runs, so that it never has to wait for a reader.
+/// Reads a process' log while it runs, so that it never blocks on the pipe.
 pub(crate) struct Log {
     lines: mpsc::Receiver<String>,
 }
@@ -214,7 +214,7 @@ impl Drop for Host {
     }
 }
 
-/// An HTTP answer.
+/// An HTTP response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -234,7 +234,7 @@ impl Answer {
     }
 }
 
-/// A service on loopback that answers one request, when it is told to.
+/// A service on loopback that responds to one request, when released.
 pub(crate) struct Service {
     pub(crate) address: SocketAddr,
     arrived: mpsc::Receiver<()>,
@@ -260,12 +260,12 @@ impl Service {
         Self { address, arrived, answer }
     }
 
-    /// Waits until the request is there.
+    /// Waits until the request has arrived.
     pub(crate) fn arrived(&self) {
         self.arrived.recv_timeout(PATIENCE).unwrap();
     }
 
-    /// Lets the answer go.
+    /// Releases the response.
     pub(crate) fn answer(&self) {
         let _ = self.answer.send(());
     }

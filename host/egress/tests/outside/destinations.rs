@@ -169,7 +169,7 @@ async fn a_connection_is_reused_by_calls_with_the_same_grants_and_by_no_others()
     for _ in 0..3 {
         for policy in [policy(&[&pattern], &[&grant, "10.0.0.1:1"]), policy(&["*", &pattern], &[&grant])] {
             client.send(get(&url), &policy, &Caps::default()).await.unwrap();
-            // A connection is free again a moment after its response; nothing tells when.
+            // A connection is free a moment after its response; no event tells when.
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

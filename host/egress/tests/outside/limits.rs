@@ -23,7 +23,7 @@ async fn head(stream: &mut TcpStream) -> String {
     String::from_utf8(read).unwrap()
 }
 
-/// A server that answers every request with `head` and then `chunk` without end.
+/// A server that sends `head` and then `chunk` without end to every request.
 async fn endless(answer: &'static str, chunk: Vec<u8>) -> Server {
     let chunk = Arc::new(chunk);
     Server::raw(listen([127, 0, 0, 1], 0).await, move |mut stream| {
@@ -36,7 +36,7 @@ async fn endless(answer: &'static str, chunk: Vec<u8>) -> Server {
     })
 }
 
-/// A server that answers with a byte now and then, and tells when its peer is gone.
+/// A server that sends a byte from time to time, and reports when its peer is gone.
 async fn drip() -> (Server, mpsc::UnboundedReceiver<()>) {
     let (gone, peer_gone) = mpsc::unbounded_channel();
     let server = Server::raw(listen([127, 0, 0, 1], 0).await, move |mut stream| {
@@ -90,7 +90,7 @@ async fn dropping_the_future_closes_the_connection() {
     let meter = Arc::clone(&request.meter);
     {
         let mut sending = client.send(request, &policy, &caps);
-        // Polled until the body has begun.
+        // Polled until the body has started.
         while meter.received() < 100 {
             tokio::select! {
                 _ = &mut sending => panic!("the server never ends"),

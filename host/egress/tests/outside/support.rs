@@ -57,7 +57,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// An HTTP server that remembers what it was asked.
+    /// An HTTP server that records the requests that it gets.
     pub(crate) async fn http(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
         Self::answering(listen([127, 0, 0, 1], 0).await, None, answer)
     }
@@ -118,7 +118,7 @@ impl Server {
         Self { addr, seen: Arc::default(), accepted, sentinels: Mutex::default(), task }
     }
 
-    /// A listener that nobody should find.
+    /// A listener that must not be reached.
     pub(crate) fn trap(listener: TcpListener) -> Self {
         Self::raw(listener, |_| async {})
     }
@@ -156,7 +156,7 @@ pub(crate) async fn listen(ip: [u8; 4], port: u16) -> TcpListener {
 
 type Answer = dyn Fn(&str, usize) -> Vec<IpAddr> + Send + Sync;
 
-/// A resolver that answers from a function of the name and of how often names were asked for before.
+/// A resolver that computes addresses from the name and the number of earlier lookups.
 pub(crate) struct Names {
     answer: Box<Answer>,
     asked: Mutex<Vec<String>>,

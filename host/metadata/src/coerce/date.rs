@@ -43,7 +43,7 @@ fn written(text: &str) -> Option<Timestamp> {
     jiff::fmt::rfc2822::parse(text).ok().map(|zoned| zoned.timestamp())
 }
 
-/// Whether the text begins with a date in the extended form: eight bare digits could also be a number.
+/// Whether the text starts with a date in the extended form: eight bare digits could also be a number.
 fn dashed(text: &str) -> bool {
     text.as_bytes().get(4) == Some(&b'-')
 }

@@ -10,7 +10,7 @@ use super::Coercion;
 use crate::Problem;
 use crate::problem::At;
 
-/// Longest file name handed to a piece, in characters.
+/// Longest file name that a piece gets, in characters.
 const MAX_FILENAME: usize = 255;
 
 /// Extensions for the common media types, where a table of all knows several.
@@ -41,9 +41,9 @@ pub struct Coerced {
 /// A file that the host has to fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingFile {
-    /// Where it goes: a JSON pointer into the value.
+    /// Its place: a JSON pointer into the value.
     pub pointer: String,
-    /// Where it is: an http or https URL. Fetch it under the piece's egress policy, and refuse any status but success.
+    /// Its URL, http or https. Fetch it under the piece's egress policy, and refuse any status but success.
     pub url: String,
 }
 

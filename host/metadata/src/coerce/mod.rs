@@ -50,9 +50,9 @@ pub(crate) const AUTH: &str = "auth";
 /// An empty list does not satisfy `required`. In an object of columns, `{n: [1, 2], k: "z"}` becomes
 /// `[{n: 1, k: "z"}, {n: 2, k: "z"}]`: single values repeat, and a short column leaves its member absent.
 ///
-/// In a FILE, `base64` is the content in standard base64 with padding. Activepieces' `data`, a buffer of the same bytes,
-/// has no place in JSON: guest libraries make it from `base64`, and sending it twice would double the call. A URL stays
-/// in the value as it is and is listed in [`Coerced::files`], for the host to fetch and [`Coerced::fill`] in.
+/// In a FILE, `base64` is the content in standard base64 with padding. Activepieces' `data`, a buffer of the same
+/// bytes, has no form in JSON: guest libraries make it from `base64`, and sending it twice would double the call. A URL
+/// stays in the value and is listed in [`Coerced::files`], for the host to fetch and [`Coerced::fill`] in.
 ///
 /// # Errors
 ///
@@ -61,8 +61,8 @@ pub fn coerce(props: &Properties, input: &Value) -> Result<Coerced, Problems> {
     coerce_with(props, &IndexMap::new(), input)
 }
 
-/// [`coerce`] where the members of DYNAMIC properties are checked too: `dynamic` holds, by the name of the DYNAMIC
-/// property, the properties that the piece answered for it.
+/// [`coerce`] that also checks the members of DYNAMIC properties: `dynamic` holds, by the name of the DYNAMIC property,
+/// the properties that the piece returned for it.
 ///
 /// # Errors
 ///
@@ -77,7 +77,7 @@ pub fn coerce_with(
     coercion.report.finish(Coerced { value, files: coercion.files })
 }
 
-/// [`coerce`] for the props of a connection, whose values no message quotes.
+/// [`coerce`] for the props of a connection, whose values are not quoted in messages.
 pub(crate) fn secret_props(props: &Properties, input: Option<&Value>) -> Result<Value, Problems> {
     let empty = Value::Object(Map::new());
     let dynamic = IndexMap::new();
@@ -104,7 +104,7 @@ pub(crate) fn check_default(
     report.append(coercion.report);
 }
 
-/// What became of one value.
+/// The result for one value.
 enum Outcome {
     Given(Value),
     /// Nothing was given.
@@ -123,7 +123,7 @@ struct Coercion<'a> {
     dynamic: &'a IndexMap<String, Properties>,
     /// Whether messages may quote values.
     quote: bool,
-    /// What is left of [`MAX_EXPANSION`]; none when more was wanted.
+    /// The rest of [`MAX_EXPANSION`]; `None` when more was needed.
     expansion: Option<usize>,
     report: Report,
     files: Vec<PendingFile>,
@@ -265,7 +265,7 @@ impl<'a> Coercion<'a> {
 
     fn dynamic(&mut self, value: &Value, at: &At<'_>) -> Outcome {
         let Value::Object(members) = value else { return self.wrong(at, "an object", value) };
-        // Only a property of the step itself has an answer of the piece to go by.
+        // Only a property of the step itself has a list returned by the piece.
         let known = match at {
             At::Key(At::Root, name) => self.dynamic.get(*name),
             _ => None,
@@ -336,7 +336,7 @@ impl<'a> Coercion<'a> {
     }
 }
 
-/// Whether the value stands for nothing. A template that finds nothing leaves an empty text behind, whatever the type.
+/// Whether the value counts as absent. A template without a match leaves an empty text, whatever the type.
 fn blank(property: &Property, value: &Value) -> bool {
     match (value, &property.kind) {
         (Value::Null, PropertyKind::StaticDropdown { options }) => !options.contains(value),

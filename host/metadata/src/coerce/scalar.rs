@@ -5,7 +5,7 @@ use serde_json::{Number, Value};
 /// The largest whole number up to which doubles have no gaps.
 const MAX_SAFE: f64 = 9_007_199_254_740_992.0;
 
-/// Text as it is, anything else as its JSON text.
+/// Text unchanged, anything else as its JSON text.
 pub(super) fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

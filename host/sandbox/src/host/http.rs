@@ -79,7 +79,7 @@ impl CallState {
         Ok(Admitted { request, policy: self.reach()?.door.policy().clone(), caps, transport, meter })
     }
 
-    /// Takes the answer into the accounts.
+    /// Adds a response to the counters.
     fn account(
         &mut self,
         begun: Instant,
@@ -95,7 +95,7 @@ impl CallState {
         Ok(http::Response { status, url, headers, body: body.into() })
     }
 
-    /// Answers with a refusal that never reached the transport.
+    /// Returns a refusal that did not reach the transport.
     fn refuse(&mut self, begun: Instant, subject: &str, error: PieceError) -> Result<http::Response, types::Error> {
         let result = Err(error);
         self.end(begun, "http.send", subject, &result);

@@ -32,7 +32,7 @@ use crate::{
 #[serde(rename_all = "lowercase")]
 #[schema(as = ConnectionTestStatus, rename_all = "lowercase")]
 pub(in crate::api) enum Verdict {
-    /// It works, as far as can be told.
+    /// It works, as far as can be checked.
     Success,
     /// It does not.
     Error,

@@ -36,9 +36,8 @@ struct Decrypted<'a> {
 
 /// The decrypted value of a connection, with a token that holds.
 ///
-/// For processes of the operator that run pieces of their own. The refresh token and the client's secret are left out: no
-/// call of a service needs them, and who has them can outlive the connection. `privileged=true` adds them. Every read is
-/// audited.
+/// For the operator's own processes that run pieces. The refresh token and the client's secret are left out: a service
+/// call needs neither, and both outlive the access token. `privileged=true` adds them. Every read is audited.
 #[utoipa::path(
     get,
     path = "/api/internal/connections/{externalId}/decrypt",

@@ -22,8 +22,8 @@ pub(super) fn is_name(text: &str) -> bool {
     (1..=MAX_NAME).contains(&text.chars().count()) && !text.chars().any(char::is_control)
 }
 
-/// The newest version of a piece; `None` when this host does not have it. A request looks once: what it learns of the piece
-/// is all of one version.
+/// The newest version of a piece; `None` when this host does not have it. A request looks it up once, so that
+/// everything it uses is of one version.
 pub(super) fn piece(app: &App, name: &str) -> Option<Arc<Version>> {
     let name: PieceName = name.parse().ok()?;
     app.registry.get(&name, &VersionReq::default()).ok()
@@ -102,7 +102,7 @@ pub(super) fn accept(value: ConnectionValue, auths: Option<&[Auth]>) -> Result<C
     auth.accept(value.expose()).map_err(|problems| problems.into_iter().map(below).collect())
 }
 
-/// The value is a part of the request, so its pointers begin there.
+/// The value is a part of the request, so its pointers start there.
 pub(super) fn below(fault: Fault) -> Fault {
     Fault::new(format!("/value{}", fault.path), fault.message)
 }

@@ -19,9 +19,9 @@ use crate::{
     edge::{Rejection, authorization::Authorized, extract::Query},
 };
 
-/// Connections of a page, if nothing else is asked for.
+/// Connections of a page by default.
 const LIMIT: usize = 100;
-/// The most that may be asked for.
+/// The largest page.
 const MAX_LIMIT: usize = 1_000;
 
 /// A page. `next` and `previous` go into `cursor`.
@@ -55,7 +55,7 @@ pub(in crate::api) async fn list(
     query: Query,
 ) -> Result<Response, Rejection> {
     let Wanted { filter, limit, from, backwards } = Wanted::parse(&query)?;
-    // One more than asked for tells whether there is a further page.
+    // One more than requested shows whether there is a further page.
     let count = i64::try_from(limit).unwrap_or(i64::MAX) + 1;
     let mut rows =
         app.connections.list(&owner(&caller), &filter, from.as_ref(), backwards, count).await.map_err(refused)?;
@@ -124,7 +124,7 @@ impl Wanted {
     }
 }
 
-/// Where a page begins, for clients to send back. It holds nothing that they have not seen.
+/// The position of a page, for clients to send back. It holds nothing that they have not seen.
 fn write_cursor((created_at, id): &Position, backwards: bool) -> String {
     URL_SAFE_NO_PAD.encode(format!("{}{created_at}:{id}", if backwards { '<' } else { '>' }))
 }

@@ -35,7 +35,7 @@ pub(super) fn owner(caller: &Caller) -> Owner {
     Owner::from(&caller.actor)
 }
 
-/// A connection as an answer, with its edition as the entity tag.
+/// A connection as a response, with its edition as the entity tag.
 fn answer(status: StatusCode, row: &ConnectionRow) -> Response {
     let mut response = (status, Json(ConnectionView::from(row))).into_response();
     if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", row.edition)) {
@@ -44,7 +44,7 @@ fn answer(status: StatusCode, row: &ConnectionRow) -> Response {
     response
 }
 
-/// The edition that `If-Match` names (RFC 9110, section 13.1.1); none when it is absent or `*`.
+/// The edition that `If-Match` names (RFC 9110, section 13.1.1); `None` when it is absent or `*`.
 fn if_match(headers: &HeaderMap) -> Result<Option<Edition>, Rejection> {
     let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
     let text = value.to_str().unwrap_or_default().trim();
@@ -59,7 +59,7 @@ fn if_match(headers: &HeaderMap) -> Result<Option<Edition>, Rejection> {
     })
 }
 
-/// Tells why something with a connection was not done.
+/// The rejection for an error of a connection.
 pub(super) fn refused(error: ConnectionError) -> Rejection {
     let said = error.to_string();
     match error {
@@ -107,7 +107,7 @@ pub(super) fn refused(error: ConnectionError) -> Rejection {
     }
 }
 
-/// Tells what the provider said instead of giving a token.
+/// The rejection for an error of a provider.
 fn provider(error: &TokenError) -> Rejection {
     let said = error.to_string();
     match error {

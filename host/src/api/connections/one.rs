@@ -55,8 +55,8 @@ pub(in crate::api) struct ChangeBody {
     /// Replaces what was there.
     #[schema(value_type = Option<Object>)]
     metadata: Option<Value>,
-    /// New credentials, in the words of the connection's type: `secret_text`; `username` and `password`; the props of
-    /// CUSTOM_AUTH; `client_id`, `client_secret`, `redirect_url`, `scope` of OAUTH2.
+    /// New credentials, with the members of the connection's type: `secret_text`; `username` and `password`; the props
+    /// of CUSTOM_AUTH; `client_id`, `client_secret`, `redirect_url`, `scope` of OAUTH2.
     #[schema(value_type = Option<Object>)]
     config: Option<Value>,
 }

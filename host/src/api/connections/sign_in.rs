@@ -29,12 +29,12 @@ use crate::{
     },
 };
 
-/// Where the provider sends the browser back to.
+/// The redirect URI.
 const CALLBACK: &str = "/api/app-connections/oauth2/callback";
 /// How long the browser keeps its cookie, in seconds: as long as a sign-in may take.
 const COOKIE_LIFE: u32 = 600;
 
-/// What to begin.
+/// The sign-in to start.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = SignInRequest, example = json!({
@@ -47,7 +47,7 @@ pub(in crate::api) struct StartBody {
     piece_name: String,
     /// The client at the provider. Not for PLATFORM_OAUTH2, whose client the operator registered.
     client_id: Option<String>,
-    /// Where the provider sends the browser: this host's callback, or a page of the client's own.
+    /// The redirect URI: this host's callback, or a page of the client's own.
     redirect_url: Option<String>,
     /// The piece's version; without it the newest.
     piece_version: Option<String>,
@@ -87,12 +87,12 @@ impl JsonBody for StartBody {
     const EXAMPLE: &'static str = r#"{"pieceName": "NAME", "clientId": "ID", "redirectUrl": "URL"}"#;
 }
 
-/// A sign-in that was begun.
+/// A started sign-in.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = SignInStarted)]
 pub(in crate::api) struct Started {
-    /// Where to send the browser.
+    /// The URL to send the browser to.
     authorization_url: String,
     /// Comes back with the result.
     state: String,
@@ -102,16 +102,16 @@ pub(in crate::api) struct Started {
     code_challenge: String,
     client_id: String,
     redirect_url: String,
-    /// The scopes that are asked for.
+    /// The requested scopes.
     scope: String,
 }
 
 /// Begins to sign in at the provider of a piece.
 ///
-/// The answer sets a cookie: only the browser that has it can finish. With `externalId` this host makes the connection
-/// when the user has agreed, and the page at the end tells the window that opened it so: `{connectionId, externalId, state}`
-/// or `{error, errorDescription, state}`. Without, it tells `{code, state}`, where `code` is a one-time ticket that stands for
-/// the real one in `POST /api/app-connections`.
+/// The response sets a cookie: only the browser that has it can finish. With `externalId` this host makes the
+/// connection when the user has agreed, and the final page reports it to the window that opened it: `{connectionId,
+/// externalId, state}` or `{error, errorDescription, state}`. Without, it reports `{code, state}`, where `code` is a
+/// one-time ticket that stands for the real one in `POST /api/app-connections`.
 #[utoipa::path(
     post,
     path = "/api/app-connections/oauth2/start",
@@ -241,8 +241,8 @@ impl StartBody {
 
 /// The page that the provider sends the browser back to.
 ///
-/// It tells the window that opened it how the sign-in ended - by `postMessage` to its own origin, by the BroadcastChannel and
-/// the `localStorage` item `oauth2_callback_result:STATE` - and closes itself. Nothing that it tells lets anybody in.
+/// It reports the result to the window that opened it - by `postMessage` to its own origin, by the BroadcastChannel and
+/// the `localStorage` item `oauth2_callback_result:STATE` - and closes itself. Nothing in the report grants access.
 #[utoipa::path(
     get,
     path = "/api/app-connections/oauth2/callback",

@@ -103,7 +103,7 @@ pub(in crate::api) async fn upsert(
     let mut body: UpsertBody = extract::json(request, app.max_body).await?;
     let replace = replace(&headers)?;
     let Checked { external_id, value } = body.check()?;
-    // Everything about the piece comes from one look at the registry.
+    // Everything about the piece comes from one lookup.
     let piece = input::piece(&app, &body.piece_name);
     app.connections.may_put(&owner, &external_id, replace).await.map_err(refused)?;
     let (value, oauth2) = completable(piece.as_deref(), &body.piece_name, value)?;
@@ -151,7 +151,7 @@ fn has_token(value: &ConnectionValue) -> bool {
     value.expose().get("access_token").and_then(Value::as_str).is_some_and(|token| !token.is_empty())
 }
 
-/// Without the piece, nobody knows where its provider is.
+/// Without the piece, its provider is unknown.
 pub(super) fn piece_unknown(piece: &str) -> Rejection {
     let piece: String = piece.chars().filter(|c| !c.is_control()).take(100).collect();
     let detail =

@@ -1,8 +1,8 @@
-//! Who may enter, and what everybody learns.
+//! Access control, and what is public.
 
 use super::*;
 
-/// The routes that answer without a token.
+/// The routes that need no token.
 const OPEN: [&str; 5] =
     ["/healthz", "/readyz", "/metrics", "/api/openapi.json", "/api/app-connections/oauth2/callback"];
 
@@ -46,7 +46,7 @@ async fn a_token_that_does_not_hold_is_refused_with_the_reason() {
         let answer = host.send(request).await.refused(401, code);
         let challenge = answer.headers["www-authenticate"].to_str().unwrap();
         assert_eq!(challenge.contains("error=\"invalid_token\""), code != "token-missing", "{challenge}");
-        // One quoted string per parameter: nothing of the message breaks out of its own.
+        // One quoted string per parameter: no part of the message breaks out of it.
         assert_eq!(challenge.matches('"').count() % 2, 0, "{challenge}");
     }
     let twice = request("GET", "/api/pieces")

@@ -45,14 +45,14 @@ impl Host {
         self.send(request.body(body).unwrap()).await
     }
 
-    /// Stores a connection and answers it.
+    /// Stores a connection and returns it.
     async fn stored(&self, external_id: &str) -> Value {
         let answer = self.call("POST", LIST, &self.token, Some(body(external_id, CANARY))).await;
         assert_eq!(answer.status, 201, "{}", answer.text);
         answer.body
     }
 
-    /// Who the host's own token speaks for.
+    /// The user of the host's own token.
     fn me(&self) -> (String, String) {
         let caller = self.identity.verify(&self.token).unwrap();
         (caller.actor.tenant.to_string(), caller.actor.user.to_string())
@@ -421,7 +421,7 @@ async fn somebody_who_gets_an_account_keeps_every_connection() {
     };
     link(&host.token, "rubbish").await.refused(404, "user_not_found");
     link(&host.token, &host.token).await.refused(404, "user_not_found");
-    // A user with an account is nobody's to take over.
+    // A user with an account cannot be taken over.
     link(&host.token, &host.stranger(tenant.parse().unwrap())).await.refused(404, "user_not_found");
     link(&host.stranger(Uuid::new_v4()), &guest).await.refused(404, "user_not_found");
     let (first, second) = tokio::join!(link(&host.token, &guest), link(&host.token, &guest));

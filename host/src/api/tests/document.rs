@@ -23,7 +23,7 @@ fn operation(method: &Method, path: &str) -> Option<(&'static str, &'static Valu
     item.get(&method).map(|operation| (template.as_str(), operation))
 }
 
-/// Panics unless the answer is one that the document promises.
+/// Panics unless the response is declared in the document.
 pub(super) fn hold_against(method: &Method, path: &str, answer: &Answer) {
     let content_type = answer.headers.get("content-type").map_or("", |value| value.to_str().unwrap());
     for name in ["x-request-id", "x-content-type-options", "cache-control", "content-security-policy"] {
@@ -136,7 +136,7 @@ async fn the_document_and_its_pages_need_no_token_and_nothing_from_elsewhere() {
     let page = get("/docs/").await;
     assert_eq!(page.status, 200);
     assert!(page.headers["content-security-policy"].to_str().unwrap().contains("script-src 'self';"));
-    // Everything that the page names is there, and nothing has another origin.
+    // Everything that the page refers to exists, and has no other origin.
     assert!(!page.text.contains("http://") && !page.text.contains("https://"), "{}", page.text);
     assert!(!page.text.contains("<script>"), "the policy allows no inline scripts: {}", page.text);
     let mut named = 0;

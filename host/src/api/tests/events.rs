@@ -7,7 +7,7 @@ use super::*;
 
 const PATH: &str = "/api/app-connections/events";
 
-/// One who reads the stream.
+/// A reader of the stream.
 struct Reader {
     headers: HeaderMap,
     body: BodyDataStream,

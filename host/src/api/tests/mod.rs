@@ -1,7 +1,7 @@
 //! The routes as a client meets them, short of the network: real registry, real sandbox, real database.
 //!
-//! Every answer in every test is held against the OpenAPI document: its status must be declared for the route and its
-//! body must fit the schema.
+//! Every response in every test is checked against the OpenAPI document: its status must be declared for the route and
+//! its body must fit the schema.
 
 mod access;
 mod connections;
@@ -158,7 +158,7 @@ impl Host {
         Self::new(Setup { pieces, ..Setup::default() }).await
     }
 
-    /// Sends a request as it is.
+    /// Sends a request unchanged.
     async fn send(&self, request: Request<Body>) -> Answer {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.router.clone().oneshot(request).await.unwrap();
@@ -199,7 +199,7 @@ impl Host {
     }
 }
 
-/// Lets a connection of a user change, as far as its owner is told.
+/// Records a change of a user's connection, as its owner is told.
 async fn happen(events: &Events, db: &Db, kind: &'static str, tenant: &str, owner: &str) -> EventRow {
     let mut tx = db.begin().await.unwrap();
     let data = json!({"externalId": "mine"});

@@ -1,4 +1,4 @@
-//! The piece that these tests run, made by hand: `text`, which tells its functions apart by the length of a name.
+//! The piece that these tests run, made by hand: `text`, which distinguishes its functions by the length of a name.
 
 use leno_testkit::craft::{ANSWER, Core};
 use serde_json::{Value, json};
@@ -9,11 +9,11 @@ pub(super) const COLORS: &str =
 /// What `fields` consists of.
 pub(super) const FIELDS: &str = r#"{"age":{"type":"NUMBER","displayName":"Age","required":false}}"#;
 
-/// Answers its props.
+/// Returns its props.
 pub(super) const ECHO: &str = "/api/pieces/text/actions/echo/run";
 /// Traps.
 pub(super) const CRASH: &str = "/api/pieces/text/actions/crash/run";
-/// Reports that a service asks to come back in 2.5 seconds.
+/// Reports that a service is to be retried after 2.5 seconds.
 pub(super) const REFUSE: &str = "/api/pieces/text/actions/refuse/run";
 /// As `ECHO`, but needs a connection.
 pub(super) const SECURE_ECHO: &str = "/api/pieces/text/actions/closed-echo/run";

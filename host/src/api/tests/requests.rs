@@ -124,7 +124,7 @@ async fn a_body_of_another_type_or_size_is_refused_before_it_is_read() {
     host.post(ECHO, streamed).await.refused(413, "body_too_large");
     let broken = Body::from_stream(futures_util::stream::iter([Ok("{\"inp"), Err(std::io::Error::other("gone"))]));
     host.post(ECHO, broken).await.refused(400, "body_incomplete");
-    // One that lies about its length is refused by what it says.
+    // A body with a false length is refused by the length it states.
     let lying = request("POST", ECHO)
         .header("authorization", format!("Bearer {}", host.token))
         .header("content-type", "application/json")
@@ -211,7 +211,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Whatever is sent, the answer is one that the document promises and never a 5xx.
+/// Every response to random requests is declared in the document and never a 5xx.
 #[test]
 fn no_body_makes_the_host_fail() {
     let runtime = tokio::runtime::Runtime::new().unwrap();

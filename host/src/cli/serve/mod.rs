@@ -130,7 +130,7 @@ async fn open(config: &Config, address: SocketAddr) -> anyhow::Result<Host> {
     Ok(Host::open(setup).await?)
 }
 
-/// What tells this process to stop.
+/// The signals that stop this process.
 struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,

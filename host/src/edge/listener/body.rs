@@ -1,4 +1,4 @@
-//! A request body that has to keep coming.
+//! A request body with time limits.
 
 use std::{
     pin::Pin,
@@ -36,7 +36,7 @@ struct Wait {
     waiting: bool,
 }
 
-/// What becomes of a body whose sender is too slow.
+/// Why reading the body of a slow sender ended.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
     /// Nothing came for too long.
@@ -104,7 +104,7 @@ mod tests {
 
     use super::*;
 
-    /// Sends one byte after each of the given pauses, then nothing, for ever.
+    /// Sends one byte after each of the given pauses, then nothing.
     struct Drip {
         pauses: VecDeque<Duration>,
         sleep: Option<Pin<Box<Sleep>>>,
@@ -134,7 +134,7 @@ mod tests {
 
     const SHORT: Patience = Patience { part: Duration::from_millis(60), whole: Duration::from_millis(300) };
 
-    /// How long a sender with these pauses is waited for, and how much comes until then.
+    /// How long the reader waits for a sender with these pauses, and how much arrives until then.
     async fn waited(pauses: impl IntoIterator<Item = Duration>) -> (Duration, usize) {
         let drip = Drip { pauses: pauses.into_iter().collect(), sleep: None };
         let mut body = Timely { body: drip, patience: SHORT, wait: None };

@@ -1,7 +1,7 @@
 //! Connections: accepting them, serving HTTP/1.1 on them, and letting them end.
 //!
-//! A client that is slow on purpose holds no more than a task and a socket, and not for long: there is a time for the head
-//! of a request, for each part of its body, and for each part of the answer.
+//! A slow client holds no more than a task and a socket, and not for long: the head of a request, each part of its
+//! body, and each part of the response have time limits.
 
 mod body;
 mod writes;
@@ -31,8 +31,8 @@ const MAX_HEAD: usize = 64 << 10;
 /// How long to wait after a failure to accept, most likely for lack of file descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves `router` on the connections of `listener` until `stop`. Answers with a future that ends when every connection
-/// has ended; they take no further requests.
+/// Serves `router` on the connections of `listener` until `stop`. Returns a future that completes when every connection
+/// has ended; they accept no further requests.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
@@ -59,7 +59,7 @@ pub(crate) async fn serve(
 }
 
 fn connect(stream: TcpStream, router: Router, graceful: &GracefulShutdown) {
-    // Answers are written as a whole; waiting for more to send only delays them.
+    // Responses are written as a whole; waiting for more to send only delays them.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<Incoming>| {
         let mut router = router.clone();
@@ -73,7 +73,7 @@ fn connect(stream: TcpStream, router: Router, graceful: &GracefulShutdown) {
     let connection = graceful.watch(connection);
     tokio::spawn(async move {
         if let Err(error) = connection.await {
-            // Clients go away and send nonsense; that is theirs to know.
+            // Broken clients are no fault of this host.
             tracing::debug!(%error, "a connection ended early");
         }
     });

@@ -1,4 +1,4 @@
-//! A stream whose other end has to keep reading.
+//! A stream whose peer has to keep reading.
 
 use std::{
     io,
@@ -12,11 +12,11 @@ use tokio::{
     time::{Instant, Sleep},
 };
 
-/// How long the other end may take no byte of an answer.
+/// How long the peer may accept no byte of a response.
 const STALL: Duration = Duration::from_secs(30);
 
-/// A stream that fails when nothing can be written for too long. Without it, a client that asks for large answers and
-/// reads none of them would keep them in memory for as long as it likes.
+/// A stream that fails when nothing can be written for too long. Without it, a client that requests large responses and
+/// reads none of them would keep them in memory.
 pub(crate) struct TimelyWrites<T> {
     stream: T,
     stall: Duration,
