@@ -1,10 +1,13 @@
 //! Why a token is not accepted.
 
+/// The longest accepted token, in bytes. Node, which Gauzy runs on, accepts 16 KiB of headers in all.
+pub const MAX_TOKEN: usize = 16 << 10;
+
 /// A token that is not accepted. The text quotes nothing of the token but its expiry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
-    /// Longer than [`MAX_TOKEN`](super::MAX_TOKEN).
-    #[error("the access token is longer than {} bytes", super::MAX_TOKEN)]
+    /// Longer than [`MAX_TOKEN`].
+    #[error("the access token is longer than {} bytes", MAX_TOKEN)]
     TooLong,
     /// Not a JWT in its compact form (RFC 7519).
     #[error("the access token is malformed: {0}")]

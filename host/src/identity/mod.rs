@@ -22,12 +22,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 pub use self::{
     caller::{Caller, Permission},
     claims::Claims,
-    error::AuthError,
+    error::{AuthError, MAX_TOKEN},
 };
 use self::{jws::Signer, recent::Recent};
-
-/// The longest accepted token, in bytes. Node, which Gauzy runs on, accepts 16 KiB of headers in all.
-pub const MAX_TOKEN: usize = 16 << 10;
 
 /// Verifies and mints access tokens. Cheap to clone.
 #[derive(Clone)]

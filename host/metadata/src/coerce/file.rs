@@ -6,9 +6,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::Coercion;
 use crate::Problem;
-use crate::problem::At;
 
 /// Longest file name that a piece gets, in characters.
 const MAX_FILENAME: usize = 255;
@@ -100,30 +98,31 @@ impl Coerced {
     }
 }
 
-impl Coercion<'_> {
-    pub(super) fn file(&mut self, value: &Value, at: &At<'_>) -> Option<Value> {
-        let read = match value {
-            Value::Object(members) => object(members),
-            Value::String(text) => match text.trim() {
-                text if has_scheme(text, "data:") => data_uri(text),
-                text if has_scheme(text, "http://") || has_scheme(text, "https://") => match Url::parse(text) {
-                    Ok(url) => {
-                        self.files.push(PendingFile { pointer: at.to_string(), url: url.into() });
-                        return Some(Value::String(text.to_owned()));
-                    }
-                    Err(error) => Err(format!("the URL of the file is broken ({error}); correct it")),
-                },
-                _ => Err("this text is neither a data: URI nor an http(s) URL; give base64 content as \
-                          {\"filename\": …, \"base64\": …}"
-                    .to_owned()),
-            },
-            other => {
-                self.wrong(at, "{\"filename\", \"base64\"}, a data: URI or an http(s) URL", other);
-                return None;
-            }
-        };
-        read.map_err(|message| self.report.add(at, message)).ok()
-    }
+/// A FILE value of an input.
+pub(super) enum Given {
+    /// With its content, as the piece receives it.
+    Content(Value),
+    /// At a URL, to be fetched: as it was written, and as it is requested.
+    Url { text: String, url: String },
+}
+
+/// Reads a FILE value: an object, a data: URI or an http(s) URL. `None` for a value of another type.
+pub(super) fn read(value: &Value) -> Option<Result<Given, String>> {
+    let text = match value {
+        Value::Object(members) => return Some(object(members).map(Given::Content)),
+        Value::String(text) => text.trim(),
+        _ => return None,
+    };
+    Some(match () {
+        () if has_scheme(text, "data:") => data_uri(text).map(Given::Content),
+        () if has_scheme(text, "http://") || has_scheme(text, "https://") => match Url::parse(text) {
+            Ok(url) => Ok(Given::Url { text: text.to_owned(), url: url.into() }),
+            Err(error) => Err(format!("the URL of the file is broken ({error}); correct it")),
+        },
+        () => Err("this text is neither a data: URI nor an http(s) URL; give base64 content as \
+                   {\"filename\": …, \"base64\": …}"
+            .to_owned()),
+    })
 }
 
 fn has_scheme(text: &str, scheme: &str) -> bool {

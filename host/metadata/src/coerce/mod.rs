@@ -11,6 +11,7 @@ use std::fmt;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
+use self::file::Given;
 pub use self::file::{Coerced, FileContent, PendingFile};
 pub(crate) use self::scalar::plain;
 use self::words::{Offered, Unknown, Wanted};
@@ -255,6 +256,25 @@ impl<'a> Coercion<'a> {
                 self.json(value, at, "an object or a list", |value| value.is_object() || value.is_array())
             }
             PropertyKind::File => self.file(value, at).into(),
+        }
+    }
+
+    /// A file. One that is given by its URL stays as it is, to be fetched by the host.
+    fn file(&mut self, value: &Value, at: &At<'_>) -> Option<Value> {
+        match file::read(value) {
+            Some(Ok(Given::Content(content))) => Some(content),
+            Some(Ok(Given::Url { text, url })) => {
+                self.files.push(PendingFile { pointer: at.to_string(), url });
+                Some(Value::String(text))
+            }
+            Some(Err(message)) => {
+                self.report.add(at, message);
+                None
+            }
+            None => {
+                self.wrong(at, "{\"filename\", \"base64\"}, a data: URI or an http(s) URL", value);
+                None
+            }
         }
     }
 
