@@ -69,7 +69,7 @@ pub(super) struct Webhook {
     secret: Option<String>,
 }
 
-/// The caller's webhooks.
+/// The caller's event endpoints.
 #[derive(Serialize, ToSchema)]
 pub(super) struct WebhookList {
     data: Vec<Webhook>,
@@ -103,13 +103,13 @@ pub(super) struct DeliveryList {
     data: Vec<Delivery>,
 }
 
-/// Lists the caller's webhooks.
+/// Lists the caller's event endpoints.
 #[utoipa::path(
     get,
-    path = "/api/app-connections/webhooks",
+    path = "/api/events/endpoints",
     operation_id = "listWebhooks",
     tag = "events",
-    responses((status = 200, description = "The webhooks, oldest first.", body = WebhookList)),
+    responses((status = 200, description = "The endpoints, oldest first.", body = WebhookList)),
 )]
 pub(super) async fn list(
     Authorized(caller): Authorized,
@@ -119,20 +119,20 @@ pub(super) async fn list(
     Ok(Json(WebhookList { data: rows.into_iter().map(|row| shown(row, None)).collect() }))
 }
 
-/// Adds a webhook: what happens to the caller's connections is sent there.
+/// Adds an event endpoint: the events of the caller's connections are sent there.
 ///
 /// Requests are signed as in Standard Webhooks, with the secret that only this response shows. An event is sent until
 /// the receiver responds 2xx, for about a day; a receiver that responds 410 gets nothing more. Events come in order,
 /// each at least once and always under the same `webhook-id`.
 #[utoipa::path(
     post,
-    path = "/api/app-connections/webhooks",
+    path = "/api/events/endpoints",
     operation_id = "registerWebhook",
     tag = "events",
     request_body = Body,
     responses(
         (status = 201, description = "It gets events from now on.", body = Webhook),
-        (status = 409, description = "The caller has as many webhooks as there may be."),
+        (status = 409, description = "The caller has the most endpoints that one may have."),
     ),
 )]
 pub(super) async fn register(
@@ -152,26 +152,26 @@ pub(super) async fn register(
     let (row, secret) = done.map_err(|error| match error {
         EndpointError::Address(why) => Rejection::invalid_members(vec![Fault::new("/url", why)]),
         EndpointError::TooMany => {
-            Rejection::new(StatusCode::CONFLICT, "too_many_webhooks", "Too many webhooks", error.to_string())
+            Rejection::new(StatusCode::CONFLICT, "too_many_webhooks", "Too many event endpoints", error.to_string())
                 .details(Some(serde_json::json!({"limit": MAX_ENDPOINTS})))
         }
         EndpointError::Random(_) | EndpointError::Db(_) => Rejection::internal(error.to_string()),
     })?;
     let (user, tenant) = (&caller.actor.user, &caller.actor.tenant);
-    tracing::info!(target: "audit", event = "webhook_registered", %user, %tenant, webhook = row.id, "a webhook was registered");
+    tracing::info!(target: "audit", event = "webhook_registered", %user, %tenant, webhook = row.id, "an event endpoint was registered");
     Ok((StatusCode::CREATED, Json(shown(row, Some(secret.expose_secret().to_owned())))))
 }
 
-/// Removes a webhook, with what is still on its way there.
+/// Removes an event endpoint with its pending deliveries.
 #[utoipa::path(
     delete,
-    path = "/api/app-connections/webhooks/{id}",
+    path = "/api/events/endpoints/{id}",
     operation_id = "removeWebhook",
     tag = "events",
-    params(("id" = String, Path, description = "The webhook.")),
+    params(("id" = String, Path, description = "The endpoint.")),
     responses(
         (status = 204, description = "It is removed."),
-        (status = 404, description = "The caller has no such webhook."),
+        (status = 404, description = "The caller has no such endpoint."),
     ),
 )]
 pub(super) async fn remove(
@@ -182,27 +182,27 @@ pub(super) async fn remove(
     match app.endpoints.remove(&Owner::from(&caller.actor), &id).await.map_err(failed)? {
         true => {
             let (user, tenant) = (&caller.actor.user, &caller.actor.tenant);
-            tracing::info!(target: "audit", event = "webhook_removed", %user, %tenant, webhook = id, "a webhook was removed");
+            tracing::info!(target: "audit", event = "webhook_removed", %user, %tenant, webhook = id, "an event endpoint was removed");
             Ok(StatusCode::NO_CONTENT)
         }
         false => Err(missing()),
     }
 }
 
-/// Lists what was sent to a webhook, is on its way there, or was given up.
+/// Lists the deliveries of an event endpoint: made, pending, or given up.
 #[utoipa::path(
     get,
-    path = "/api/app-connections/webhooks/{id}/deliveries",
+    path = "/api/events/endpoints/{id}/deliveries",
     operation_id = "listWebhookDeliveries",
     tag = "events",
     params(
-        ("id" = String, Path, description = "The webhook."),
+        ("id" = String, Path, description = "The endpoint."),
         ("status" = Option<String>, Query, description = "`PENDING`, `DELIVERED` or `DEAD`; all when it is left out."),
         ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many at most; 50 when it is left out."),
     ),
     responses(
         (status = 200, description = "The deliveries, the newest event first.", body = DeliveryList),
-        (status = 404, description = "The caller has no such webhook."),
+        (status = 404, description = "The caller has no such endpoint."),
     ),
 )]
 pub(super) async fn deliveries(
@@ -232,21 +232,21 @@ pub(super) async fn deliveries(
     Ok(Json(DeliveryList { data: rows.into_iter().map(delivery).collect() }))
 }
 
-/// Sends an event to a webhook once more, at once: one that was given up, or that waits for its next attempt.
+/// Sends a delivery again, at once: one that was given up, or that waits for its next attempt.
 ///
-/// A webhook that was disabled takes events again.
+/// A disabled endpoint is enabled.
 #[utoipa::path(
     post,
-    path = "/api/app-connections/webhooks/{id}/deliveries/{delivery}/retry",
+    path = "/api/events/endpoints/{id}/deliveries/{delivery}/retry",
     operation_id = "retryWebhookDelivery",
     tag = "events",
     params(
-        ("id" = String, Path, description = "The webhook."),
+        ("id" = String, Path, description = "The endpoint."),
         ("delivery" = String, Path, description = "The delivery."),
     ),
     responses(
         (status = 200, description = "It is on its way.", body = Delivery),
-        (status = 404, description = "The caller has no such webhook or delivery."),
+        (status = 404, description = "The caller has no such endpoint or delivery."),
         (status = 409, description = "The receiver has it."),
     ),
 )]
@@ -310,8 +310,8 @@ fn delivery(row: DeliveryRow) -> Delivery {
 }
 
 fn missing() -> Rejection {
-    let detail = "you have no such webhook or delivery; GET /api/app-connections/webhooks lists your webhooks";
-    Rejection::new(StatusCode::NOT_FOUND, "webhook_not_found", "Webhook not found", detail)
+    let detail = "you have no such event endpoint or delivery; GET /api/events/endpoints lists your endpoints";
+    Rejection::new(StatusCode::NOT_FOUND, "webhook_not_found", "Event endpoint not found", detail)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is mapped over")]

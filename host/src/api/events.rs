@@ -37,7 +37,7 @@ const COME_BACK: Duration = Duration::from_secs(2);
 /// quiet stream sends a comment every 15 seconds, and each stream ends after an hour.
 #[utoipa::path(
     get,
-    path = "/api/app-connections/events",
+    path = "/api/events",
     operation_id = "streamConnectionEvents",
     tag = "events",
     params(("Last-Event-ID" = Option<String>, Header, description = "The last event that the client has.")),

@@ -9,10 +9,11 @@
 //! | `workflows` | `/api/workflows/{id}/connections` |
 //! | `users` | `/api/users` |
 //! | `oauth_apps` | `/api/admin/oauth-apps` |
-//! | `connection_events` | `GET /api/app-connections/events` |
-//! | `webhooks` | `/api/app-connections/webhooks` |
+//! | `events` | `GET /api/events` |
+//! | `endpoints` | `/api/events/endpoints` |
 //! | `admin` | `/api/admin/pieces` |
 //! | `operations` | `/healthz`, `/readyz`, `/metrics` |
+//! | `aliases` | paths that resources had before |
 //! | `openapi` | `/api/openapi.json`, `/docs` |
 //! | `reference` | the connection that a request names |
 //! | `problem`, `failure` | the form of errors, and what a failed run becomes |
@@ -20,6 +21,7 @@
 //! A route is closed unless its handler takes neither `Authorized` nor `Operator`; a test walks over all of them.
 
 mod admin;
+mod aliases;
 mod app;
 mod connections;
 mod endpoints;
@@ -53,7 +55,7 @@ use crate::edge::{Rejection, rejection::render_with, ring};
 pub fn router(app: Arc<App>) -> Router {
     let (documented, document) = routes().split_for_parts();
     let document = openapi::Document::new(document);
-    within_edge(app, documented.merge(openapi::docs()).layer(Extension(document)))
+    within_edge(app, documented.merge(aliases::routes()).merge(openapi::docs()).layer(Extension(document)))
 }
 
 /// The routes with what surrounds all of them. The order matters: a panic that the ring catches is rendered as well.

@@ -12,14 +12,14 @@ use http::{HeaderValue, header};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        self, Content, HeaderBuilder, Object, Ref, RefOr, ResponseBuilder, Type,
+        self, Content, Deprecated, HeaderBuilder, Object, Ref, RefOr, ResponseBuilder, Type,
         path::Operation,
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
 use utoipa_swagger_ui::Config;
 
-use super::{app::App, problem, schema};
+use super::{aliases, app::App, problem, schema};
 use crate::edge::{Rejection, extract::Path};
 
 /// The path of the document.
@@ -80,6 +80,15 @@ pub(super) fn complete(mut document: openapi::OpenApi) -> openapi::OpenApi {
     for item in document.paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.post, &mut item.delete, &mut item.put, &mut item.patch];
         operations.into_iter().filter_map(Option::as_mut).for_each(problems);
+    }
+    for (former, present) in aliases::FORMER {
+        let Some(mut item) = document.paths.paths.get(*present).cloned() else { continue };
+        for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().filter_map(Option::as_mut) {
+            operation.deprecated = Some(Deprecated::True);
+            // Ids are unique in a document.
+            operation.operation_id = operation.operation_id.take().map(|id| format!("{id}Formerly"));
+        }
+        document.paths.paths.insert((*former).to_owned(), item);
     }
     document
 }

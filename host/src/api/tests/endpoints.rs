@@ -2,7 +2,7 @@
 
 use super::*;
 
-const PATH: &str = "/api/app-connections/webhooks";
+const PATH: &str = "/api/events/endpoints";
 
 impl Host {
     async fn as_user(&self, token: &str, method: &str, path: &str) -> Answer {
@@ -88,4 +88,24 @@ async fn nobody_else_finds_a_webhook_or_its_deliveries() {
     }
     let again = host.as_user(&host.token, "POST", &retry).await;
     assert_eq!((again.status, again.body["status"].as_str()), (200, Some("PENDING")), "{}", again.text);
+}
+
+#[tokio::test]
+async fn the_former_paths_reach_the_same_endpoints_and_deliveries() {
+    const FORMER: &str = "/api/app-connections/webhooks";
+    let host = Host::empty().await;
+    let made = host.json(FORMER, &json!({"url": "https://example.com/"})).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let id = made.body["id"].as_str().unwrap();
+    assert_eq!(host.get(PATH).await.body, host.get(FORMER).await.body);
+    let (tenant, owner) = (host.claims.tenant_id.to_string(), host.claims.user_id.to_string());
+    happen(&host.events, &host.db, "connection.created", &tenant, &owner).await;
+    let (now, before) = (format!("{PATH}/{id}/deliveries"), format!("{FORMER}/{id}/deliveries"));
+    let deliveries = host.get(&before).await;
+    assert_eq!(deliveries.body["data"].as_array().unwrap().len(), 1);
+    assert_eq!(host.get(&now).await.body, deliveries.body);
+    let delivery = deliveries.body["data"][0]["id"].as_str().unwrap();
+    assert_eq!(host.json(&format!("{before}/{delivery}/retry"), &json!({})).await.status, 200);
+    assert_eq!(host.as_user(&host.token, "DELETE", &format!("{FORMER}/{id}")).await.status, 204);
+    host.as_user(&host.token, "DELETE", &format!("{PATH}/{id}")).await.refused(404, "webhook_not_found");
 }

@@ -5,7 +5,7 @@ use futures_util::StreamExt as _;
 
 use super::*;
 
-const PATH: &str = "/api/app-connections/events";
+const PATH: &str = "/api/events";
 
 /// A reader of the stream.
 struct Reader {
