@@ -146,7 +146,7 @@ impl Connections {
         found.ok_or(ConnectionError::NotFound)
     }
 
-    /// A page of the owner's connections, see [`AppConnections::list`].
+    /// A page of the owner's connections, see [`AppConnections::list`](leno_db::AppConnections::list).
     ///
     /// # Errors
     /// The database failed.

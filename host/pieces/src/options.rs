@@ -12,7 +12,7 @@ pub type GrantFor = Arc<dyn Fn(&PieceName) -> Grant + Send + Sync>;
 /// Called on every change of a file's status.
 pub type OnStatus = Arc<dyn Fn(&FileStatus) + Send + Sync>;
 
-/// How a [`Registry`] is set up.
+/// How a [`Registry`](crate::Registry) is set up.
 #[derive(Clone)]
 pub struct RegistryOptions {
     /// Where components are dropped.

@@ -112,7 +112,7 @@ impl Entry<'_> {
 /// How to make one call.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CallOptions {
-    /// Lowers [`Limits::wall`] for this call.
+    /// Lowers [`Limits::wall`](crate::Limits::wall) for this call.
     pub wall: Option<Duration>,
     /// Whether to list every host call in the report.
     pub trace: bool,

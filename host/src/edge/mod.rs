@@ -9,9 +9,9 @@
 //! | `rejection` | why a request was refused, before any surface gives it a form |
 //! | `public_url` | how the outside world reaches this host |
 //!
-//! Extractors need only what they name: [`Authorized`](authorization::Authorized) works in every router whose state yields an
-//! [`Identity`](crate::identity::Identity) (`FromRef`). They refuse with a [`Rejection`]; the surface that the request is
-//! for renders it, see [`rejection::render_with`].
+//! Extractors need only what they name: `Authorized` works in every router whose state yields an
+//! `Identity` (`FromRef`). They refuse with a [`Rejection`]; the surface that the request is
+//! for renders it, see `rejection::render_with`.
 //!
 //! The edge knows no room of the host and no surface.
 
