@@ -1,4 +1,4 @@
-//! Guests that ask for what was not granted, or for more of it.
+//! Guests that request what was not granted, or more than that.
 
 use leno_testkit::craft::{self, Crafted};
 use leno_testkit::{Grant, Options, Run, Upstream};
@@ -93,7 +93,7 @@ async fn a_granted_reveal_is_counted_and_shows_this_calls_connection_only() -> a
     for secret in ["first-secret", "another-secret"] {
         let answer = scene.client.run(&Run::new(PRIVILEGED, "reveal").secret(secret)).await?;
         assert_eq!(answer.output(), &json!({ "type": "SECRET_TEXT", "secret_text": "**REDACTED**" }));
-        // What the guest saw, told in a way that no mask can know.
+        // What the guest saw, in a form that no mask recognizes.
         let input = json!({ "through": "log" });
         let answer = scene.client.run(&Run::new(PRIVILEGED, "echo_secret").secret(secret).input(input)).await?;
         assert_eq!(answer.output()["bytes"], secret.len());

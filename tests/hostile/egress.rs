@@ -7,7 +7,7 @@ use crate::scene::{HOSTILE, Scene};
 
 const OPEN: &str = "hostile-open";
 
-/// Runs `fetch` and answers what the guest was told: `{"response": …}` or `{"error": …}`.
+/// Runs `fetch` and returns what the guest got: `{"response": …}` or `{"error": …}`.
 async fn fetch(scene: &Scene, piece: &str, request: Value) -> anyhow::Result<Value> {
     Ok(scene.client.run(&Run::new(piece, "fetch").input(request)).await?.output().clone())
 }
@@ -208,7 +208,7 @@ async fn credentials_go_to_the_hosts_of_the_connection_only() -> anyhow::Result<
         assert_eq!((received.header("authorization"), received.header("cookie")), (None, None), "{}", received.head);
     }
 
-    // Without a connection there is nothing to add, and the guest is told so.
+    // Without a connection there is nothing to add, and the guest gets an error that says so.
     let told = fetch(&scene, HOSTILE, json!({ "url": upstream.url("/echo"), "authorize": true })).await?;
     assert_refused(&told, "unauthorized", "no connection");
     scene.end().await

@@ -44,7 +44,7 @@ async fn describe_reaches_nobody() -> anyhow::Result<()> {
     let grant = leno_testkit::Grant::private([trap.address]);
     let scene =
         Scene::with(Options::new().piece("describe-calls-out", bytes).grant("describe-calls-out", grant)).await?;
-    // It traps if its request is answered, so that it is active says as much.
+    // It traps if it gets a response, so being active proves the refusal.
     scene.client.active("describe-calls-out.wasm").await?;
     assert_eq!(trap.connects().await, 0);
     scene.end().await

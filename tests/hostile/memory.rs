@@ -13,7 +13,7 @@ const CAP: u64 = 64 << 20;
 /// What the host may take beside it: buffers, and what the neighbour's calls leave behind.
 const SLACK: u64 = 32 << 20;
 
-/// Runs `work` and answers by how much the server's resident memory grew at the worst moment.
+/// Runs `work` and returns the largest growth of the server's resident memory.
 async fn growth<T>(server: &Server, work: impl Future<Output = T>) -> anyhow::Result<(T, u64)> {
     server.forget_peak()?;
     let before = server.figures()?.resident;

@@ -7,7 +7,7 @@ use leno_testkit::{Answer, Client, Options, Server, Stage};
 
 /// The name of the hostile piece, and of its file.
 pub(crate) const HOSTILE: &str = "hostile";
-/// How much later than its deadline a call may be answered.
+/// How much later than its deadline a call may return.
 pub(crate) const LATENESS: Duration = Duration::from_millis(250);
 /// The longest that a call of the neighbour may take while two cores are busy with hostility.
 const SLOWEST: Duration = Duration::from_secs(1);
@@ -51,7 +51,7 @@ impl Scene {
         Ok(scene)
     }
 
-    /// Waits until the number of calls under way is as `wanted`, and answers how long that took.
+    /// Waits until the number of calls under way is `wanted`. Returns how long that took.
     pub(crate) async fn holds(&self, wanted: impl Fn(f64) -> bool, deadline: Duration) -> anyhow::Result<Duration> {
         let began = Instant::now();
         loop {
@@ -70,7 +70,7 @@ impl Scene {
         self.end_and_tell().await.map(drop)
     }
 
-    /// The same, and tells how the neighbour fared.
+    /// The same, with the neighbour's figures.
     pub(crate) async fn end_and_tell(mut self) -> anyhow::Result<Calls> {
         let calls = self.neighbour.leave().await?;
         self.server.check_alive()?;
@@ -107,8 +107,8 @@ async fn settles(client: &Client) -> anyhow::Result<()> {
     }
 }
 
-/// Checks a run that failed: its code and status, that the problem names the run, and that it tells nothing of the
-/// host's inside.
+/// Checks a run that failed: its code and status, that the problem names the run, and that it reveals nothing of the
+/// host's internals.
 #[track_caller]
 pub(crate) fn assert_failed(answer: &Answer, code: &str, status: u16) {
     assert_eq!((answer.code(), answer.status), (code, status), "{}", answer.text);

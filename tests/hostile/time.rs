@@ -83,7 +83,7 @@ async fn a_server_that_drips_does_not_outlast_the_deadline_and_its_connection_is
     for path in ["/drip", "/never", "/continue", "/hold"] {
         let run = Run::new(HOSTILE, "fetch").input(json!({ "url": upstream.url(path) })).timeout(WALL);
         let answer = scene.client.run(&run).await?;
-        // The request's own timeout ends with the call's: whichever of the two is told, it is the time.
+        // The request's own timeout ends with the call's: either of the two may be reported.
         if answer.status == 200 {
             assert_eq!(answer.output()["error"]["kind"], "timeout", "{path}: {}", answer.text);
         } else {

@@ -1,4 +1,4 @@
-//! Guests that hand over values which are not what the interface promises.
+//! Guests that pass values which are not what the interface promises.
 
 use leno_testkit::craft::{self, Crafted};
 use leno_testkit::{Options, Run};

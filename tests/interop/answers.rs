@@ -1,4 +1,4 @@
-//! Providers that answer a refresh badly, or oddly.
+//! Providers with bad or odd responses to a refresh.
 
 use futures_util::future::join_all;
 use leno_testkit::peers::Scripted;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::scene::{self, PIECE};
 
-/// A host, and for each case a provider with a connection whose token has ended.
+/// A host, and for each case a provider with a connection whose token has expired.
 async fn stage(cases: &[&str]) -> (Server, Vec<Scripted>) {
     let mut providers = Vec::new();
     for _ in cases {

@@ -11,7 +11,7 @@ const PRIVILEGED: &str = "oauth-probe-privileged";
 /// Every canary ends so; one needle finds them all.
 const SONG: &str = "c4n4rys0ng";
 
-/// A secret of its own for one input.
+/// A separate secret for one input.
 fn canary(input: &str) -> String {
     format!("{input}-{SONG}")
 }

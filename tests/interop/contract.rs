@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 
 use crate::scene::{PIECE, SOON, Scene};
 
-/// The result that the last page tells.
+/// The result that the last page reports.
 fn result(page: &str) -> Value {
     let text = page.split("const result = ").nth(1).unwrap().split(";\n").next().unwrap();
     serde_json::from_str(text).unwrap()
 }
 
-/// Signs in without saying what to make of it; answers what the page tells, and the real code.
+/// Signs in without a draft. Returns what the page reports, and the real code.
 async fn ticket(scene: &Scene) -> (Value, String) {
     let mut browser = Browser::new();
     let start = format!("{}/api/app-connections/oauth2/start", scene.server.url());
@@ -51,7 +51,7 @@ async fn a_client_that_makes_the_connection_itself_gets_a_ticket_that_works_once
     assert_eq!(refused.status, 400, "{}", refused.text);
     assert_eq!(scene.provider.state().await.unwrap().arrived, 0, "the code was spent for somebody else");
 
-    // Whoever tries burns the ticket; the owner begins again.
+    // Any attempt spends the ticket; the owner starts again.
     let (told, code) = ticket(&scene).await;
     let made = scene.client.post("/api/app-connections", &connection("crm", &told["code"])).await.unwrap();
     assert_eq!((made.status, &made.body["status"]), (201, &"ACTIVE".into()), "{}", made.text);

@@ -1,4 +1,4 @@
-//! Everybody wants the same token at once.
+//! All callers need the same token at once.
 
 use std::collections::BTreeSet;
 
@@ -9,11 +9,11 @@ use crate::scene::{self, Scene};
 
 const POSTGRES: &str = "postgres://postgres@127.0.0.1:5432";
 
-/// A database of its own, dropped with it.
+/// A separate database, dropped with this value.
 struct Database(String);
 
 impl Database {
-    /// None, said on standard error, if there is no PostgreSQL.
+    /// `None`, with a message on standard error, without PostgreSQL.
     async fn create() -> Option<Self> {
         let mut server = match PgConnection::connect(&format!("{POSTGRES}/postgres")).await {
             Ok(server) => server,

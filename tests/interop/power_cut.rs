@@ -35,7 +35,7 @@ async fn a_cut_before_the_provider_processed_the_refresh_loses_nothing() {
     scene.expired("crm").await;
     refresh_is_held(&scene, Fault::HoldBefore).await;
     let scene = scene.crash().await;
-    // Nobody waits for the answer any more, so the provider gives up on it.
+    // The client of the response is gone, so the provider gives up on it.
     scene.provider.release().await.unwrap();
     let (status, body) = scene.settle("crm").await;
     assert_eq!(status, StatusCode::OK, "{body}");
@@ -68,13 +68,13 @@ async fn lock(scene: &Scene) -> SqliteConnection {
     database
 }
 
-/// Lets the provider answer into a locked database, and waits until the answer is out.
+/// Lets the provider respond into a locked database, and waits until the response is out.
 async fn answer_meets_a_lock(scene: &Scene) -> SqliteConnection {
     refresh_is_held(scene, Fault::HoldBefore).await;
     let locked = lock(scene).await;
     scene.provider.release().await.unwrap();
     scene.provider.until(SOON, |state| state.granted.contains_key("refresh_token")).await.unwrap();
-    // Nothing tells when the answer has been read; loopback takes less.
+    // No event shows that the response has been read; loopback takes less.
     tokio::time::sleep(Duration::from_millis(500)).await;
     locked
 }

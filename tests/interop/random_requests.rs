@@ -34,7 +34,7 @@ async fn random_requests_find_no_server_error_and_no_answer_beside_the_document(
             "--checks",
             "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
         ])
-        // It answers without end, as it should.
+        // It responds without end, as it should.
         .args(["--exclude-path", "/api/events"])
         .args(["--exclude-path", "/api/app-connections/events"])
         .args(["--phases", "examples,coverage,fuzzing", "--max-examples", "8", "--seed", "1", "--no-shrink"])

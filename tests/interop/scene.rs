@@ -25,7 +25,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// None when the peers are not installed.
+    /// `None` when the peers are not installed.
     pub(crate) async fn start() -> Option<Self> {
         Self::with(|options| options).await
     }
@@ -55,7 +55,7 @@ impl Scene {
         Self { server, client, ..self }
     }
 
-    /// Begins to sign in, in this browser; answers where to send it.
+    /// Starts a sign-in in this browser. Returns the authorization URL.
     pub(crate) async fn begin(&self, browser: &mut Browser, external_id: &str) -> String {
         let body = json!({
             "pieceName": PIECE, "clientId": "leno", "clientSecret": CLIENT_SECRET, "externalId": external_id,
@@ -69,7 +69,7 @@ impl Scene {
         started["authorizationUrl"].as_str().unwrap().to_owned()
     }
 
-    /// Signs a user in from the start to the last page, in a browser of their own, with tokens of `ttl` seconds.
+    /// Signs a user in from the start to the last page, in a separate browser, with tokens of `ttl` seconds.
     pub(crate) async fn sign_in(&self, external_id: &str, ttl: u64) -> Page {
         self.provider.ttl(ttl).await.unwrap();
         let mut browser = Browser::new();
@@ -81,11 +81,11 @@ impl Scene {
         page
     }
 
-    /// A connection whose token has just ended; what the provider gives next lives for an hour.
+    /// A connection whose token has just expired; the provider's next one lives for an hour.
     pub(crate) async fn expired(&self, external_id: &str) {
         self.sign_in(external_id, 1).await;
         self.provider.ttl(3600).await.unwrap();
-        // Nobody tells that a second is over.
+        // No event marks the end of a second.
         tokio::time::sleep(Duration::from_millis(1100)).await;
     }
 
@@ -118,7 +118,7 @@ impl Scene {
         settle(&self.server, external_id).await
     }
 
-    /// A second connection, not to be touched by what happens to the others: the answered check says so.
+    /// A second connection, which must not be affected by the others: the returned check asserts it.
     pub(crate) async fn bystander(&self) -> Value {
         self.sign_in("bystander", 3600).await;
         self.connection("bystander").await
@@ -141,7 +141,7 @@ pub(crate) fn options(url: &str, provider: &Provider) -> Options {
         .env("LENO_PUBLIC_URL", url)
 }
 
-/// A host with the piece, which may not reach anybody yet.
+/// A host with the piece, which may not reach any host yet.
 pub(crate) fn bare() -> Options {
     Options::new().guest(PIECE).env("INTERNAL_API_TOKEN", INTERNAL).env("INTEGRATION_ENCRYPTION_KEY", KEY)
 }

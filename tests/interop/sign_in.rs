@@ -59,7 +59,7 @@ async fn the_last_page_holds_neither_the_code_nor_a_token_and_works_once() {
     assert_eq!(page.header("cache-control"), "no-store");
     assert!(page.header("content-security-policy").contains("default-src 'none'"));
 
-    // The same address again, by reload or by somebody who saw it.
+    // The same address again, by reload or by another person who saw it.
     let again = browser.open(&page.url).await.unwrap();
     assert!(again.text.contains("\"error\""), "{}", again.text);
     let state = scene.provider.state().await.unwrap();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::scene::Scene;
 
-/// Signs in in a popup; answers what the page that opened it saw, and the state of the sign-in.
+/// Signs in in a popup. Returns what the opening page saw, and the state of the sign-in.
 async fn popup(scene: &Scene, page: &str, way: &str) -> Option<(Value, String)> {
     let chromium = std::env::var("CHROMIUM").unwrap_or_else(|_| "/usr/bin/chromium".into());
     if !Path::new(&chromium).is_file() {
@@ -32,7 +32,7 @@ async fn popup(scene: &Scene, page: &str, way: &str) -> Option<(Value, String)> 
     Some((peers::node(&scene.folder, "window.mjs", &ask).await.unwrap(), state))
 }
 
-/// The result of a sign-in that worked, and nothing that lets anybody in.
+/// The result of a successful sign-in, without anything that grants access.
 async fn check_result(scene: &Scene, result: &Value, state: &str) {
     let connection = scene.connection("crm").await;
     let expected = json!({"connectionId": connection["id"], "externalId": "crm", "state": state});

@@ -52,7 +52,7 @@ async fn no_call_fails_or_sees_a_mix_while_the_piece_is_replaced_again_and_again
     let client = server.client();
     client.active(FILE).await?;
     let done = Arc::new(AtomicBool::new(false));
-    // A client of its own each: they share no connection.
+    // A separate client each: they share no connection.
     let callers: Vec<_> = (0..CONNECTIONS).map(|_| tokio::spawn(calls(server.client(), done.clone()))).collect();
 
     let junk = [junk::truncated(), junk::core_module(), junk::native_image(), Vec::new()];

@@ -1,4 +1,4 @@
-//! Clients that begin a request and do not go on.
+//! Clients that start a request and do not go on.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 const CLIENTS: usize = 200;
 /// How long the host may put up with them: 30 s for a head, 20 s for the next part of a body.
 const PATIENCE: Duration = Duration::from_secs(35);
-/// The longest that somebody else's call may take meanwhile.
+/// The longest that another caller's call may take meanwhile.
 const SLOWEST: Duration = Duration::from_millis(500);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,7 +28,7 @@ async fn clients_that_stall_stop_nobody_and_are_hung_up_on() -> anyhow::Result<(
         let begun = match index % 4 {
             0 => String::new(),
             1 => format!("POST {path} HTTP/1.1\r\nhost: leno\r\nx-half: "),
-            // A body whose end does not come, of a caller who is known and of one who is not.
+            // An unfinished body, of a known caller and of an unknown one.
             2 => format!(
                 "POST {path} HTTP/1.1\r\nhost: leno\r\n{authorization}content-type: application/json\r\ncontent-length: 100\r\n\r\n{{\"input\":"
             ),
@@ -40,7 +40,7 @@ async fn clients_that_stall_stop_nobody_and_are_hung_up_on() -> anyhow::Result<(
         stream.write_all(begun.as_bytes()).await?;
         stalled.push(tokio::spawn(async move {
             let mut answer = Vec::new();
-            // Whether it is told why or cut off: the connection ends.
+            // With a reason or cut off: the connection ends.
             let _ = stream.read_to_end(&mut answer).await;
             (index % 4, began.elapsed(), answer)
         }));

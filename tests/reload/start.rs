@@ -30,7 +30,7 @@ fn pieces(count: usize) -> Options {
     (0..count).fold(Options::new(), |options, index| options.piece(&name(index), component(index)))
 }
 
-/// Checks that each of the first `count` pieces answers as it should.
+/// Checks that each of the first `count` pieces responds as it should.
 async fn all_answer(client: &Client, count: usize) -> anyhow::Result<()> {
     let files = client.files().await?;
     let bad: Vec<_> = files.iter().filter(|file| file.status != "active").collect();

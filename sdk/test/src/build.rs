@@ -13,7 +13,7 @@ use crate::LoadError;
 
 const TARGET: &str = "wasm32-wasip2";
 
-/// Builds the package in `directory` as a component and answers where it is.
+/// Builds the package in `directory` as a component and returns its path.
 pub(crate) fn build(directory: &Path) -> Result<PathBuf, LoadError> {
     let failed = |reason: String| LoadError::Build { directory: directory.to_owned(), reason };
     let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
@@ -40,7 +40,7 @@ pub(crate) fn build(directory: &Path) -> Result<PathBuf, LoadError> {
     })
 }
 
-/// The component that a message of cargo tells of, if it is the package's own.
+/// The component in a message of cargo, if it is the package's own.
 fn component(message: &Value, manifest: &Path) -> Option<PathBuf> {
     let own = message.get("manifest_path")?.as_str().map(Path::new)? == manifest;
     let files = message.get("filenames").filter(|_| own)?.as_array()?;

@@ -16,7 +16,7 @@ impl Piece {
         TriggerCall::new(self, name)
     }
 
-    /// A property of an action or trigger, to be asked for its options.
+    /// A property of an action or trigger, to resolve its options.
     pub fn options(&self, owner: &str, property: &str) -> OptionsCall<'_> {
         OptionsCall::new(self, owner, property)
     }
@@ -32,8 +32,7 @@ impl Piece {
     /// Checks of the metadata what loading has not: that the piece says the same of itself at any time, and that the
     /// document survives the way through Activepieces' shape, in which clients get it.
     ///
-    /// A document that breaks the schema, a template that refers to an unknown field and the like do not come this far:
-    /// the piece is not loaded.
+    /// Invalid documents, templates that refer to an unknown field and the like are refused when the piece is loaded.
     ///
     /// # Panics
     /// When something is wrong.

@@ -42,7 +42,7 @@ fn target_dir() -> Option<PathBuf> {
     deps.ancestors().nth(2).map(Path::to_owned)
 }
 
-/// The key of the cache: made by whichever test comes first, complete as soon as it has its name.
+/// The key of the cache: made by the first test, complete once it has its name.
 fn key(place: &Path) -> io::Result<[u8; 32]> {
     let path = place.join("key");
     if !path.exists() {

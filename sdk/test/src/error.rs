@@ -25,7 +25,7 @@ pub enum LoadError {
         /// What cargo said.
         reason: String,
     },
-    /// The sandbox does not take the component: for what it imports, or what it says of itself.
+    /// The sandbox refuses the component: for its imports, or its metadata.
     #[error("the component is refused ({}): {_0}", .0.code())]
     Refused(Box<leno_sandbox::LoadError>),
 }

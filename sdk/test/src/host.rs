@@ -47,7 +47,7 @@ impl Default for Host {
 }
 
 impl Host {
-    /// A host without a connection, where nobody expects a request, with an empty store, at 2024-01-01T00:00:00Z.
+    /// A host without a connection, without expected requests, with an empty store, at 2024-01-01T00:00:00Z.
     pub fn new() -> Self {
         let clock = Arc::new(Clock::new());
         Self {
@@ -63,7 +63,7 @@ impl Host {
     /// `{"type": "SECRET_TEXT", "secret_text": "…"}`, `{"type": "BASIC_AUTH", "username": "…", "password": "…"}`,
     /// `{"type": "CUSTOM_AUTH", "props": {…}}` or `{"type": "OAUTH2", "access_token": "…", …}`.
     ///
-    /// Each run checks it against the auth that the piece declares, as it is when a user saves it.
+    /// Each run checks it against the auth that the piece declares, as when a user saves it.
     ///
     /// # Panics
     /// When the value is not an object with a `type`.
@@ -115,12 +115,12 @@ impl Host {
         self.state().webhook_url = Some(url.to_owned());
     }
 
-    /// The schedules that triggers have asked for while they were enabled: cron expression and time zone.
+    /// The schedules that triggers requested while they were enabled: cron expression and time zone.
     pub fn schedules(&self) -> Vec<(String, String)> {
         self.setup.schedules.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The events that triggers have asked to be told of while they were enabled, with their identifier.
+    /// The events that triggers subscribed to while they were enabled, with their identifier.
     pub fn listeners(&self) -> Vec<(Vec<String>, String)> {
         self.setup.listeners.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

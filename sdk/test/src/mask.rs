@@ -13,8 +13,8 @@ const MASK: &str = "**REDACTED**";
 pub(crate) struct Mask(Mutex<Vec<SecretString>>);
 
 impl Mask {
-    /// Masks the secrets of `connection` from here on, and no others. Without an auth entry to tell, every member of it
-    /// counts as secret.
+    /// Masks the secrets of `connection` from here on, and no others. Without an auth entry, every member of it counts
+    /// as secret.
     pub(crate) fn set(&self, connection: &ConnectionValue, auth: Option<&Auth>) {
         let mut forms: Vec<String> = Vec::new();
         for secret in connection.secrets(auth).iter() {

@@ -89,7 +89,7 @@ impl Piece {
         Self::from_bytes(self.bytes.clone(), grant).await
     }
 
-    /// What the piece says of itself.
+    /// The piece's metadata.
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
         self.loaded.metadata()

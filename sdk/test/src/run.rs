@@ -7,7 +7,7 @@ use leno_sandbox::{Failure, HostCall, LogLine, Refusal, Report, Usage};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Why a run failed, in the words of the API.
+/// Why a run failed, as the API reports it.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{} ({code}): {message}", .kind.as_str())]
 #[non_exhaustive]
@@ -19,11 +19,11 @@ pub struct RunError {
     pub kind: ErrorKind,
     /// For people.
     pub message: String,
-    /// What is wrong with the props, one by one. The paths point into the request, and so begin with `/input`.
+    /// The problems with the props. The paths point into the request, and so start with `/input`.
     pub problems: Vec<Problem>,
     /// What the piece adds.
     pub details: Option<Value>,
-    /// When to try again, if the service said so.
+    /// When to try again, if the service said.
     pub retry_after: Option<Duration>,
 }
 
@@ -88,7 +88,7 @@ pub struct Run {
     pub(crate) usage: Usage,
     pub(crate) denied: Vec<String>,
     pub(crate) revealed: bool,
-    /// Requests that nobody expected.
+    /// Requests that were not expected.
     pub(crate) unexpected: Vec<String>,
 }
 
@@ -114,11 +114,10 @@ impl Run {
         self.result.as_ref().map_err(|error| &**error)
     }
 
-    /// What the piece answered: `null` where there is nothing to answer, as from `enable`; an array of events from
-    /// triggers.
+    /// The output: `null` where the interface returns nothing, as from `enable`; an array of events from triggers.
     ///
     /// # Panics
-    /// When the run failed. The message tells why, with everything the piece logged and asked of the host.
+    /// When the run failed. The message shows why, with the piece's log and host calls.
     #[track_caller]
     pub fn output(&self) -> &Value {
         match &self.result {
@@ -138,7 +137,7 @@ impl Run {
             .unwrap_or_else(|error| panic!("the output of {} is another: {error}\n{output:#}", self.what))
     }
 
-    /// The events that a trigger answered, oldest first.
+    /// The events that a trigger returned, oldest first.
     ///
     /// # Panics
     /// When the run failed, or was none of a trigger.
@@ -153,7 +152,7 @@ impl Run {
     /// Why the run failed.
     ///
     /// # Panics
-    /// When it did not. The message tells what it answered instead.
+    /// When it did not. The message shows the output.
     #[track_caller]
     pub fn error(&self) -> &RunError {
         match &self.result {
@@ -167,7 +166,7 @@ impl Run {
         &self.logs
     }
 
-    /// What the piece asked of the host, in order.
+    /// The piece's host calls, in order.
     pub fn host_calls(&self) -> &[HostCall] {
         &self.host_calls
     }

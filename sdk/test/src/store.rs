@@ -57,12 +57,12 @@ impl Store {
         serde_json::from_slice(&self.bytes(scope, key)?).ok()
     }
 
-    /// The value of a key as it is stored.
+    /// The stored value of a key.
     pub fn bytes(&self, scope: Scope, key: &str) -> Option<Vec<u8>> {
         self.live(&place(scope, key)).map(|entry| entry.value)
     }
 
-    /// How long the value of a key has left; none when there is no value, or one that stays.
+    /// The remaining time to live of a key; `None` when it has no value, or one that stays.
     pub fn expires_in(&self, scope: Scope, key: &str) -> Option<Duration> {
         let expires = self.live(&place(scope, key))?.expires?;
         expires.duration_since(self.clock.now()).ok()

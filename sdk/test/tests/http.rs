@@ -1,4 +1,4 @@
-//! The built-in piece `http`, in the sandbox: what goes over the wire, what comes back, and what does not.
+//! The built-in piece `http`, in the sandbox: requests, responses, and refusals.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! The SDK's polling, through the real component: nothing is lost and nothing comes twice, whatever happens in between.
+//! The SDK's polling, through the real component: nothing is lost or repeated, whatever happens in between.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
@@ -19,7 +19,7 @@ fn by_place(piece: &Piece) -> TriggerCall<'_> {
     piece.trigger("new_by_place").props(json!({"list": "inbox"}))
 }
 
-/// The next answer of the source: ids, and times in seconds after the epoch.
+/// The next response of the source: ids, and times in seconds after the epoch.
 fn source(host: &Host, items: &[(u64, u64)]) {
     let items: Vec<Value> =
         items.iter().map(|(id, at)| json!({"id": id, "at": format!("1970-01-01T00:00:{at:02}Z")})).collect();

@@ -12,7 +12,7 @@ use crate::{
     table::{Budget, Table},
 };
 
-/// Values opened between two looks at the clock.
+/// Values opened between two readings of the clock.
 const ROUND: u64 = 1_000;
 
 pub(crate) fn measure(table: &mut Table, effort: Effort) -> Result<()> {

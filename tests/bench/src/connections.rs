@@ -22,7 +22,7 @@ const PIECE: &str = "oauth-probe";
 const INTERNAL: &str = "internal-token-of-the-bench";
 /// Connections that are read.
 const STORED: u64 = 10_000;
-/// Who read them at once.
+/// Readers at once.
 const READERS: usize = 200;
 /// The life of their tokens in seconds, and how long before its end a token is renewed.
 const LIFE: u64 = 3600;

@@ -22,7 +22,7 @@ use crate::{
 /// The route that is measured, on both servers.
 const PATH: &str = "/api/pieces/text/actions/echo/run";
 
-/// The baseline server: takes the same request on the same route and answers a JSON body of the same size.
+/// The baseline server: takes the same request on the same route and returns a JSON body of the same size.
 pub(crate) async fn serve_empty() -> Result<()> {
     let answer = || async {
         Json(serde_json::json!({

@@ -40,12 +40,12 @@ pub(crate) fn get(path: &str, header: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{header}\r\n\r\n").into_bytes()
 }
 
-/// Sends `request` over and over for `time`. Any answer but a good one fails the measurement.
+/// Sends `request` repeatedly for `time`. Any response but a good one fails the measurement.
 pub(crate) async fn run(address: SocketAddr, request: &[u8], time: Duration) -> Result<Measured> {
     run_each(address, Arc::new(vec![request.to_vec()]), CONNECTIONS, time).await
 }
 
-/// Sends `requests` in turn, over and over, on so many connections, each beginning at a place of its own.
+/// Sends `requests` in turn, repeatedly, on so many connections, each starting at another one.
 pub(crate) async fn run_each(
     address: SocketAddr,
     requests: Arc<Vec<Vec<u8>>>,
@@ -128,7 +128,7 @@ async fn connection(address: SocketAddr, requests: &[Vec<u8>], first: usize, unt
     Ok(times)
 }
 
-/// Reads one whole answer.
+/// Reads one complete response.
 async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<()> {
     buffer.clear();
     loop {

@@ -58,7 +58,7 @@ fn start(program: &Path) -> Result<(Serving, SocketAddr)> {
     Ok((serving, address))
 }
 
-/// Requests a second of `wasmtime serve`; none when there is no such program here.
+/// Requests a second of `wasmtime serve`; `None` without that program.
 pub(crate) async fn measure(effort: Effort) -> Result<Option<f64>> {
     let Some(program) = program() else { return Ok(None) };
     let (_serving, address) = start(&program)?;

@@ -53,7 +53,7 @@ pub(crate) async fn measure(table: &mut Table, effort: Effort) -> Result<()> {
     Ok(())
 }
 
-/// Replaces a piece `times` times while it is being called. Answers the calls and how many of them failed.
+/// Replaces a piece `times` times while it is being called. Returns the number of calls and of failures.
 async fn reload(server: &Server, times: usize, marker: &str) -> Result<(u64, u64)> {
     let done = Arc::new(AtomicBool::new(false));
     let (calls, failures) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));

@@ -12,7 +12,7 @@ use crate::metrics::Metrics;
 
 /// How long a file may take to be read, compiled and described in a debug build.
 const LOAD: Duration = Duration::from_secs(60);
-/// How often the state of a file is asked for while waiting.
+/// How often the state of a file is polled.
 const ASK: Duration = Duration::from_millis(20);
 
 /// Calls one server as one caller. Cheap to clone.
@@ -71,7 +71,7 @@ impl Run {
     }
 }
 
-/// What the server answered.
+/// The server's response.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// HTTP status.
@@ -97,7 +97,7 @@ impl Answer {
         &self.body["output"]
     }
 
-    /// The problem's `code`; empty when there is none.
+    /// The problem's `code`; empty when absent.
     #[must_use]
     pub fn code(&self) -> &str {
         self.body["code"].as_str().unwrap_or_default()
@@ -119,7 +119,7 @@ impl Answer {
     }
 }
 
-/// A file of the pieces directory, as `GET /api/admin/pieces` tells of it.
+/// A file of the pieces directory, as `GET /api/admin/pieces` lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct File {
     /// Its name.
@@ -159,7 +159,7 @@ impl Client {
     /// Sends a request with the caller's token and an optional JSON body.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// When the server does not respond.
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Answer> {
         let mut request = self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token);
         if let Some(body) = body {
@@ -171,7 +171,7 @@ impl Client {
     /// Sends a GET request.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// When the server does not respond.
     pub async fn get(&self, path: &str) -> anyhow::Result<Answer> {
         self.send(Method::GET, path, None).await
     }
@@ -179,7 +179,7 @@ impl Client {
     /// Sends a POST request.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// When the server does not respond.
     pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Answer> {
         self.send(Method::POST, path, Some(body)).await
     }
@@ -187,7 +187,7 @@ impl Client {
     /// Uploads a component.
     ///
     /// # Errors
-    /// When there is no answer; a refusal is an answer.
+    /// When the server does not respond; a refusal is a response.
     pub async fn upload(&self, bytes: Vec<u8>) -> anyhow::Result<Answer> {
         let request = self.http.post(format!("{}/api/admin/pieces", self.base)).bearer_auth(&self.token);
         let request = request.header("content-type", "application/wasm").body(bytes);
@@ -203,7 +203,7 @@ impl Client {
     /// Runs an action.
     ///
     /// # Errors
-    /// When there is no answer; a problem is an answer.
+    /// When the server does not respond; a problem is a response.
     pub async fn run(&self, run: &Run) -> anyhow::Result<Answer> {
         self.post(&format!("/api/pieces/{}/actions/{}/run", run.piece, run.action), &run.body).await
     }
@@ -211,13 +211,13 @@ impl Client {
     /// The files of the pieces directory.
     ///
     /// # Errors
-    /// When there is no answer, or one of another form.
+    /// When the server does not respond, or in another form.
     pub async fn files(&self) -> anyhow::Result<Vec<File>> {
         let answer = self.get("/api/admin/pieces").await?;
         serde_json::from_value(answer.body).with_context(|| format!("not a list of files: {}", answer.text))
     }
 
-    /// Waits until `file` is as `wanted`, and answers it.
+    /// Waits until `file` is as `wanted`, and returns it.
     ///
     /// # Errors
     /// When it does not become so in time; with how it stands.
@@ -252,7 +252,7 @@ impl Client {
         self.file(file, |found| found.status == "active" && found.digest.as_deref() == Some(digest)).await
     }
 
-    /// Waits until `file` is refused, and answers why.
+    /// Waits until `file` is refused, and returns the reason.
     ///
     /// # Errors
     /// When it is not in time.
@@ -264,7 +264,7 @@ impl Client {
     /// The server's metrics.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// When the server does not respond.
     pub async fn metrics(&self) -> anyhow::Result<Metrics> {
         Ok(Metrics::parse(&self.get("/metrics").await?.text))
     }

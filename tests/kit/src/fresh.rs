@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 const SERVER: &str = "postgres://postgres@127.0.0.1:5432";
 
-/// A fresh database that goes away with the test.
+/// A fresh database that is removed with the test.
 pub enum Fresh {
     /// A file in a folder of its own.
     Sqlite(tempfile::TempDir),

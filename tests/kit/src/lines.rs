@@ -41,7 +41,7 @@ impl Lines {
         self.0.borrow().lines.clone()
     }
 
-    /// The first line, past or future, that `wanted` answers something for.
+    /// The first line, past or future, for which `wanted` returns a value.
     ///
     /// # Errors
     /// When the process closes its output, or `deadline` passes, without such a line.

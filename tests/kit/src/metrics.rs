@@ -18,7 +18,7 @@ impl Metrics {
         Self(text.lines().filter(|line| !line.starts_with('#')).filter_map(sample).collect())
     }
 
-    /// The sum of all samples of `name` that have at least these labels. Zero when there is none.
+    /// The sum of all samples of `name` that have at least these labels; zero without any.
     #[must_use]
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let matches = |sample: &&Sample| {

@@ -1,4 +1,4 @@
-//! A well-behaved piece that goes on working while another one misbehaves.
+//! A well-behaved piece that is called while another one misbehaves.
 
 use std::time::Duration;
 
@@ -27,19 +27,19 @@ pub struct Neighbour {
     calls: JoinHandle<Calls>,
 }
 
-/// What became of the neighbour's calls.
+/// The results of the neighbour's calls.
 #[derive(Debug, Clone, Default)]
 pub struct Calls {
     /// How many there were.
     pub count: usize,
-    /// What went wrong, if anything did.
+    /// The first failure.
     pub failures: Vec<String>,
     /// How long each of the others took.
     pub took: Vec<Duration>,
 }
 
 impl Calls {
-    /// The time within which `share` (of 1) of the calls were answered.
+    /// The time within which `share` (of 1) of the calls returned.
     #[must_use]
     pub fn within(&self, share: f64) -> Duration {
         percentile(&self.took, share)
@@ -62,7 +62,7 @@ pub fn percentile(times: &[Duration], share: f64) -> Duration {
 }
 
 impl Neighbour {
-    /// Waits until the neighbour's piece is served, then begins to call it.
+    /// Waits until the neighbour's piece is served, then starts to call it.
     ///
     /// # Errors
     /// When the piece is not served.
@@ -88,7 +88,7 @@ impl Neighbour {
         Ok(Self { stay, calls })
     }
 
-    /// Stops calling, and tells how it went.
+    /// Stops calling, and returns the results.
     ///
     /// # Errors
     /// When the caller's task was lost.

@@ -1,4 +1,4 @@
-//! What the kernel says of a process: <https://man7.org/linux/man-pages/man5/proc.5.html>.
+//! The kernel's information about a process: <https://man7.org/linux/man-pages/man5/proc.5.html>.
 
 use std::fs;
 
@@ -33,7 +33,7 @@ pub fn figures(id: u32) -> std::io::Result<Figures> {
     })
 }
 
-/// The children of process `id`, with their states: `R` runs, `S` sleeps, `Z` has ended and nobody has asked how.
+/// The children of process `id`, with their states: `R` runs, `S` sleeps, `Z` has ended and was not waited for.
 ///
 /// # Errors
 /// When processes cannot be listed.
@@ -57,7 +57,7 @@ pub fn children(id: u32) -> std::io::Result<Vec<(u32, char)>> {
 /// Makes the next [`Figures::peak`] count from now on.
 ///
 /// # Errors
-/// When there is no such process, or it belongs to somebody else.
+/// When there is no such process, or it belongs to another user.
 pub fn forget_peak(id: u32) -> std::io::Result<()> {
     fs::write(format!("/proc/{id}/clear_refs"), "5")
 }

@@ -1,4 +1,4 @@
-//! `leno serve` as a child process, with directories of its own.
+//! `leno serve` as a child process, with separate directories.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,13 +18,13 @@ use crate::{Caller, guests};
 
 /// How long a server may take to listen, with a handful of pieces to compile in a debug build.
 const START: Duration = Duration::from_secs(60);
-/// How long it may take to stop when asked to.
+/// How long it may take to stop.
 const STOP: Duration = Duration::from_secs(30);
 
 /// What the operator lets a piece do: a table of `leno.toml`.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Grant {
-    /// Hosts, of those that the piece asks for; all of them if absent.
+    /// Hosts, of those that the piece names; all of them if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hosts: Option<Vec<String>>,
     /// Private addresses: `127.0.0.1:4000`.
@@ -242,7 +242,7 @@ impl Server {
         self.id
     }
 
-    /// Where it listens: `http://127.0.0.1:PORT`.
+    /// Its URL: `http://127.0.0.1:PORT`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -260,7 +260,7 @@ impl Server {
         Client::new(&self.url, &caller.token(&self.secret))
     }
 
-    /// Who this server's operator is.
+    /// The operator of this server.
     #[must_use]
     pub fn operator(&self) -> &Caller {
         &self.operator

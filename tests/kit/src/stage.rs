@@ -1,7 +1,7 @@
 //! One test at a time.
 //!
-//! Tests that measure time or memory take the stage alone, whatever `--test-threads` says, and whether they run as threads
-//! of one process or as processes of their own.
+//! Tests that measure time or memory run alone, whatever `--test-threads` says, as threads of one process or as
+//! processes.
 
 use std::fs::File;
 
@@ -12,7 +12,7 @@ use anyhow::Context as _;
 pub struct Stage(#[expect(dead_code, reason = "the lock lasts as long as the file is open")] File);
 
 impl Stage {
-    /// Waits until nobody is on it.
+    /// Waits until no other test holds it.
     ///
     /// # Errors
     /// When files cannot be locked.

@@ -1,4 +1,4 @@
-//! Callers, as Ever Gauzy's JSON Web Tokens tell of them.
+//! Callers, as Ever Gauzy's JSON Web Tokens describe them.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -6,7 +6,7 @@ use jsonwebtoken::{EncodingKey, Header};
 use serde::Serialize;
 use uuid::Uuid;
 
-/// Who calls, and what they may do. The claims are those that Gauzy's `AuthService` mints.
+/// A caller, and their permissions. The claims are those that Gauzy's `AuthService` mints.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Caller {
@@ -30,14 +30,14 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The operator, in a tenant of their own, who may do everything.
+    /// The operator, in a separate tenant, with every permission.
     #[must_use]
     pub fn operator() -> Self {
         let gauzy = ["INTEGRATION_VIEW", "INTEGRATION_ADD", "INTEGRATION_EDIT", "INTEGRATION_DELETE"];
         Self::with("SUPER_ADMIN", &[&gauzy[..], &["LENO_ADMIN"]].concat())
     }
 
-    /// A user of a tenant of their own with these permissions.
+    /// A user of a separate tenant with these permissions.
     #[must_use]
     pub fn with(role: &str, permissions: &[&str]) -> Self {
         let id = Uuid::new_v4();

@@ -1,4 +1,4 @@
-//! Listeners that nobody may ever connect to.
+//! Listeners that must not be connected to.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 /// Listens on a loopback port and counts connections; it closes each at once.
 #[derive(Debug)]
 pub struct Trap {
-    /// Where it listens.
+    /// Its address.
     pub address: SocketAddr,
     connects: Arc<AtomicUsize>,
     accepting: JoinHandle<()>,
@@ -29,7 +29,7 @@ impl Trap {
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 count.fetch_add(1, Ordering::SeqCst);
-                // Only now: whoever waits for the end of the connection finds it counted.
+                // Counted before the connection ends, for those who wait for the end.
                 drop(stream);
             }
         });

@@ -21,7 +21,8 @@ impl<'p> ActionCall<'p> {
         Self { piece, name: name.to_owned(), props: json!({}), wall: None }
     }
 
-    /// Sets the props as a step has them; they are coerced and checked before the piece sees them. None if not said.
+    /// Sets the props as a step has them; they are coerced and checked before the piece sees them. Without it there are
+    /// none.
     pub fn props(mut self, props: Value) -> Self {
         self.props = props;
         self

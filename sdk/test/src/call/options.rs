@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use super::Call;
 use crate::{Host, Piece, Run};
 
-/// A property of an action or trigger whose options, or properties, the piece is asked for. Made by [`Piece::options`].
+/// A property of an action or trigger whose options, or properties, the piece resolves. Made by [`Piece::options`].
 #[derive(Clone)]
 #[must_use = "nothing happens until `resolve`"]
 pub struct OptionsCall<'p> {

@@ -23,7 +23,8 @@ impl<'p> TriggerCall<'p> {
         Self { piece, name: name.to_owned(), props: json!({}), wall: None, dying: false }
     }
 
-    /// Sets the props as the flow has them; they are coerced and checked before the piece sees them. None if not said.
+    /// Sets the props as the flow has them; they are coerced and checked before the piece sees them. Without it there
+    /// are none.
     pub fn props(mut self, props: Value) -> Self {
         self.props = props;
         self
@@ -35,7 +36,7 @@ impl<'p> TriggerCall<'p> {
         self
     }
 
-    /// Lets the host die after the piece has answered and before the events are kept: what `run` and `receive` wrote to
+    /// Lets the host die after the piece has returned and before the events are kept: what `run` and `receive` wrote to
     /// the store is lost with them. The events have to come again.
     pub fn host_dies(mut self) -> Self {
         self.dying = true;
@@ -75,7 +76,7 @@ impl<'p> TriggerCall<'p> {
         self.enter(call, Hook::Test).await
     }
 
-    /// Asks for the answer to a request with which the service makes sure that the webhook is wanted.
+    /// Asks for the response to a request with which the service verifies the webhook.
     pub async fn handshake(&self, host: &Host, request: impl Into<Value>) -> Run {
         self.enter(self.call(host, "the handshake of"), Hook::Handshake { request: request.into().to_string() }).await
     }

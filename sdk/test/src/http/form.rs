@@ -1,4 +1,4 @@
-//! Whether a request could be sent at all, in the words of the host's own client.
+//! Whether a request could be sent at all, by the host's own client.
 
 use std::{
     io,
@@ -33,8 +33,8 @@ fn client() -> &'static Client {
 
 /// Checks method, headers, size and what the connection injects.
 ///
-/// The client is asked to send all this to a host whose name leads nowhere. It gets as far as the name when nothing is
-/// wrong with the request. So the rules are those of production, whatever they are.
+/// The client is asked to send all this to a host whose name does not resolve. It gets as far as the name when the
+/// request is valid. So the rules are those of production.
 pub(super) async fn check(request: &Request, caps: &Caps) -> Result<(), Error> {
     let nowhere: Vec<HostPattern> = NOWHERE.parse().into_iter().collect();
     let credentials = request.credentials.as_ref().map(|real| {

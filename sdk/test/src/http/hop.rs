@@ -13,7 +13,7 @@ use crate::mask::Mask;
 /// Where requests may go.
 pub(super) struct Gate<'a> {
     pub(super) policy: &'a Policy,
-    /// The private grants of the piece: the policy does not tell them.
+    /// The private grants of the piece: the policy does not expose them.
     pub(super) private: &'a [PrivateGrant],
 }
 
@@ -106,7 +106,7 @@ impl Hop {
         }
     }
 
-    /// The method with which to follow a redirect (RFC 9110, section 15.4); none for other statuses.
+    /// The method with which to follow a redirect (RFC 9110, section 15.4); `None` for other statuses.
     pub(super) fn redirected(&self, status: u16) -> Option<String> {
         match (status, self.method.as_str()) {
             (301 | 302, "POST") => Some("GET".to_owned()),

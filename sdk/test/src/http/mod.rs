@@ -1,4 +1,4 @@
-//! The network: requests that a test expects, and their answers.
+//! The network: requests that a test expects, and their responses.
 
 mod form;
 mod hop;
@@ -18,9 +18,9 @@ use script::Arranged;
 pub(crate) use script::Script;
 pub(crate) use transport::Scripted;
 
-/// The network of a [`Host`](crate::Host): nothing answers but what a test arranges here.
+/// The network of a [`Host`](crate::Host): only what a test arranges here responds.
 ///
-/// Requests may come in any order. Of several arrangements that fit, the first that is not used up answers.
+/// Requests may come in any order. Of several arrangements that fit, the first that is not used up is taken.
 #[derive(Clone, Copy)]
 pub struct Http<'h> {
     pub(crate) script: &'h Script,
@@ -43,7 +43,7 @@ impl<'h> Http<'h> {
     }
 }
 
-/// A request to come, not arranged until it has an answer.
+/// An expected request, not arranged until it has a response.
 #[must_use = "nothing is arranged until `respond`, `respond_with` or `fail`"]
 pub struct Expectation<'h> {
     script: &'h Script,
@@ -58,17 +58,17 @@ impl Expectation<'_> {
         self
     }
 
-    /// Answers each time with `reply`.
+    /// Responds each time with `reply`.
     pub fn respond(self, reply: Reply) {
         self.arrange(Arc::new(move |_| Ok(reply.clone())));
     }
 
-    /// Answers with what `reply` makes of the request.
+    /// Responds with what `reply` makes of the request.
     pub fn respond_with(self, reply: impl Fn(&SentRequest) -> Reply + Send + Sync + 'static) {
         self.arrange(Arc::new(move |sent| Ok(reply(sent))));
     }
 
-    /// Does not answer.
+    /// Does not respond.
     pub fn fail(self, fault: Fault) {
         self.arrange(Arc::new(move |_| Err(fault)));
     }

@@ -1,11 +1,11 @@
-//! What an expected request is answered with.
+//! The response to an expected request.
 
 use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use serde::Serialize;
 
-/// An answer of the service, as it arrives: with headers, and with a body that is not compressed.
+/// A response of the service as it arrives: with headers, and with an uncompressed body.
 #[derive(Clone, PartialEq, Eq)]
 #[must_use = "hand it to `respond`"]
 pub struct Reply {
@@ -14,12 +14,12 @@ pub struct Reply {
     pub(super) body: Bytes,
 }
 
-/// An answer with this status, without headers and body: `reply(204)`, `reply(302).header("location", "/elsewhere")`.
+/// A response with this status, without headers and body: `reply(204)`, `reply(302).header("location", "/elsewhere")`.
 pub fn reply(status: u16) -> Reply {
     Reply { status, headers: Vec::new(), body: Bytes::new() }
 }
 
-/// An answer with a JSON body.
+/// A response with a JSON body.
 ///
 /// # Panics
 /// When `body` cannot be written as JSON.
@@ -29,7 +29,7 @@ pub fn json(status: u16, body: impl Serialize) -> Reply {
     reply(status).header("content-type", "application/json").body(body)
 }
 
-/// An answer with a text body.
+/// A response with a text body.
 pub fn text(status: u16, body: &str) -> Reply {
     reply(status).header("content-type", "text/plain; charset=utf-8").body(body.to_owned())
 }
@@ -54,7 +54,7 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// Why there is no answer at all.
+/// Why there is no response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {

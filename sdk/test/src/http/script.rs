@@ -8,14 +8,14 @@ use std::{
 use super::{Fault, Matcher, Reply, SentRequest};
 use crate::mask::Mask;
 
-/// Makes the answer to a request.
+/// Makes the response to a request.
 pub(super) type Responder = Arc<dyn Fn(&SentRequest) -> Result<Reply, Fault> + Send + Sync>;
 
 /// One arrangement.
 pub(super) struct Arranged {
     pub(super) matcher: Matcher,
     pub(super) responder: Responder,
-    /// How often it has to come; `None`: as often as it likes, or never.
+    /// How often it has to come; `None`: any number of times, including none.
     pub(super) times: Option<u32>,
     pub(super) seen: u32,
 }
@@ -52,7 +52,7 @@ impl Script {
         self.lock().arranged.push(arranged);
     }
 
-    /// The answer to a request, or what is wrong with it in words.
+    /// The response to a request, or the problem with it.
     pub(super) fn answer(&self, sent: &SentRequest) -> Result<Responder, String> {
         let mut ledger = self.lock();
         ledger.sent.push(sent.clone());
@@ -71,7 +71,7 @@ impl Script {
         self.lock().sent.clone()
     }
 
-    /// Everything that does not agree with what was arranged, in words; nothing of it is told again.
+    /// Everything that differs from what was arranged; each difference is reported once.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let mut ledger = self.lock();
         let mut complaints = std::mem::take(&mut ledger.unexpected);
@@ -95,7 +95,7 @@ impl Script {
 /// The most arrangements that a complaint lists.
 const LISTED: usize = 5;
 
-/// Says of a request that nothing fits what comes nearest to it, and why that is not it.
+/// Describes, for a request that nothing fits, the closest arrangement and the difference.
 fn complaint(arranged: &[Arranged], sent: &SentRequest) -> String {
     let mut text = format!("a request that the test did not expect:\n  {sent}");
     let mut near: Vec<&Arranged> = arranged.iter().collect();

@@ -21,7 +21,7 @@ pub struct SentRequest {
     pub url: Url,
     /// The headers, names in lower case, injected ones included.
     pub headers: Vec<(String, String)>,
-    /// The body; empty when there is none.
+    /// The body; empty when absent.
     pub body: Bytes,
     /// Whether the host added credentials of the connection.
     pub authorized: bool,

@@ -14,8 +14,8 @@ use super::{
 };
 
 /// Sends the requests of one run to the script, under the policy of production: undeclared hosts are refused before the
-/// script sees them, redirects are followed if the piece asks for that and each is checked, answers beyond the caps are
-/// cut off with an error.
+/// script sees them, redirects are followed if the piece wants that and each is checked, responses beyond the caps end
+/// with an error.
 ///
 /// Names are not resolved: each is taken to lead to an address that the policy allows. An address written in the URL is
 /// checked.
@@ -37,7 +37,7 @@ impl Scripted {
         (self.sent.load(Ordering::Relaxed), self.received.load(Ordering::Relaxed))
     }
 
-    /// The requests of this run that nobody expected, in words.
+    /// The requests of this run that were not expected.
     pub(crate) fn unexpected(&self) -> Vec<String> {
         self.unexpected.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

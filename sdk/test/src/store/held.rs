@@ -19,7 +19,7 @@ struct Pending {
     found: BTreeMap<Place, Option<Vec<u8>>>,
 }
 
-/// A view of a [`Store`] whose writes become lasting together, or not at all.
+/// A view of a [`Store`] whose writes are committed together, or not at all.
 pub(crate) struct Held {
     store: Arc<Store>,
     pending: Mutex<Pending>,
@@ -30,8 +30,7 @@ impl Held {
         Self { store, pending: Mutex::default() }
     }
 
-    /// Makes the writes lasting; answers whether that was possible, or another run had changed what a compare-and-set
-    /// found.
+    /// Commits the writes. Returns whether that was possible, or another run had changed what a compare-and-set found.
     pub(crate) fn settle(&self) -> bool {
         let Pending { writes, found } = std::mem::take(&mut *self.lock());
         let now = self.store.clock.now();

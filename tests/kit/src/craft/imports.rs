@@ -44,7 +44,7 @@ pub fn all() -> Vec<Crafted> {
         Crafted::new("wants-wasi-http", importing("wants-wasi-http", WASI_HTTP, &wasi_http), MISSING, "wasi:http/"),
         Crafted::new("wants-rockets", importing("wants-rockets", UNKNOWN, &rockets), MISSING, "acme:rockets/launch"),
         Crafted::new("wants-http-9", importing("wants-http-9", HTTP_9, &http_9), INCOMPATIBLE, "0.1.0"),
-        // The version would do; the function is not there. The linker says so.
+        // The version would fit; the function does not exist. The linker reports it.
         Crafted::new("wants-newer", importing("wants-newer", NEWER_HTTP, &newer_http), "wrong_world", "send-later"),
     ]
 }

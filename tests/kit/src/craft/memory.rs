@@ -1,4 +1,4 @@
-//! Components that take more memory, tables or instances than their code ever asks for.
+//! Components that declare more memory, tables or instances than their code uses.
 
 use wasm_encoder::{
     ComponentSection, InstanceSection, MemorySection, MemoryType, Module, ModuleArg, ModuleSection, RefType,
@@ -17,7 +17,7 @@ pub fn all() -> Vec<Crafted> {
         crafted("forty-memories", forty_memories(), "memories is 40; this host allows 4"),
         crafted("three-memories-of-60-mib", three_memories(), "188743680"),
         crafted("forty-instances-with-memory", instances_with_memory("forty-instances-with-memory", 40), "instance"),
-        // Few enough to look at; only the engine sees that each has a memory of its own.
+        // Small enough to inspect; only the engine sees that each has a memory of its own.
         crafted(
             "ten-instances-with-memory",
             instances_with_memory("ten-instances-with-memory", 10),
@@ -62,8 +62,8 @@ fn forty_tables() -> Vec<u8> {
     core("forty-tables").item(&"(table 1 funcref)".repeat(40)).component()
 }
 
-/// A piece that takes as much of everything as one component may - memories, tables, instances - and holds it, as its action
-/// `hold`, until `url` has answered.
+/// A piece that takes the maximum of everything - memories, tables, instances - and holds it, in its action `hold`,
+/// until `url` has responded.
 #[must_use]
 pub fn hoarder(name: &str, url: &str) -> Vec<u8> {
     let mut module = Module::new();

@@ -1,7 +1,7 @@
 //! Components made by hand, for what no compiler would emit.
 //!
 //! A [`Core`] is a well-behaved piece whose functions are WebAssembly text; a test replaces the one that shall
-//! misbehave and asks for the component. The data layout is fixed, so that bodies may name addresses: see [`Core::new`].
+//! misbehave and makes the component. The data layout is fixed, so that bodies may name addresses: see [`Core::new`].
 
 pub mod bombs;
 pub mod imports;
@@ -28,9 +28,9 @@ pub const DESCRIBED: u32 = 16;
 pub const OK_JSON: u32 = 64;
 /// A `result` that is `ok` with nothing, or with an empty list.
 pub const OK_NOTHING: u32 = 128;
-/// Room for what a test's own body answers: 256 bytes of zeros, aligned to 8.
+/// Room for what a test's own body returns: 256 bytes of zeros, aligned to 8.
 pub const ANSWER: u32 = 256;
-/// What every function that answers JSON answers unless replaced.
+/// What every function that returns JSON returns unless replaced.
 pub const OK: &str = r#"{"ok":true}"#;
 const DATA: u32 = 1024;
 const PAGE: u32 = 1 << 16;
@@ -86,7 +86,7 @@ pub struct Core {
 }
 
 impl Core {
-    /// A piece that answers `describe` with `document` and everything else with success.
+    /// A piece that returns `document` from `describe`, and success from everything else.
     #[must_use]
     pub fn new(document: &str) -> Self {
         let mut core = Self {
@@ -104,7 +104,7 @@ impl Core {
         core
     }
 
-    /// Places `bytes` after all other data and answers their address, a multiple of 16.
+    /// Places `bytes` after all other data and returns their address, a multiple of 16.
     pub fn data(&mut self, bytes: &[u8]) -> u32 {
         let at = self.data_end;
         self.data_at(at, bytes);
@@ -262,7 +262,7 @@ pub fn core(name: &str) -> Core {
     Core::new(&document(name, "1.0.0").to_string())
 }
 
-/// A piece that does nothing wrong: its action `run` answers [`OK`].
+/// A piece that does nothing wrong: its action `run` returns [`OK`].
 #[must_use]
 pub fn well_behaved(name: &str) -> Vec<u8> {
     core(name).component()
@@ -287,7 +287,7 @@ impl Crafted {
     }
 }
 
-/// The SHA-256 of a component, as the host tells it.
+/// The SHA-256 of a component, as the host shows it.
 #[must_use]
 pub fn digest(bytes: &[u8]) -> String {
     use sha2::Digest as _;

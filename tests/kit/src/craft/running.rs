@@ -5,7 +5,7 @@ use wasmtime::{Engine, Store};
 
 use super::{versioned, well_behaved};
 
-/// Calls `describe` and `run` in one instance and answers both texts.
+/// Calls `describe` and `run` in one instance and returns both texts.
 fn call(bytes: &[u8]) -> wasmtime::Result<(String, String)> {
     let engine = Engine::default();
     let component = Component::from_binary(&engine, bytes)?;

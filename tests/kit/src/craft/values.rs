@@ -36,7 +36,7 @@ pub fn all() -> Vec<Crafted> {
     ]
 }
 
-/// A piece whose `run` answers the `result<json, error>` made of these words.
+/// A piece whose `run` returns the `result<json, error>` made of these words.
 fn answering(name: &str, words: &[u32]) -> Vec<u8> {
     let mut core = core(name);
     core.words(ANSWER, words);
@@ -68,7 +68,7 @@ fn bad_log_level() -> Vec<u8> {
         .component()
 }
 
-/// The host asks `cabi_realloc` for room to put the props in; this one answers as the body says.
+/// The host calls `cabi_realloc` for room for the props; this one returns what the body says.
 fn realloc(name: &str, body: &str) -> Vec<u8> {
     core(name).body("cabi_realloc", body).component()
 }
@@ -145,7 +145,7 @@ fn amplified_list() -> (u32, String) {
     (list, fill)
 }
 
-/// A trigger whose `run` answers a list of 4,096 events, all the same 32 MiB.
+/// A trigger whose `run` returns a list of 4,096 events, all the same 32 MiB.
 #[must_use]
 pub fn amplified_events() -> Vec<u8> {
     let mut core = core("amplified-events").memory(BLOB_MEMORY);

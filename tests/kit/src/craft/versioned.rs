@@ -1,15 +1,15 @@
-//! Pieces that can be told apart, for tests of replacement: "every call runs on exactly one intact version".
+//! Pieces that can be distinguished, for tests of replacement: "every call runs on exactly one intact version".
 
 use serde_json::json;
 use wasm_encoder::{ComponentSection, CustomSection};
 
 use super::{ANSWER, Core, OK_JSON, action, document, length};
 
-/// A piece whose answers say which version they come from, twice: once from its code and once from its data.
+/// A piece whose output shows its version twice: once from its code and once from its data.
 ///
-/// Its action `run` answers `{"code":"MARKER","data":"MARKER"}`. The first marker is made of constants in the function's
-/// code, the second is read from the document that `describe` answers, where it is the `displayName`. A host that ran the
-/// code of one version on the memory image of another would answer two different markers.
+/// Its action `run` returns `{"code":"MARKER","data":"MARKER"}`. The first marker is made of constants in the
+/// function's code, the second is read from the document that `describe` returns, where it is the `displayName`. A host
+/// that ran the code of one version on the memory image of another would return two different markers.
 #[derive(Debug, Clone)]
 pub struct Versioned {
     name: String,
@@ -19,7 +19,7 @@ pub struct Versioned {
     padding: usize,
 }
 
-/// A piece `name` at `version` that answers `marker`, which is exactly 8 letters, digits or dashes.
+/// A piece `name` at `version` that returns `marker`, which is exactly 8 letters, digits or dashes.
 ///
 /// # Panics
 /// If the marker is anything else.
@@ -34,8 +34,8 @@ pub fn versioned(name: &str, version: &str, marker: &str) -> Versioned {
 }
 
 impl Versioned {
-    /// Adds an action `hold` that sends `GET url` and answers like `run` once the server has answered: a call that a test
-    /// holds open for as long as it likes. The URL's host is put on the piece's list of hosts.
+    /// Adds an action `hold` that sends `GET url` and returns like `run` once the server has responded: a call that a
+    /// test holds open. The URL's host is put on the piece's list of hosts.
     #[must_use]
     pub fn gated(mut self, url: &str) -> Self {
         self.gate = Some(url.to_owned());
@@ -99,7 +99,7 @@ impl Versioned {
     }
 }
 
-/// Of the two actions, `hold` is told by its first letter.
+/// Of the two actions, `hold` is recognized by its first letter.
 fn hold(core: Core, url: &str, tell: &str) -> Core {
     let mut core = core.import(
         r#"(import "leno:piece/http@0.1.0" "send" (func $send (param
@@ -120,7 +120,7 @@ fn hold(core: Core, url: &str, tell: &str) -> Core {
     ))
 }
 
-/// A piece that answers [`super::OK`] like any other, but only after `rounds` rounds of an empty loop.
+/// A piece that returns [`super::OK`] like any other, but only after `rounds` rounds of an empty loop.
 #[must_use]
 pub fn slow(name: &str, version: &str, rounds: u64) -> Vec<u8> {
     Core::new(&document(name, version).to_string())

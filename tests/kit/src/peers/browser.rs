@@ -29,7 +29,7 @@ struct Cookie {
 /// What the browser shows.
 #[derive(Debug, Clone)]
 pub struct Page {
-    /// Where it is from.
+    /// Its origin.
     pub url: String,
     /// HTTP status.
     pub status: u16,
@@ -40,7 +40,7 @@ pub struct Page {
 }
 
 impl Page {
-    /// A header's text; empty if there is none.
+    /// A header's text; empty when absent.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
@@ -61,7 +61,7 @@ impl Browser {
     /// Opens `url` and follows where it leads.
     ///
     /// # Errors
-    /// When somebody does not answer, or leads in circles.
+    /// When a server does not respond, or redirects in circles.
     pub async fn open(&mut self, url: &str) -> anyhow::Result<Page> {
         let mut url = url.to_owned();
         for _ in 0..MOST_REDIRECTS {
@@ -74,7 +74,8 @@ impl Browser {
         anyhow::bail!("{MOST_REDIRECTS} redirects do not end: {:?}", self.history)
     }
 
-    /// Opens `url`, and follows until a redirect leads to a URL that begins with `prefix`; answers that URL, unopened.
+    /// Opens `url`, and follows redirects until one leads to a URL that starts with `prefix`. Returns that URL,
+    /// unopened.
     ///
     /// # Errors
     /// When nothing leads there.
@@ -93,7 +94,7 @@ impl Browser {
     /// Opens `url` and follows nothing.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// When the server does not respond.
     pub async fn step(&mut self, url: &str) -> anyhow::Result<Page> {
         self.history.push(url.to_owned());
         let request = self.http.get(url);
@@ -101,10 +102,10 @@ impl Browser {
     }
 
     /// Sends JSON with a bearer token, as a script on a page of the same host would: with this browser's cookies, and
-    /// keeping those that the answer sets.
+    /// keeping those that the response sets.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// When the server does not respond.
     pub async fn fetch(
         &mut self,
         method: Method,

@@ -38,7 +38,7 @@ pub fn folder() -> Option<PathBuf> {
     None
 }
 
-/// Runs a program of the peers to its end, with `input` as JSON on its standard input; answers its output as JSON.
+/// Runs a program of the peers, with `input` as JSON on its standard input. Returns its output as JSON.
 ///
 /// # Errors
 /// When it fails; with what it said.
@@ -61,7 +61,7 @@ pub async fn node(folder: &Path, program: &str, input: &Value) -> anyhow::Result
     serde_json::from_slice(&output.stdout).with_context(|| format!("{program} printed no JSON; it said: {stderr}"))
 }
 
-/// A port of 127.0.0.1 that was free a moment ago: for a server whose address others must know before it starts.
+/// A port of 127.0.0.1 that was free a moment ago: for a server whose address must be known before it starts.
 ///
 /// # Errors
 /// When there is none.

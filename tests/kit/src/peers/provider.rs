@@ -15,13 +15,13 @@ use crate::lines::Lines;
 
 /// How long Node may take to load it.
 const START: Duration = Duration::from_secs(20);
-/// How often it is asked how things stand while waiting.
+/// How often its state is polled.
 const ASK: Duration = Duration::from_millis(20);
 
 /// How a provider is started.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    /// Where it may send browsers back to.
+    /// The redirect URIs that it accepts.
     pub redirect_uris: Vec<String>,
     /// Life of an access token in seconds.
     pub ttl: u64,
@@ -80,15 +80,15 @@ impl State {
 pub enum Fault {
     /// It waits before it is processed.
     HoldBefore,
-    /// It is processed; the answer waits.
+    /// Processed; the response waits.
     HoldAfter,
-    /// It is answered with an error and not processed.
+    /// Refused with an error, and not processed.
     Fail,
-    /// It is processed, and then answered with an error.
+    /// Processed, and then responded to with an error.
     FailAfter,
     /// The connection is closed without processing it.
     Drop,
-    /// It is processed, and the connection is closed instead of an answer.
+    /// Processed, and the connection is closed instead of a response.
     DropAfter,
 }
 
@@ -194,7 +194,7 @@ impl Provider {
         self.order(json!({"fault": {"kind": fault, "times": times}})).await
     }
 
-    /// Answers the next `times` token requests with this, without processing them.
+    /// Responds to the next `times` token requests with this, without processing them.
     ///
     /// # Errors
     /// When it has ended.

@@ -1,4 +1,4 @@
-//! A provider that answers token requests byte for byte as the test says.
+//! A provider that responds to token requests byte for byte as the test says.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use crate::upstream::{Received, receive};
 /// A running provider. Its authorization endpoint is `/auth`, its token endpoint `/token`; it sends browsers straight back.
 #[derive(Debug)]
 pub struct Scripted {
-    /// Where it listens.
+    /// Its address.
     pub address: SocketAddr,
     script: Arc<Script>,
     accepting: JoinHandle<()>,
@@ -52,8 +52,8 @@ impl Scripted {
         format!("http://{}", self.address)
     }
 
-    /// The answer to the next token request that has none yet: the whole of it, status line and all. After it the
-    /// connection is closed. Without any the answer is a good one.
+    /// The response to the next token request that has none yet: all of it, with the status line. The connection is
+    /// closed after it. The default is a good response.
     pub fn raw(&self, answer: impl Into<Vec<u8>>) {
         self.script.answers.lock().unwrap_or_else(PoisonError::into_inner).push_back(answer.into());
     }

@@ -1,4 +1,4 @@
-//! One function per way to answer; the paths are listed in the parent module.
+//! One function per kind of response; the paths are listed in the parent module.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const DRIP: Duration = Duration::from_secs(1);
 
 type Stream = BufReader<TcpStream>;
 
-/// Answers `received`; whether the connection can take another request.
+/// Responds to `received`. Returns whether the connection can take another request.
 pub(super) async fn answer(stream: &mut Stream, received: &Received, shared: &Shared) -> std::io::Result<bool> {
     let target = received.target.as_str();
     let (path, rest) = target.split_once('?').unwrap_or((target, ""));

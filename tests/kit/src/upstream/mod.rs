@@ -1,4 +1,4 @@
-//! An HTTP server on loopback that answers as its path says, well or badly.
+//! An HTTP server on loopback that responds as its path says, well or badly.
 //!
 //! | Path | Answer |
 //! | --- | --- |
@@ -40,7 +40,7 @@ use tokio::task::JoinHandle;
 /// A running server. Dropping it closes its port; connections end with their own tasks.
 #[derive(Debug)]
 pub struct Upstream {
-    /// Where it listens.
+    /// Its address.
     pub address: SocketAddr,
     shared: Arc<Shared>,
     accepting: JoinHandle<()>,
@@ -72,7 +72,7 @@ impl Upstream {
         Ok(Self { address, shared, accepting })
     }
 
-    /// The URL of `path`, which begins with a slash.
+    /// The URL of `path`, which starts with a slash.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
@@ -98,7 +98,7 @@ impl Upstream {
         reaches(&self.shared.held, count, deadline).await.with_context(|| format!("{count} requests are not held"))
     }
 
-    /// Answers every request that is held now.
+    /// Responds to every request that is held now.
     pub fn release(&self) {
         self.shared.released.send_modify(|released| *released += 1);
     }
@@ -164,7 +164,7 @@ pub(crate) async fn receive(stream: &mut BufReader<TcpStream>) -> std::io::Resul
 mod tests {
     use super::*;
 
-    /// Reads a body until it ends, breaks, or has `most` bytes; answers how many it had.
+    /// Reads a body until it ends, breaks, or has `most` bytes. Returns how many it had.
     async fn read(mut response: reqwest::Response, most: usize) -> usize {
         let mut bytes = 0;
         while let Ok(Some(chunk)) = response.chunk().await {
