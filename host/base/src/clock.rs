@@ -60,7 +60,19 @@ impl Clock for MovingClock {
 /// Milliseconds since 1970, as the database stores times. A time before 1970 is 0.
 #[must_use]
 pub fn milliseconds(clock: &dyn Clock) -> i64 {
-    i64::try_from(clock.now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
+    unix_milliseconds(clock.now())
+}
+
+/// Milliseconds from 1970 to `time`. A time before 1970 is 0.
+#[must_use]
+pub fn unix_milliseconds(time: SystemTime) -> i64 {
+    i64::try_from(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Whole microseconds of `time`, `u64::MAX` after 584,942 years.
+#[must_use]
+pub fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A time in milliseconds since 1970 as the API shows it: RFC 3339 in UTC with milliseconds, empty when out of range.

@@ -3,10 +3,10 @@
 //! - [`TenantId`], [`UserId`], [`OrganizationId`], [`EmployeeId`], [`ExternalId`]: ids as types.
 //! - [`Owner`]: the user that data belongs to. [`Actor`]: the user that work is done for, and what set it off; not
 //!   necessarily a request.
-//! - [`Clock`], [`SystemClock`], [`milliseconds`], [`iso`]: time that tests can move.
+//! - [`Clock`], [`SystemClock`], [`milliseconds`], [`micros`], [`iso`]: time that tests can move, and its units.
 //! - [`random`]: secrets from the operating system.
 //! - [`Digest`]: SHA-256 of a component.
-//! - [`Tasks`]: background work that shutdown waits for.
+//! - [`Tasks`]: background work that shutdown waits for. [`Periodic`]: named passes that repeat.
 //!
 //! This crate knows nothing of HTTP, SQL or WebAssembly, and depends on no other room.
 
@@ -21,7 +21,7 @@ pub mod random;
 mod tasks;
 
 pub use actor::{Actor, Behalf};
-pub use clock::{Clock, MovingClock, SystemClock, iso, milliseconds};
+pub use clock::{Clock, MovingClock, SystemClock, iso, micros, milliseconds, unix_milliseconds};
 pub use digest::{Digest, DigestError};
 pub use external_id::{ExternalId, InvalidExternalId};
 pub use id::{EmployeeId, OrganizationId, TenantId, UserId};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use leno_base::{Clock, NoRandomness, Tasks, milliseconds};
-use leno_db::{AppConnections, AuditEntry, ConnectionRow, Db, DbError, SealedValue, Tx, audit_log};
+use leno_db::{AppConnections, AuditEntry, ConnectionRow, Db, DbError, SealedValue, Tx, app_connections, audit_log};
 use leno_egress::Transport;
 use leno_events::Events;
 use leno_metadata::ConnectionValue;
@@ -78,6 +78,20 @@ impl Inner {
         let text = self.keyring.open(sealed, place(row))?;
         ConnectionValue::parse(text.expose_secret())
             .map_err(|_| OpenError::Malformed("what was encrypted is no connection value"))
+    }
+
+    /// [`Inner::conclude`], for a row that the transaction changed: reads it again, and returns it as it is now.
+    pub(crate) async fn conclude_anew(
+        &self,
+        mut tx: Tx,
+        row: ConnectionRow,
+        actor: &str,
+        kind: EventKind,
+        detail: Value,
+    ) -> Result<ConnectionRow, ConnectionError> {
+        let row = app_connections::reread(&mut tx, &row.id).await?.unwrap_or(row);
+        self.conclude(tx, &row, actor, kind, detail).await?;
+        Ok(row)
     }
 
     /// Ends the transaction of a change: adds its audit entry and its event, commits, and wakes the readers of events.

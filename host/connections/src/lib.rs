@@ -3,19 +3,20 @@
 //!
 //! | File | Holds |
 //! | --- | --- |
-//! | `external_id`, `owner`, `error` | the words of this room |
-//! | `keyring` | encryption |
-//! | `keys` | which keys are in use, the check at the start, rotation |
+//! | `inner` | what every file works with; the end of each change: audit entry, event, commit |
 //! | `service` | making, reading, changing, removing |
-//! | `oauth2` | the OAuth 2.0 client: addresses, requests, answers |
-//! | `refresh` | renewing access tokens |
-//! | `sign_in` | signing in at a provider, from the authorization URL to the callback |
-//! | `claim` | tokens for a connection that is being made, and registered OAuth clients |
-//! | `events`, `webhooks` | telling owners what happens to their connections |
 //! | `resolve` | connections on their way into calls |
+//! | `refresh`, `flights` | renewing access tokens: one refresh per connection in a process, one per database |
+//! | `tokens`, `providers` | token requests, and where a piece's provider is |
+//! | `sign_in` | signing in at a provider, from the authorization URL to the callback |
+//! | `oauth_apps` | OAuth clients that the operator registered |
 //! | `references` | which workflows use which connections |
-//! | `import`, `gcm` | connections of other systems |
 //! | `people` | people without an account |
+//! | `event` | what an event of a connection contains |
+//! | `view`, `content` | a connection as the API shows it, and as it is stored |
+//! | `import` | connections of other systems |
+//!
+//! This crate knows neither HTTP routes nor the sandbox; encryption is `leno-vault`, the OAuth 2.0 client `leno-oauth2`.
 
 mod content;
 mod error;
@@ -48,4 +49,3 @@ pub use self::{
     sign_in::{Begun, Draft, Failed, Finished, SignIn, SignInClient, new_browser},
     view::ConnectionView,
 };
-pub use leno_base::Owner;

@@ -250,8 +250,7 @@ impl Inner {
         let mut tx = self.db.begin().await?;
         let saved = app_connections::refreshed(&mut tx, &row.id, row.rev, &sealed, self.now()).await?;
         if saved {
-            let now = app_connections::reread(&mut tx, &row.id).await?;
-            self.conclude(tx, now.as_ref().unwrap_or(row), "host", EventKind::Refreshed, json!({})).await?;
+            self.conclude_anew(tx, row.clone(), "host", EventKind::Refreshed, json!({})).await?;
         }
         Ok(saved)
     }
@@ -266,9 +265,7 @@ impl Inner {
         let mut tx = self.db.begin().await?;
         let set = app_connections::broken(&mut tx, &row.id, row.rev, holder, reason, self.now()).await?;
         if set {
-            let now = app_connections::reread(&mut tx, &row.id).await?;
-            let detail = json!({"reason": reason});
-            self.conclude(tx, now.as_ref().unwrap_or(row), "host", EventKind::Errored, detail).await?;
+            self.conclude_anew(tx, row.clone(), "host", EventKind::Errored, json!({"reason": reason})).await?;
             tracing::warn!(connection = row.id, piece = row.piece_name, reason, "a connection does not work any more");
         }
         Ok(set)

@@ -94,10 +94,9 @@ impl Connections {
                 // A concurrent insert or update won. Ends the transaction.
                 continue;
             }
-            let row = app_connections::reread(&mut tx, &row.id).await?.unwrap_or(row);
             let kind = if created { EventKind::Created } else { EventKind::Updated };
-            inner.conclude(tx, &row, &owner.actor(), kind, json!({"type": row.kind})).await?;
-            return Ok((row, created));
+            let detail = json!({"type": row.kind});
+            return Ok((inner.conclude_anew(tx, row, &owner.actor(), kind, detail).await?, created));
         }
         Err(ConnectionError::Changed)
     }
@@ -226,9 +225,7 @@ impl Connections {
             let sealed = inner.seal(&row, &changed)?;
             let mut tx = inner.db.begin().await?;
             if app_connections::replace(&mut tx, &row, &sealed).await? {
-                let row = app_connections::reread(&mut tx, id).await?.unwrap_or(row);
-                inner.conclude(tx, &row, &owner.actor(), EventKind::Updated, json!({"value": true})).await?;
-                return Ok(row);
+                return inner.conclude_anew(tx, row, &owner.actor(), EventKind::Updated, json!({"value": true})).await;
             }
         }
         Err(ConnectionError::Changed)

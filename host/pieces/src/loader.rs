@@ -4,12 +4,12 @@ use std::{
     collections::BTreeMap,
     io,
     sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
-use leno_base::Digest;
+use leno_base::{Digest, SystemClock, milliseconds};
 use leno_sandbox::{Engine, Piece};
 use tokio::sync::{mpsc, oneshot};
 
@@ -67,11 +67,6 @@ pub(crate) struct Loader {
 
 /// How often draining versions are checked.
 const DRAIN_TICK: Duration = Duration::from_millis(50);
-
-fn now_ms() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
-}
 
 impl Loader {
     pub(crate) fn new(options: RegistryOptions, engine: Engine, shared: Arc<Shared>) -> Self {
@@ -244,7 +239,8 @@ impl Loader {
             );
             return Err(Reason::new("duplicate", message));
         }
-        let version = Arc::new(Version { piece: piece.clone(), file: name.to_owned(), since_ms: now_ms() });
+        let version =
+            Arc::new(Version { piece: piece.clone(), file: name.to_owned(), since_ms: milliseconds(&SystemClock) });
         let status = FileStatus::of(&version, FileState::Active);
         let file = self.files.entry(name.to_owned()).or_insert_with(|| File::unknown(name));
         let before = file.active.replace(version.clone());
@@ -296,7 +292,7 @@ impl Loader {
     /// Takes a file that is gone out of service.
     fn forget(&mut self, name: &str) -> Option<FileStatus> {
         let file = self.files.remove(name)?;
-        let mut status = FileStatus { since: now_ms(), reason: None, keeps: None, ..file.status };
+        let mut status = FileStatus { since: milliseconds(&SystemClock), reason: None, keeps: None, ..file.status };
         status.status = FileState::Removed;
         if let Some(version) = file.active {
             self.table.remove(&version);
@@ -554,7 +550,7 @@ impl FileStatus {
             digest: None,
             size: None,
             reason: None,
-            since: now_ms(),
+            since: milliseconds(&SystemClock),
             calls: 0,
             keeps: None,
         }

@@ -32,8 +32,14 @@ pub struct StepRequest {
     pub context: StepContext,
     /// Lowers the time limit of the call.
     pub wall: Option<Duration>,
-    /// Whether to list host calls.
-    pub trace: bool,
+}
+
+impl StepRequest {
+    /// A step that belongs to no flow and has no connection.
+    #[must_use]
+    pub fn new(piece: PieceName, version: VersionReq, step: Step) -> Self {
+        Self { piece, version, step, connection: None, context: StepContext::default(), wall: None }
+    }
 }
 
 /// What a step belongs to. A request that runs a single action has the default.
@@ -134,7 +140,7 @@ impl Runs {
         let call = Call {
             connection: request.connection,
             context: request.context,
-            options: CallOptions { wall: request.wall, trace: request.trace },
+            options: CallOptions { wall: request.wall, trace: false },
         };
         self.call(actor, &version, prepared, call).await
     }

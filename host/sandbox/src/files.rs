@@ -56,11 +56,10 @@ async fn one(
         let message = format!("the file cannot be fetched: its server answered with status {}", response.status);
         return Err(Problem::new(&file.pointer, message));
     }
-    let header = |name: &str| response.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     let content = FileContent::from_response(
         &response.url,
-        header("content-disposition"),
-        header("content-type"),
+        response.header("content-disposition"),
+        response.header("content-type"),
         response.body.to_vec(),
     );
     Ok((file.pointer, content))

@@ -6,7 +6,7 @@ use leno_metadata::{ErrorKind, PieceError, Problems};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
-use crate::{Limits, LogLine};
+use crate::LogLine;
 
 /// Why a call has no output.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -246,17 +246,5 @@ impl Report {
     #[must_use]
     pub fn outcome(&self) -> &'static str {
         self.result.as_ref().map_or_else(Failure::outcome, |_| "ok")
-    }
-}
-
-/// The caps that a caller may lower for one call, never raise.
-impl Limits {
-    /// These limits with the wall time lowered to `wall`, if that is less.
-    #[must_use]
-    pub fn within(mut self, wall: Option<Duration>) -> Self {
-        if let Some(wall) = wall {
-            self.wall = self.wall.min(wall);
-        }
-        self
     }
 }

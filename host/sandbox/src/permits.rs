@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use leno_base::micros;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::Failure;
@@ -54,7 +55,7 @@ impl Gate {
 
     /// Records how long a permit was held.
     pub(crate) fn left(&self, held: Duration) {
-        let held = u64::try_from(held.as_micros()).unwrap_or(u64::MAX);
+        let held = micros(held);
         let average = self.held_micros.load(Ordering::Relaxed);
         self.held_micros.store(average - average / 8 + held / 8, Ordering::Relaxed);
     }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use leno_base::Digest;
+use leno_base::{Digest, micros};
 use leno_egress::Policy;
 use leno_metadata::{Metadata, PieceError};
 use tokio::sync::OwnedSemaphorePermit;
@@ -139,8 +139,7 @@ impl Piece {
 
     /// The wall time of a call with `options`.
     pub(crate) fn wall(&self, options: CallOptions) -> Duration {
-        let limit = self.0.program.limits.wall;
-        options.wall.map_or(limit, |wall| wall.min(limit))
+        self.0.program.wall(options)
     }
 
     /// Ready when the calls of this piece are cancelled.
@@ -154,7 +153,7 @@ impl Piece {
         let held = begun.elapsed();
         self.held(held);
         let mut report = Report::refused(failure);
-        report.usage.wall_micros = u64::try_from(held.as_micros()).unwrap_or(u64::MAX);
+        report.usage.wall_micros = micros(held);
         report
     }
 

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use leno_base::Clock;
+use leno_base::{Clock, micros};
 use leno_metadata::PieceError;
 use tokio_util::sync::CancellationToken;
 use wasmtime::{Store, Trap, UpdateDeadline, component::ResourceTable};
@@ -29,6 +29,13 @@ pub(crate) struct Program {
     pub(crate) cancel: CancellationToken,
 }
 
+impl Program {
+    /// The wall time of a call with `options`, which lower the limit but never raise it.
+    pub(crate) fn wall(&self, options: CallOptions) -> Duration {
+        options.wall.map_or(self.limits.wall, |wall| wall.min(self.limits.wall))
+    }
+}
+
 /// Runs an entry; the caller holds the permits. The call's wall time counts from `begun`.
 pub(crate) async fn run(
     program: &Program,
@@ -37,27 +44,24 @@ pub(crate) async fn run(
     options: CallOptions,
     begun: Instant,
 ) -> Report {
-    let limits = match options.wall {
-        Some(wall) if wall < program.limits.wall => Arc::new((*program.limits).clone().within(Some(wall))),
-        _ => program.limits.clone(),
-    };
-    let deadline = begun + limits.wall;
+    let limits = &program.limits;
+    let wall = program.wall(options);
+    let deadline = begun + wall;
     let meter = Arc::new(CpuMeter::default());
-    let mut store = store(program, &limits, reach, options.trace, deadline, &meter);
+    let mut store = store(program, limits, reach, options.trace, deadline, &meter);
 
     let entered = Metered::new(Box::pin(enter(program, &mut store, entry)), meter.clone());
     let ended = tokio::select! {
         biased;
-        ended = tokio::time::timeout_at(deadline.into(), entered) => ended.map_err(|_| Failure::Timeout { limit: limits.wall }),
+        ended = tokio::time::timeout_at(deadline.into(), entered) => ended.map_err(|_| Failure::Timeout { limit: wall }),
         () = program.cancel.cancelled() => Err(Failure::Cancelled),
     };
     let state = store.into_data();
     let result = match ended {
-        Ok(Ok(answer)) => settle(answer, &limits, &state.mask),
-        Ok(Err(error)) => Err(classify(&error, &state, &limits, meter.total())),
+        Ok(Ok(answer)) => settle(answer, limits, &state.mask),
+        Ok(Err(error)) => Err(classify(&error, &state, limits, meter.total())),
         Err(failure) => Err(failure),
     };
-    let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     let usage = Usage {
         cpu_micros: micros(meter.total()),
         wall_micros: micros(begun.elapsed()),

@@ -76,7 +76,7 @@ impl CallState {
         if let Some(trace) = &mut self.trace {
             let subject = value::printable(&self.mask.text(value::cut(subject, 200)), subject.len() > 200);
             let result = result.as_ref().map_or_else(|error| error.code.clone(), |_| "ok".to_owned());
-            let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+            let micros = leno_base::micros(begun.elapsed());
             trace.push(HostCall { function, subject, result, micros });
         }
     }

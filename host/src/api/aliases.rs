@@ -5,30 +5,38 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    routing::{delete, get, post},
+    routing::{MethodRouter, delete, get, post},
 };
 
 use super::{app::App, endpoints, events};
 
-/// Each former path, and the present one of the same resource.
-pub(super) const FORMER: &[(&str, &str)] = &[
-    ("/api/app-connections/events", "/api/events"),
-    ("/api/app-connections/webhooks", "/api/events/endpoints"),
-    ("/api/app-connections/webhooks/{id}", "/api/events/endpoints/{id}"),
-    ("/api/app-connections/webhooks/{id}/deliveries", "/api/events/endpoints/{id}/deliveries"),
-    (
-        "/api/app-connections/webhooks/{id}/deliveries/{delivery}/retry",
-        "/api/events/endpoints/{id}/deliveries/{delivery}/retry",
-    ),
-];
+/// A former path, the present one of the same resource, and its handlers.
+type Former = (&'static str, &'static str, MethodRouter<Arc<App>>);
+
+fn former() -> [Former; 5] {
+    [
+        ("/api/app-connections/events", "/api/events", get(events::stream)),
+        ("/api/app-connections/webhooks", "/api/events/endpoints", get(endpoints::list).post(endpoints::register)),
+        ("/api/app-connections/webhooks/{id}", "/api/events/endpoints/{id}", delete(endpoints::remove)),
+        (
+            "/api/app-connections/webhooks/{id}/deliveries",
+            "/api/events/endpoints/{id}/deliveries",
+            get(endpoints::deliveries),
+        ),
+        (
+            "/api/app-connections/webhooks/{id}/deliveries/{delivery}/retry",
+            "/api/events/endpoints/{id}/deliveries/{delivery}/retry",
+            post(endpoints::retry),
+        ),
+    ]
+}
 
 /// The routes at their former paths.
 pub(super) fn routes() -> Router<Arc<App>> {
-    let former = "/api/app-connections/webhooks";
-    Router::new()
-        .route("/api/app-connections/events", get(events::stream))
-        .route(former, get(endpoints::list).post(endpoints::register))
-        .route(&format!("{former}/{{id}}"), delete(endpoints::remove))
-        .route(&format!("{former}/{{id}}/deliveries"), get(endpoints::deliveries))
-        .route(&format!("{former}/{{id}}/deliveries/{{delivery}}/retry"), post(endpoints::retry))
+    former().into_iter().fold(Router::new(), |router, (path, _, handlers)| router.route(path, handlers))
+}
+
+/// Each former path, and the present one.
+pub(super) fn paths() -> impl Iterator<Item = (&'static str, &'static str)> {
+    former().into_iter().map(|(former, present, _)| (former, present))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use leno_metadata::{ErrorKind, PieceError, Problem as Fault, Problems};
 use leno_pieces::{Refusal, Registry, Run};
-use leno_sandbox::Failure;
+use leno_sandbox::{Failure, Output};
 
 use super::lookup;
 use crate::edge::Rejection;
@@ -61,8 +61,19 @@ fn invalid_props(problems: &Problems) -> Rejection {
         .listing(problems)
 }
 
+/// Separates the output from the rest of a run: its id, logs and figures.
+///
+/// # Errors
+/// The rejection for a run that has no output.
+pub(super) fn output(mut run: Run) -> Result<(Run, Output), Rejection> {
+    match std::mem::replace(&mut run.report.result, Err(Failure::Cancelled)) {
+        Ok(output) => Ok((run, output)),
+        Err(failure) => Err(failed(run, failure)),
+    }
+}
+
 /// The rejection for a run without output, with the run's id, logs and figures.
-pub(super) fn failed(run: Run, failure: Failure) -> Rejection {
+fn failed(run: Run, failure: Failure) -> Rejection {
     let kind = failure.kind();
     let problem = match failure {
         Failure::Piece(error) => reported(error),

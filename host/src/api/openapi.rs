@@ -81,14 +81,14 @@ pub(super) fn complete(mut document: openapi::OpenApi) -> openapi::OpenApi {
         let operations = [&mut item.get, &mut item.post, &mut item.delete, &mut item.put, &mut item.patch];
         operations.into_iter().filter_map(Option::as_mut).for_each(problems);
     }
-    for (former, present) in aliases::FORMER {
-        let Some(mut item) = document.paths.paths.get(*present).cloned() else { continue };
+    for (former, present) in aliases::paths() {
+        let Some(mut item) = document.paths.paths.get(present).cloned() else { continue };
         for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().filter_map(Option::as_mut) {
             operation.deprecated = Some(Deprecated::True);
             // Ids are unique in a document.
             operation.operation_id = operation.operation_id.take().map(|id| format!("{id}Formerly"));
         }
-        document.paths.paths.insert((*former).to_owned(), item);
+        document.paths.paths.insert(former.to_owned(), item);
     }
     document
 }

@@ -1,9 +1,6 @@
 //! For operators: health, readiness, metrics.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -11,7 +8,7 @@ use axum::{
     response::IntoResponse,
 };
 use http::{StatusCode, header};
-use leno_base::{TaskStatus, iso};
+use leno_base::{TaskStatus, iso, micros, unix_milliseconds};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -127,10 +124,7 @@ pub(super) struct Task {
 
 impl From<TaskStatus> for Task {
     fn from(status: TaskStatus) -> Self {
-        let time = |at: SystemTime| {
-            let since = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-            iso(i64::try_from(since).unwrap_or(i64::MAX))
-        };
+        let time = |at| iso(unix_milliseconds(at));
         let (last_result, last_error) = match status.last_result {
             Some(Ok(done)) => (Some(done), None),
             Some(Err(why)) => (None, Some(why)),
@@ -142,7 +136,7 @@ impl From<TaskStatus> for Task {
             runs: status.runs,
             errors: status.errors,
             last_run: status.last_run.map(time),
-            last_micros: status.last_took.map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX)),
+            last_micros: status.last_took.map(micros),
             last_result,
             last_error,
             next_run: status.next_run.map(time),

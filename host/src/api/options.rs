@@ -9,7 +9,7 @@ use axum::{
 };
 use http::HeaderValue;
 use leno_metadata::{PieceName, Problem as Fault, VersionReq};
-use leno_pieces::{StepContext, StepRequest};
+use leno_pieces::StepRequest;
 use leno_sandbox::Step;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -103,15 +103,10 @@ pub(super) async fn options(
     let connection = given.connection(&app, &caller, &piece).await?;
     let step =
         Step::Options { owner: body.action_name, property: body.property_name, input, search: body.search_value };
-    let request =
-        StepRequest { piece, version, step, connection, context: StepContext::default(), wall: None, trace: false };
-    let mut run =
-        app.runs.run(&caller.actor, request).await.map_err(|refusal| failure::refused(&app.registry, refusal))?;
-    let nothing = Err(leno_sandbox::Failure::Cancelled);
-    let output = match std::mem::replace(&mut run.report.result, nothing) {
-        Ok(output) => output,
-        Err(failure) => return Err(failure::failed(run, failure)),
-    };
+    let mut request = StepRequest::new(piece, version, step);
+    request.connection = connection;
+    let run = app.runs.run(&caller.actor, request).await.map_err(|refusal| failure::refused(&app.registry, refusal))?;
+    let (run, output) = failure::output(run)?;
     let answer = answer(run.resolved, output.as_str()).map_err(|problem| Rejection::internal(problem.to_string()))?;
     let mut response = Json(answer).into_response();
     if let Ok(id) = HeaderValue::from_str(&run.id) {

@@ -10,7 +10,7 @@ use axum::{
 use http::{HeaderValue, header};
 use leno_base::Digest;
 use leno_metadata::{Problem as Fault, VersionReq};
-use leno_pieces::{Run, StepContext, StepRequest};
+use leno_pieces::{Run, StepRequest};
 use leno_sandbox::{LogLine, Output, Step, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
@@ -178,22 +178,13 @@ async fn answer(
         input: &body.input,
     };
     let connection = given.connection(app, caller, &piece).await?;
-    let request = StepRequest {
-        piece,
-        version,
-        step: Step::Action { name: action, input: body.input },
-        connection,
-        context: StepContext { idempotency_key: body.idempotency_key, ..StepContext::default() },
-        wall: body.timeout_ms.map(Duration::from_millis),
-        trace: false,
-    };
-    let mut run =
-        app.runs.run(&caller.actor, request).await.map_err(|refusal| failure::refused(&app.registry, refusal))?;
-    let nothing = Err(leno_sandbox::Failure::Cancelled);
-    match std::mem::replace(&mut run.report.result, nothing) {
-        Ok(output) => succeeded(&run, output),
-        Err(failure) => Err(failure::failed(run, failure)),
-    }
+    let mut step = StepRequest::new(piece, version, Step::Action { name: action, input: body.input });
+    step.connection = connection;
+    step.context.idempotency_key = body.idempotency_key;
+    step.wall = body.timeout_ms.map(Duration::from_millis);
+    let run = app.runs.run(&caller.actor, step).await.map_err(|refusal| failure::refused(&app.registry, refusal))?;
+    let (run, output) = failure::output(run)?;
+    succeeded(&run, output)
 }
 
 impl RunBody {

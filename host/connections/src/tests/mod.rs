@@ -5,7 +5,7 @@ mod refresh;
 
 use std::{sync::Arc, time::Duration};
 
-use leno_base::MovingClock;
+use leno_base::{MovingClock, Owner};
 use leno_db::{AppConnections, Db};
 use leno_events::Events;
 use leno_metadata::ConnectionValue;

@@ -10,13 +10,16 @@ use axum::{
 use http::StatusCode;
 use leno_connections::ConnectionError;
 use leno_metadata::{Connection, ConnectionKind, PieceName, Problem as Fault, VersionReq};
-use leno_pieces::{StepContext, StepRequest};
+use leno_pieces::StepRequest;
 use leno_sandbox::{Failure, Step};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{input, owner, refused, upsert::piece_unknown};
+use super::{
+    input, owner, refused,
+    upsert::{has_token, piece_unknown},
+};
 use crate::{
     api::{App, failure},
     edge::{
@@ -124,9 +127,7 @@ pub(in crate::api) async fn new(
     };
     let Some(newest) = input::piece(&app, piece.short()) else { return Err(piece_unknown(piece.short())) };
     let auths = input::auths(&newest);
-    if matches!(value.kind(), ConnectionKind::OAuth2 | ConnectionKind::PlatformOAuth2)
-        && value.expose().get("access_token").and_then(Value::as_str).is_none_or(str::is_empty)
-    {
+    if matches!(value.kind(), ConnectionKind::OAuth2 | ConnectionKind::PlatformOAuth2) && !has_token(&value) {
         let Some(oauth2) = auths.iter().find_map(input::as_oauth2) else {
             return Ok(failed("the piece takes no OAuth 2.0 connection".into()));
         };
@@ -185,15 +186,8 @@ async fn verdict(
     version: &VersionReq,
     connection: Arc<dyn Connection>,
 ) -> Result<Response, Rejection> {
-    let request = StepRequest {
-        piece: piece.clone(),
-        version: version.clone(),
-        step: Step::Validate,
-        connection: Some(connection),
-        context: StepContext::default(),
-        wall: None,
-        trace: false,
-    };
+    let mut request = StepRequest::new(piece.clone(), version.clone(), Step::Validate);
+    request.connection = Some(connection);
     let run = app.runs.run(&caller.actor, request).await;
     let run = run.map_err(|refusal| failure::refused(&app.registry, refusal))?;
     match run.report.result {

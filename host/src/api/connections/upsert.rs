@@ -147,7 +147,8 @@ fn completable(
     }
 }
 
-fn has_token(value: &ConnectionValue) -> bool {
+/// Whether a value has an access token already, so that no code has to be exchanged for one.
+pub(super) fn has_token(value: &ConnectionValue) -> bool {
     value.expose().get("access_token").and_then(Value::as_str).is_some_and(|token| !token.is_empty())
 }
 
