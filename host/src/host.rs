@@ -3,7 +3,7 @@
 use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::Router;
-use leno_base::{Actor, Clock, Periodic, SystemClock, milliseconds};
+use leno_base::{Actor, Clock, Periodic, SystemClock, budget::Budgets, milliseconds};
 use leno_connections::{Connections, PrivateFor};
 use leno_db::{Db, DbError, PieceVersions, StoreEntries};
 use leno_egress::{Client, ClientConfig, PrivateGrant};
@@ -48,6 +48,8 @@ pub struct Setup {
     pub keyring: Keyring,
     /// Authentication of callers.
     pub identity: Identity,
+    /// The limits of everything that many share.
+    pub budgets: Budgets,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The WebAssembly engine.
@@ -111,7 +113,7 @@ impl Host {
         for warning in keys::check(&db, &keyring, milliseconds(&*clock)).await? {
             tracing::warn!("{warning}");
         }
-        let metrics = Arc::new(Metrics::new());
+        let metrics = Arc::new(Metrics::new(&setup.budgets));
         let engine = Engine::new(setup.engine)?;
         let options = RegistryOptions {
             directory: setup.pieces_dir,

@@ -12,15 +12,18 @@ use std::{
 };
 
 use axum::extract::MatchedPath;
+use leno_base::budget::{Budget, Budgets};
 use leno_metadata::PieceName;
 use leno_pieces::Observer;
 use leno_sandbox::{Pool, Usage};
 use prometheus_client::{
-    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, text},
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric as _, LabelValueEncoder, text},
     metrics::{
-        counter::Counter,
+        MetricType,
+        counter::{ConstCounter, Counter},
         family::{Family, MetricConstructor},
-        gauge::Gauge,
+        gauge::{ConstGauge, Gauge},
         histogram::Histogram,
     },
     registry::{Registry, Unit},
@@ -66,6 +69,45 @@ struct Task {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct TaskName {
     task: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BudgetName {
+    budget: String,
+    per: &'static str,
+}
+
+impl BudgetName {
+    fn of(budget: &Budget) -> Self {
+        Self { budget: budget.spec().name(), per: budget.spec().per.as_str() }
+    }
+}
+
+/// The budgets, read when the metrics are.
+#[derive(Debug)]
+struct BudgetSeries(Budgets);
+
+impl Collector for BudgetSeries {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let gauge = |value: u64| ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+        let budgets = self.0.all();
+        let help = "The limit of a budget, for each owner";
+        let mut limits = encoder.encode_descriptor("leno_budget_limit", help, None, MetricType::Gauge)?;
+        for budget in &budgets {
+            gauge(budget.limit()).encode(limits.encode_family(&BudgetName::of(budget))?)?;
+        }
+        let help = "How much of a budget is in use, by all owners together";
+        let mut used = encoder.encode_descriptor("leno_budget_used", help, None, MetricType::Gauge)?;
+        for budget in &budgets {
+            gauge(budget.used()).encode(used.encode_family(&BudgetName::of(budget))?)?;
+        }
+        let help = "How often a budget had no room";
+        let mut refusals = encoder.encode_descriptor("leno_budget_refusals", help, None, MetricType::Counter)?;
+        for budget in &budgets {
+            ConstCounter::new(budget.refusals()).encode(refusals.encode_family(&BudgetName::of(budget))?)?;
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -171,16 +213,10 @@ struct PoolGauges {
     stacks: Gauge,
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Metrics {
-    /// Counters at zero.
+    /// Counters at zero, and the state of `budgets`.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn new(budgets: &Budgets) -> Self {
         let metrics = Self {
             registry: Registry::default(),
             series: RwLock::default(),
@@ -197,10 +233,10 @@ impl Metrics {
             pieces: Gauge::default(),
             resident: Gauge::default(),
         };
-        metrics.registered()
+        metrics.registered(budgets)
     }
 
-    fn registered(mut self) -> Self {
+    fn registered(mut self, budgets: &Budgets) -> Self {
         let pool = &self.pool;
         let leno = self.registry.sub_registry_with_prefix("leno");
         leno.register("calls", "Calls of pieces, by outcome", self.calls.clone());
@@ -219,6 +255,7 @@ impl Metrics {
         leno.register("pool_memories", "Linear memories in use", pool.memories.clone());
         leno.register("pool_stacks", "Fiber stacks in use", pool.stacks.clone());
         leno.register("pieces", "Pieces served, each in one or more versions", self.pieces.clone());
+        self.registry.register_collector(Box::new(BudgetSeries(budgets.clone())));
         // Prometheus' own name for it, which dashboards look for.
         let process = self.registry.sub_registry_with_prefix("process");
         process.register_with_unit("resident_memory", "Resident memory", Unit::Bytes, self.resident.clone());
@@ -344,7 +381,7 @@ mod tests {
 
     #[test]
     fn calls_are_counted_by_piece_and_outcome() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(&Budgets::default());
         let usage = Usage { cpu_micros: 500_000, wall_micros: 2_000_000, ..Usage::default() };
         metrics.called(&name("text"), "ok", &usage);
         metrics.called(&name("text"), "ok", &usage);
@@ -373,7 +410,7 @@ mod tests {
 
     #[test]
     fn neither_new_pieces_nor_new_methods_make_series_without_end() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(&Budgets::default());
         for index in 0..MAX_PIECES + 50 {
             metrics.called(&name(&format!("piece-{index}")), "ok", &Usage::default());
             let method = http::Method::from_bytes(format!("M{index}").as_bytes()).unwrap();

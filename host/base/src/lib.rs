@@ -6,14 +6,18 @@
 //! - [`Clock`], [`SystemClock`], [`milliseconds`], [`micros`], [`iso`]: time that tests can move, and its units.
 //! - [`random`]: secrets from the operating system.
 //! - [`Digest`]: SHA-256 of a component.
+//! - [`budget`]: what each resource is limited to, and for whom.
+//! - [`fair`]: a bounded number of places, shared fairly.
 //! - [`Tasks`]: background work that shutdown waits for. [`Periodic`]: named passes that repeat.
 //!
 //! This crate knows nothing of HTTP, SQL or WebAssembly, and depends on no other room.
 
 mod actor;
+pub mod budget;
 mod clock;
 mod digest;
 mod external_id;
+pub mod fair;
 mod id;
 mod owner;
 mod periodic;

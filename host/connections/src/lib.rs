@@ -18,6 +18,7 @@
 //!
 //! This crate knows neither HTTP routes nor the sandbox; encryption is `leno-vault`, the OAuth 2.0 client `leno-oauth2`.
 
+mod budgets;
 mod content;
 mod error;
 mod event;
@@ -37,6 +38,7 @@ mod tests;
 mod tokens;
 mod view;
 
+pub use self::budgets::BUDGETS;
 pub use self::{
     error::ConnectionError,
     event::EventKind,

@@ -5,6 +5,7 @@
 
 pub mod app_connections;
 pub mod audit_log;
+mod budgets;
 mod connect;
 pub mod encryption_keys;
 pub mod endpoints;
@@ -21,6 +22,7 @@ mod store_entries;
 pub mod users;
 pub mod workflow_refs;
 
+pub use self::budgets::BUDGETS;
 pub use self::{
     app_connections::{
         AppConnections, ConnectionFilter, ConnectionRow, ConnectionStatus, InvalidStatus, Position, SealedValue,

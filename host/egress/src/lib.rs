@@ -23,6 +23,7 @@
 //! ```
 
 mod address;
+mod budgets;
 mod client;
 mod error;
 #[doc(hidden)]
@@ -37,6 +38,7 @@ mod resolver;
 mod threads;
 
 pub use address::Class;
+pub use budgets::BUDGETS;
 pub use client::{Client, Transport};
 pub use error::Error;
 pub use grant::{InvalidGrant, PrivateGrant};

@@ -8,11 +8,13 @@
 //! server.
 
 mod address;
+mod budgets;
 mod deliverer;
 mod endpoints;
 mod signature;
 mod stream;
 
+pub use self::budgets::BUDGETS;
 pub use leno_db::endpoints::Retried;
 
 pub use self::{

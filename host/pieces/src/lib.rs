@@ -1,6 +1,7 @@
 //! The pieces of this host: which there are ([`Registry`]), which may be there ([`Lock`]), and running them ([`Runs`]).
 
 mod breaker;
+mod budgets;
 mod directory;
 mod error;
 mod loader;
@@ -15,6 +16,7 @@ mod store;
 mod table;
 mod trail;
 
+pub use budgets::BUDGETS;
 pub use error::{RegistryError, RemoveError, RescanError, UploadError};
 pub use lock::{Lock, LockError, Pin};
 pub use observer::Observer;

@@ -9,6 +9,7 @@
 //! The crate knows no database and no web server: the embedder implements the capability traits.
 
 mod bindings;
+mod budgets;
 mod cache;
 mod capability;
 mod compile;
@@ -35,6 +36,7 @@ mod stderr;
 mod step;
 mod value;
 
+pub use budgets::BUDGETS;
 pub use cache::{Cache, CacheError, CacheKey};
 pub use capability::{Audit, Capabilities, Context, Log, NoStore, Scope, Store, TriggerSetup};
 pub use compile::{Compiler, compile_child};

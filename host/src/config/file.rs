@@ -61,12 +61,12 @@ impl File {
     }
 
     fn take(&mut self, document: &DeTable<'_>, source: Source<'_>, content: Content, problems: &mut Problems) {
-        let keys: Vec<String> = setting::ALL.iter().map(Setting::key).collect();
+        let keys: Vec<String> = setting::all().map(Setting::key).collect();
         for (key, value) in document {
             let (name, at) = (key.get_ref().as_ref(), source.at(key.span().start));
             if name == "grants" {
                 self.rules.take(value, source, problems);
-            } else if let Some(setting) = setting::ALL.iter().find(|setting| setting.key() == name) {
+            } else if let Some(setting) = setting::all().find(|setting| setting.key() == name) {
                 match (content, scalar(value.get_ref())) {
                     (Content::Grants, _) => {
                         problems.add(format!("{at}: `{name}` is a setting; it belongs in leno.toml"));

@@ -2,6 +2,7 @@
 //!
 //! Reading changes nothing on disk; [`DataDir`] is where a host keeps its own files.
 
+pub mod budget;
 mod encryption;
 mod file;
 mod grants;
@@ -18,6 +19,7 @@ use std::{
     time::Duration,
 };
 
+use leno_base::budget::{Budgets, Spec};
 use leno_egress::PrivateGrant;
 use leno_sandbox::Limits;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -27,6 +29,7 @@ use url::Url;
 use self::{
     file::{Content, File},
     grants::Rules,
+    setting::Setting,
     source::Reader,
 };
 pub use self::{
@@ -61,6 +64,8 @@ pub struct Config {
     pub encryption_key: Option<SecretString>,
     /// Keys of earlier times, which are still read with.
     pub old_encryption_keys: Vec<SecretString>,
+    /// The limits of everything that many share.
+    pub budgets: Budgets,
     /// How many calls run at once.
     pub engine: EngineSettings,
     /// The budget of a call, unless a grant says otherwise.
@@ -137,6 +142,7 @@ impl Config {
             internal_api_token: internal_token(&mut reader, production),
             encryption_key: encryption::key(&mut reader, production),
             old_encryption_keys: encryption::old_keys(&mut reader),
+            budgets: budgets(&mut reader),
             engine: EngineSettings {
                 max_calls: size(reader.number(&setting::MAX_CALLS, 1..=MOST_CALLS).unwrap_or(128)),
                 max_calls_per_piece: size(reader.number(&setting::MAX_CALLS_PER_PIECE, 1..=MOST_CALLS).unwrap_or(64)),
@@ -194,6 +200,14 @@ fn limits(reader: &mut Reader<'_>) -> Limits {
         }
     }
     limits
+}
+
+fn budgets(reader: &mut Reader<'_>) -> Budgets {
+    let limit = |spec: &'static Spec| {
+        let limit = reader.number(&Setting::of(spec), spec.range.0..=spec.range.1)?;
+        Some((spec, limit))
+    };
+    Budgets::new(budget::all().filter_map(limit).collect::<Vec<_>>())
 }
 
 /// The grants of `leno.toml`, and those of the file that `LENO_GRANTS` names.
@@ -277,7 +291,7 @@ fn internal_token(reader: &mut Reader<'_>, production: bool) -> Option<SecretStr
 fn log_filter(reader: &mut Reader<'_>) -> String {
     let parse = |text: &str| EnvFilter::builder().parse(text).is_ok().then(|| text.to_owned());
     let expected = "a log filter such as `info` or `warn,leno::api=debug`";
-    reader.read(&setting::LOG, expected, parse).unwrap_or_else(|| setting::LOG.default.to_owned())
+    reader.read(&setting::LOG, expected, parse).unwrap_or_else(|| setting::LOG.default.to_string())
 }
 
 fn log_format(text: &str) -> Option<LogFormat> {

@@ -1,4 +1,12 @@
 //! Every setting there is: one table for the environment, `leno.toml`, the flags of `leno serve` and its help.
+//!
+//! The limits of budgets are settings too; their rows come from the rooms that spend them.
+
+use std::{borrow::Cow, sync::LazyLock};
+
+use leno_base::budget::Spec;
+
+use super::budget;
 
 /// One setting.
 #[derive(Debug, PartialEq, Eq)]
@@ -7,13 +15,13 @@ pub struct Setting {
     pub env: &'static str,
     /// The long flag, without its hyphens. Only Leno's own settings have one, and of those no secret: a command line can be
     /// read by every user of a machine.
-    pub flag: Option<&'static str>,
+    pub flag: Option<Cow<'static, str>>,
     /// The placeholder of a value in the help.
     pub value: &'static str,
     /// What it does, in a sentence.
-    pub help: &'static str,
+    pub help: Cow<'static, str>,
     /// The default, for the help.
-    pub default: &'static str,
+    pub default: Cow<'static, str>,
     /// Whether its value must not be shown.
     pub secret: bool,
 }
@@ -24,17 +32,53 @@ impl Setting {
     pub fn key(&self) -> String {
         self.env.strip_prefix("LENO_").unwrap_or(self.env).to_ascii_lowercase()
     }
+
+    /// The setting of a budget's limit.
+    #[must_use]
+    pub fn of(spec: &Spec) -> Self {
+        let owner = spec.per.as_str();
+        let mut what = spec.what.chars();
+        let what: String = what.next().into_iter().flat_map(char::to_uppercase).chain(what).collect();
+        Self {
+            env: spec.env,
+            flag: Some(spec.name().replace('_', "-").into()),
+            value: "N",
+            help: format!("{what}, per {owner}").into(),
+            default: spec.default.to_string().into(),
+            secret: false,
+        }
+    }
+}
+
+/// All settings, those of budgets last.
+pub fn all() -> impl Iterator<Item = &'static Setting> {
+    static BUDGETS: LazyLock<Vec<Setting>> = LazyLock::new(|| budget::all().map(Setting::of).collect());
+    ALL.iter().copied().chain(&*BUDGETS)
+}
+
+const fn borrowed(flag: Option<&'static str>) -> Option<Cow<'static, str>> {
+    match flag {
+        Some(flag) => Some(Cow::Borrowed(flag)),
+        None => None,
+    }
 }
 
 macro_rules! settings {
     ($($name:ident = $env:literal, $flag:expr, $value:literal, $default:literal, $secret:literal, $help:literal;)*) => {
         $(
             #[doc = $help]
-            pub const $name: Setting =
-                Setting { env: $env, flag: $flag, value: $value, help: $help, default: $default, secret: $secret };
+            pub static $name: Setting =
+                Setting {
+                    env: $env,
+                    flag: borrowed($flag),
+                    value: $value,
+                    help: Cow::Borrowed($help),
+                    default: Cow::Borrowed($default),
+                    secret: $secret,
+                };
         )*
-        /// All of them, in the order to show them.
-        pub const ALL: &[Setting] = &[$($name),*];
+        /// All but those of budgets, in the order to show them.
+        static ALL: &[&Setting] = &[$(&$name),*];
     };
 }
 
@@ -93,9 +137,12 @@ mod tests {
 
     #[test]
     fn flags_and_keys_are_called_like_their_variable_and_secrets_have_no_flag() {
-        for setting in ALL {
+        for setting in all() {
             let open = setting.env.strip_prefix("LENO_").filter(|_| !setting.secret);
-            assert_eq!(setting.flag.map(str::to_owned), open.map(|name| name.to_lowercase().replace('_', "-")));
+            assert_eq!(
+                setting.flag.as_deref().map(str::to_owned),
+                open.map(|name| name.to_lowercase().replace('_', "-"))
+            );
         }
         assert_eq!(MAX_CALLS_PER_PIECE.key(), "max_calls_per_piece");
         assert_eq!(DATABASE_URL.key(), "database_url");

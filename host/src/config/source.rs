@@ -75,7 +75,7 @@ impl<'a> Reader<'a> {
     fn given(&mut self, setting: &Setting) -> Option<Given> {
         let base = self.sources.directory.clone();
         if let Some(text) = self.sources.flags.get(setting.env) {
-            let origin = format!("--{}", setting.flag.unwrap_or_default());
+            let origin = format!("--{}", setting.flag.as_deref().unwrap_or_default());
             return Some(Given { text: text.clone(), origin, base });
         }
         if let Some(text) = self.sources.environment.get(&OsString::from(setting.env)).filter(|text| !text.is_empty()) {
@@ -131,7 +131,7 @@ impl<'a> Reader<'a> {
     /// Variables with a name close to a setting's: most likely misspelt. Others that start with `LENO_` may belong to
     /// other programs.
     pub(super) fn strangers(&self) -> Vec<String> {
-        let known = || setting::ALL.iter().map(|setting| setting.env).chain([FILE_VARIABLE]);
+        let known = || setting::all().map(|setting| setting.env).chain([FILE_VARIABLE]);
         let names = self.sources.environment.keys().filter_map(|name| name.to_str());
         names
             .filter(|name| name.starts_with("LENO_") && known().all(|known| known != *name))
@@ -144,7 +144,7 @@ impl<'a> Reader<'a> {
     /// Whether a secret is in a settings file that others may read.
     pub(super) fn exposes_secrets(&self) -> Option<&Path> {
         let file = self.file.as_ref().filter(|file| file.exposed)?;
-        let secret = setting::ALL.iter().any(|setting| setting.secret && file.get(setting).is_some());
+        let secret = setting::all().any(|setting| setting.secret && file.get(setting).is_some());
         secret.then_some(file.path.as_path())
     }
 }

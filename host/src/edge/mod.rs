@@ -16,6 +16,7 @@
 //! The edge knows no room of the host and no surface.
 
 pub(crate) mod authorization;
+mod budgets;
 pub(crate) mod extract;
 pub(crate) mod listener;
 pub(crate) mod public_url;
@@ -24,6 +25,7 @@ pub(crate) mod ring;
 
 use http::HeaderName;
 
+pub use self::budgets::BUDGETS;
 pub use self::{public_url::PublicUrl, rejection::Rejection};
 
 /// The run that a response belongs to.

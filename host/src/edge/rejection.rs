@@ -11,9 +11,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use leno_base::budget::Exhausted;
 use leno_metadata::{ErrorKind, Problem as Fault};
 use leno_sandbox::{LogLine, Usage};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::RUN_ID;
 
@@ -117,6 +118,19 @@ impl Rejection {
         );
         rejection.0.cause = Some(cause.into());
         rejection
+    }
+
+    /// A budget has no room for the request.
+    #[must_use]
+    pub fn exhausted(refusal: &Exhausted) -> Self {
+        let detail = refusal.to_string();
+        let name = refusal.spec.name();
+        let rejection = match refusal.retry_after {
+            Some(wait) => Self::new(StatusCode::TOO_MANY_REQUESTS, "budget_exhausted", "Too much at once", detail)
+                .retry_after(wait),
+            None => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "budget_exceeded", "Too large", detail),
+        };
+        rejection.details(Some(json!({"budget": name, "per": refusal.spec.per.as_str(), "limit": refusal.limit})))
     }
 
     /// With a response header, in whatever form the rejection is rendered.

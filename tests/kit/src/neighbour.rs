@@ -68,6 +68,12 @@ impl Neighbour {
     /// When the piece is not served.
     pub async fn arrive(client: Client) -> anyhow::Result<Self> {
         client.active(&format!("{NAME}.wasm")).await?;
+        Ok(Self::work(client))
+    }
+
+    /// Starts to call the neighbour's piece, which is served.
+    #[must_use]
+    pub fn work(client: Client) -> Self {
         let (stay, leave) = watch::channel(true);
         let calls = tokio::spawn(async move {
             let run = Run::new(NAME, "run");
@@ -85,7 +91,7 @@ impl Neighbour {
             }
             calls
         });
-        Ok(Self { stay, calls })
+        Self { stay, calls }
     }
 
     /// Stops calling, and returns the results.

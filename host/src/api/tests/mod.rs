@@ -18,7 +18,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
 use http::{HeaderMap, Method, Request};
-use leno_base::{Owner, SystemClock, milliseconds};
+use leno_base::{Owner, SystemClock, budget::Budgets, milliseconds};
 use leno_db::{Db, EventRow};
 use leno_events::{Events, NewEvent};
 use leno_metadata::PieceName;
@@ -112,6 +112,7 @@ async fn open(setup: Setup) -> (crate::host::Host, tempfile::TempDir) {
         db,
         keyring: Keyring::new(Key::parse(&"ab".repeat(32).into()).unwrap(), Vec::new()),
         identity: Identity::new(&"a-secret-that-is-long-enough-for-hs256".into(), Some(&INTERNAL.into())),
+        budgets: Budgets::default(),
         clock: Arc::new(SystemClock),
         engine: EngineConfig { max_calls: 16, ..EngineConfig::default() },
         pieces_dir: directory,

@@ -115,6 +115,7 @@ async fn open(config: &Config, address: SocketAddr) -> anyhow::Result<Host> {
         db,
         keyring: keyring(config, &data)?,
         identity: Identity::new(&jwt_secret, config.internal_api_token.as_ref()),
+        budgets: config.budgets.clone(),
         clock: Arc::new(SystemClock),
         engine: EngineConfig { max_calls, max_calls_per_piece, queue_wait, cache, compiler },
         pieces_dir: config.pieces_dir.clone(),
