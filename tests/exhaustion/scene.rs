@@ -1,0 +1,106 @@
+//! What all exhaustion tests have in common.
+
+use std::time::{Duration, Instant};
+
+use leno_testkit::neighbour::{self, Neighbour, percentile};
+use leno_testkit::{Caller, Client, Options, Run, Server, Stage, metrics::Metrics};
+
+/// Calls by which the neighbour's quiet time is measured.
+const QUIET_CALLS: usize = 100;
+/// A neighbour's p99 may be this many times its quiet one ...
+const FACTOR: u32 = 3;
+/// ... or this long, whichever is more: on two cores that the attackers use as well, a few milliseconds say nothing.
+const NOISE: Duration = Duration::from_millis(250);
+/// How long the host may take to give back what the attack held.
+const SETTLE: Duration = Duration::from_secs(10);
+/// The most resident memory that the host may have at any time, at the default settings.
+pub(crate) const MEMORY: u64 = 600 << 20;
+
+/// A server that an attacker of one tenant calls, and a neighbour of another.
+pub(crate) struct Scene {
+    pub(crate) server: Server,
+    /// Calls as the operator, who sees the metrics.
+    pub(crate) operator: Client,
+    /// Calls as a user without any permission.
+    pub(crate) attacker: Client,
+    /// Another user of a third tenant.
+    pub(crate) third: Client,
+    neighbour: Neighbour,
+    quiet: Duration,
+    before: Metrics,
+    files: usize,
+    _stage: Stage,
+}
+
+impl Scene {
+    /// A server started with `options`, and the neighbour at work.
+    pub(crate) async fn start(options: Options) -> anyhow::Result<Self> {
+        let stage = Stage::take().await?;
+        let server = Server::start(options.piece(neighbour::NAME, neighbour::component())).await?;
+        let operator = server.client();
+        operator.active(&format!("{}.wasm", neighbour::NAME)).await?;
+        let user = || server.client_of(&Caller::with("EMPLOYEE", &[]));
+        let (attacker, third, quietly) = (user(), user(), user());
+        let run = Run::new(neighbour::NAME, "run");
+        let mut took = Vec::with_capacity(QUIET_CALLS);
+        for _ in 0..QUIET_CALLS {
+            took.push(quietly.run(&run).await?.took);
+        }
+        let quiet = percentile(&took, 0.99);
+        let before = operator.metrics().await?;
+        let files = server.figures()?.files;
+        server.forget_peak()?;
+        let neighbour = Neighbour::work(quietly);
+        Ok(Self { server, operator, attacker, third, neighbour, quiet, before, files, _stage: stage })
+    }
+
+    /// How often a budget has refused since the start.
+    pub(crate) async fn refusals(&self, budget: &str) -> anyhow::Result<f64> {
+        let labels = [("budget", budget)];
+        let name = "leno_budget_refusals_total";
+        Ok(self.operator.metrics().await?.sum(name, &labels) - self.before.sum(name, &labels))
+    }
+
+    /// Checks what must hold after an attack on `budgets`: each refused and was counted, the neighbour's calls all succeeded
+    /// and were about as quick as before, the host stayed within its memory, and what was taken is given back.
+    pub(crate) async fn end(mut self, budgets: &[&str]) -> anyhow::Result<()> {
+        for budget in budgets {
+            anyhow::ensure!(self.refusals(budget).await? > 0.0, "the budget {budget} refused nothing");
+        }
+        let calls = self.neighbour.leave().await?;
+        self.server.check_alive()?;
+        assert_eq!(calls.failures, [""; 0], "the neighbour's calls fail");
+        let (now, most) = (calls.within(0.99), (self.quiet * FACTOR).max(NOISE));
+        let peak = self.server.figures()?.peak;
+        println!(
+            "  neighbour: {} calls, p99 {now:.1?}, quiet {:.1?}; memory {} MiB at most",
+            calls.count,
+            self.quiet,
+            peak >> 20
+        );
+        assert!(now <= most, "the neighbour's p99 is {now:?}, and was {:?}", self.quiet);
+        assert!(peak <= MEMORY, "the host had {} MiB", peak >> 20);
+        let deadline = Instant::now() + SETTLE;
+        loop {
+            let metrics = self.operator.metrics().await?;
+            let files = self.server.figures()?.files;
+            let used = |metrics: &Metrics, budget: &str| metrics.sum("leno_budget_used", &[("budget", budget)]);
+            let held: Vec<_> =
+                budgets.iter().filter(|budget| used(&metrics, budget) > used(&self.before, budget)).collect();
+            // The clients' own connections stay open.
+            if held.is_empty() && files <= self.files + 64 {
+                break;
+            }
+            anyhow::ensure!(
+                Instant::now() < deadline,
+                "not given back: {held:?}, {files} files, {} before",
+                self.files
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let log = self.server.stderr.all();
+        let panic = log.iter().find(|line| line.starts_with("thread '"));
+        assert_eq!(panic, None, "the host panicked");
+        Ok(())
+    }
+}
