@@ -52,7 +52,7 @@ pub struct Setup {
     pub budgets: Budgets,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// The WebAssembly engine.
+    /// The WebAssembly engine; its budgets are those above.
     pub engine: EngineConfig,
     /// The pieces directory.
     pub pieces_dir: PathBuf,
@@ -114,7 +114,7 @@ impl Host {
             tracing::warn!("{warning}");
         }
         let metrics = Arc::new(Metrics::new(&setup.budgets));
-        let engine = Engine::new(setup.engine)?;
+        let engine = Engine::new(EngineConfig { budgets: setup.budgets.clone(), ..setup.engine })?;
         let options = RegistryOptions {
             directory: setup.pieces_dir,
             lock: setup.pieces_lock,

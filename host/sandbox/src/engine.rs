@@ -2,10 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
+use leno_base::{
+    TenantId,
+    budget::{Budgets, Each},
+    fair::Permit,
+};
 use serde::Serialize;
 use wasmtime::component::Linker;
 
-use crate::{Cache, Compiler, Failure, compile::CompileError, linker, permits::Gate, settings, state::CallState};
+use crate::{
+    Cache, Compiler, Failure, budgets, compile::CompileError, linker, permits::Gate, settings, state::CallState,
+};
 
 /// How long guest code runs before the host checks its clocks. Short enough for a fair share of the threads, long
 /// enough to cost nothing.
@@ -14,10 +21,8 @@ const TICK: Duration = Duration::from_millis(5);
 /// How an [`Engine`] is set up.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
-    /// Calls at once, over all pieces. Each holds one slot of the pool (address space, not memory).
-    pub max_calls: usize,
-    /// Calls at once of one piece version.
-    pub max_calls_per_piece: usize,
+    /// The limits of what calls share: see [`budgets`](crate::budgets).
+    pub budgets: Budgets,
     /// How long a call waits for a permit before it is refused.
     pub queue_wait: Duration,
     /// Where compiled code is kept.
@@ -29,8 +34,7 @@ pub struct EngineConfig {
 impl Default for EngineConfig {
     fn default() -> Self {
         Self {
-            max_calls: 128,
-            max_calls_per_piece: 64,
+            budgets: Budgets::default(),
             queue_wait: Duration::from_secs(1),
             cache: None,
             compiler: Compiler::InProcess,
@@ -46,7 +50,7 @@ pub enum EngineError {
         "the WebAssembly engine could not start with room for {max_calls} calls (is address space limited? lower LENO_MAX_CALLS): {reason}"
     )]
     Start {
-        /// [`EngineConfig::max_calls`].
+        /// [`budgets::MAX_CALLS`].
         max_calls: usize,
         /// wasmtime's words.
         reason: String,
@@ -65,6 +69,8 @@ pub(crate) struct Inner {
     pub(crate) base: Linker<CallState>,
     pub(crate) privileged: Linker<CallState>,
     pub(crate) gate: Gate,
+    /// The memory of all guests, by tenant.
+    pub(crate) memory: Each<Option<TenantId>>,
     pub(crate) config: EngineConfig,
 }
 
@@ -90,9 +96,10 @@ impl Engine {
     /// # Errors
     /// [`EngineError`]: too little address space, or no thread.
     pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
-        let failed =
-            |error: wasmtime::Error| EngineError::Start { max_calls: config.max_calls, reason: format!("{error:#}") };
-        let wasmtime = settings::running(config.max_calls).map_err(failed)?;
+        let calls = config.budgets.get(&budgets::MAX_CALLS);
+        let max_calls = usize::try_from(calls.limit()).unwrap_or(usize::MAX);
+        let failed = |error: wasmtime::Error| EngineError::Start { max_calls, reason: format!("{error:#}") };
+        let wasmtime = settings::running(max_calls).map_err(failed)?;
         let base = linker::base(&wasmtime).map_err(failed)?;
         let privileged = linker::privileged(&base).map_err(failed)?;
         let weak = wasmtime.weak();
@@ -104,8 +111,9 @@ impl Engine {
                 std::thread::sleep(TICK);
             }
         })?;
-        let gate = Gate::new("this host".into(), config.max_calls, config.queue_wait);
-        Ok(Self(Arc::new(Inner { wasmtime, base, privileged, gate, config })))
+        let gate = Gate::new("this host".into(), calls, config.queue_wait);
+        let memory = config.budgets.shared(&budgets::GUEST_MEMORY);
+        Ok(Self(Arc::new(Inner { wasmtime, base, privileged, gate, memory, config })))
     }
 
     /// How full the engine is.
@@ -127,7 +135,7 @@ impl Engine {
     /// Calls at once that this engine has room for.
     #[must_use]
     pub fn max_calls(&self) -> usize {
-        self.0.config.max_calls
+        self.0.gate.size()
     }
 
     /// The compiled form of a component, if it is in the cache.
@@ -157,7 +165,7 @@ impl Engine {
         })
     }
 
-    pub(crate) async fn enter(&self) -> Result<tokio::sync::OwnedSemaphorePermit, Failure> {
-        self.0.gate.enter().await
+    pub(crate) async fn enter(&self, tenant: Option<TenantId>) -> Result<Permit<Option<TenantId>>, Failure> {
+        self.0.gate.enter(tenant).await
     }
 }

@@ -9,7 +9,7 @@
 //! The crate knows no database and no web server: the embedder implements the capability traits.
 
 mod bindings;
-mod budgets;
+pub mod budgets;
 mod cache;
 mod capability;
 mod compile;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use leno_base::budget::Exhausted;
 use leno_metadata::{ErrorKind, PieceError, Problems};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
@@ -67,12 +68,12 @@ pub enum Failure {
         panic: Option<String>,
     },
     /// No room for the call.
-    #[error("{what} is busy; try again in {} ms", .retry_after.as_millis())]
+    #[error("{what} is busy: {exhausted}")]
     Overloaded {
         /// What is full: this host, or the piece.
         what: String,
-        /// When a place is likely to be free.
-        retry_after: Duration,
+        /// The budget that has no room, and when it is likely to have some.
+        exhausted: Exhausted,
     },
     /// The caller or the host ended it.
     #[error("the call was cancelled")]

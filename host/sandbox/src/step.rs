@@ -217,7 +217,7 @@ impl Prepared {
         if let Err(failure) = piece.accept(target.entry(&text).input_size()) {
             return Report::refused(failure);
         }
-        let permits = match piece.admit().await {
+        let permits = match piece.admit(capabilities.tenant.clone()).await {
             Ok(permits) => permits,
             Err(failure) => return Report::refused(failure),
         };

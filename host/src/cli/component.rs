@@ -7,18 +7,21 @@ use std::{
 };
 
 use anyhow::Context as _;
+use leno_base::budget::Budgets;
 use leno_metadata::Metadata;
-use leno_sandbox::{Cache, Compiler, Engine, EngineConfig, Grant, Piece};
+use leno_sandbox::{Cache, Compiler, Engine, EngineConfig, Grant, Piece, budgets::MAX_CALLS};
 
 use super::terminal::Spinner;
 use crate::config::{Config, DataDir};
 
-/// Calls at once: a command makes one.
-const CALLS: usize = 2;
+/// A command makes one call at a time.
+fn budgets() -> Budgets {
+    Budgets::new([(&MAX_CALLS, 2)])
+}
 
 /// An engine for components that the user names: compiled here, kept nowhere.
 pub(super) fn engine() -> anyhow::Result<Engine> {
-    Ok(Engine::new(EngineConfig { max_calls: CALLS, ..EngineConfig::default() })?)
+    Ok(Engine::new(EngineConfig { budgets: budgets(), ..EngineConfig::default() })?)
 }
 
 /// An engine for the components of a host: compiled in a child process, and kept where the host keeps them if it has run
@@ -31,7 +34,7 @@ pub(super) fn engine_of(config: &Config) -> anyhow::Result<Engine> {
         }
         false => None,
     };
-    Ok(Engine::new(EngineConfig { max_calls: CALLS, cache, compiler: compiler()?, ..EngineConfig::default() })?)
+    Ok(Engine::new(EngineConfig { budgets: budgets(), cache, compiler: compiler()?, ..EngineConfig::default() })?)
 }
 
 /// Compiles in a child process: this program again, as `leno compile`.

@@ -81,6 +81,7 @@ async fn go(args: &Args) -> anyhow::Result<ExitCode> {
     let run = Uuid::now_v7().to_string();
     let capabilities = Capabilities {
         context: Context { run_id: run.clone(), attempt: 1, idempotency_key: run, webhook_url: None },
+        tenant: None,
         connection,
         transport: Arc::new(Client::new(ClientConfig::default())?),
         store: kept.store.clone(),

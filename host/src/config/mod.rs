@@ -66,8 +66,8 @@ pub struct Config {
     pub old_encryption_keys: Vec<SecretString>,
     /// The limits of everything that many share.
     pub budgets: Budgets,
-    /// How many calls run at once.
-    pub engine: EngineSettings,
+    /// How long a call waits for a place.
+    pub queue_wait: Duration,
     /// The budget of a call, unless a grant says otherwise.
     pub limits: Limits,
     /// The largest request body in bytes, but for uploads of components.
@@ -80,17 +80,6 @@ pub struct Config {
     pub log: LogSettings,
     /// What is strange, but no reason not to start.
     pub warnings: Vec<String>,
-}
-
-/// How many calls run at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EngineSettings {
-    /// Over all pieces.
-    pub max_calls: usize,
-    /// Of one version of a piece.
-    pub max_calls_per_piece: usize,
-    /// How long a call waits for a place.
-    pub queue_wait: Duration,
 }
 
 /// What is logged and how.
@@ -118,8 +107,6 @@ const KNOWN_SECRET: &str = "secretKey";
 const SHORTEST_SECRET: usize = 32;
 /// Too long to be guessed over the network.
 const SHORTEST_TOKEN: usize = 16;
-/// The most calls at once. Each reserves 256 MiB of address space, of which there are 128 TiB.
-const MOST_CALLS: u64 = 10_000;
 
 impl Config {
     /// Reads the settings.
@@ -143,11 +130,7 @@ impl Config {
             encryption_key: encryption::key(&mut reader, production),
             old_encryption_keys: encryption::old_keys(&mut reader),
             budgets: budgets(&mut reader),
-            engine: EngineSettings {
-                max_calls: size(reader.number(&setting::MAX_CALLS, 1..=MOST_CALLS).unwrap_or(128)),
-                max_calls_per_piece: size(reader.number(&setting::MAX_CALLS_PER_PIECE, 1..=MOST_CALLS).unwrap_or(64)),
-                queue_wait: Duration::from_millis(reader.number(&setting::QUEUE_WAIT_MS, 0..=600_000).unwrap_or(1_000)),
-            },
+            queue_wait: Duration::from_millis(reader.number(&setting::QUEUE_WAIT_MS, 0..=600_000).unwrap_or(1_000)),
             max_body: size(reader.number(&setting::MAX_BODY_BYTES, 1_024..=1 << 30).unwrap_or(10 << 20)),
             grants: Grants::new(limits.clone(), rules),
             webhook_private: reader
@@ -207,7 +190,10 @@ fn budgets(reader: &mut Reader<'_>) -> Budgets {
         let limit = reader.number(&Setting::of(spec), spec.range.0..=spec.range.1)?;
         Some((spec, limit))
     };
-    Budgets::new(budget::all().filter_map(limit).collect::<Vec<_>>())
+    let budgets = Budgets::new(budget::all().filter_map(limit).collect::<Vec<_>>());
+    // All of them are in the metrics from the start.
+    budget::all().for_each(|spec| drop(budgets.get(spec)));
+    budgets
 }
 
 /// The grants of `leno.toml`, and those of the file that `LENO_GRANTS` names.

@@ -109,10 +109,6 @@ settings! {
         "Activepieces' name of INTEGRATION_ENCRYPTION_KEY, read when that is not set";
     OLD_ENCRYPTION_KEYS = "LENO_OLD_ENCRYPTION_KEYS", None, "KEY,...", "none", true,
         "Further keys that are read with but never written with, separated by commas; see `leno keys`";
-    MAX_CALLS = "LENO_MAX_CALLS", Some("max-calls"), "N", "128", false,
-        "Calls at once, over all pieces";
-    MAX_CALLS_PER_PIECE = "LENO_MAX_CALLS_PER_PIECE", Some("max-calls-per-piece"), "N", "64", false,
-        "Calls at once of one version of a piece";
     QUEUE_WAIT_MS = "LENO_QUEUE_WAIT_MS", Some("queue-wait-ms"), "MS", "1000", false,
         "How long a call waits for a place before it is told to come back";
     CALL_TIMEOUT_MS = "LENO_CALL_TIMEOUT_MS", Some("call-timeout-ms"), "MS", "30000", false,
@@ -144,7 +140,7 @@ mod tests {
                 open.map(|name| name.to_lowercase().replace('_', "-"))
             );
         }
-        assert_eq!(MAX_CALLS_PER_PIECE.key(), "max_calls_per_piece");
+        assert_eq!(Setting::of(&leno_sandbox::budgets::MAX_CALLS_PER_PIECE).key(), "max_calls_per_piece");
         assert_eq!(DATABASE_URL.key(), "database_url");
     }
 }

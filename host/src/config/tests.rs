@@ -1,6 +1,7 @@
 use std::fs;
 
 use leno_metadata::PieceName;
+use leno_sandbox::budgets;
 
 use super::*;
 
@@ -22,8 +23,8 @@ impl Setup {
         Self { directory, sources }
     }
 
-    fn flag(mut self, setting: &setting::Setting, value: &str) -> Self {
-        self.sources.flags.insert(setting.env, value.into());
+    fn flag(mut self, env: &'static str, value: &str) -> Self {
+        self.sources.flags.insert(env, value.into());
         self
     }
 
@@ -51,9 +52,7 @@ fn with_nothing_set_everything_has_the_default_that_the_help_names() {
     let setup = Setup { directory: tempfile::tempdir().unwrap(), sources: Sources::default() };
     let config = setup.read();
     assert_eq!(config.listen.to_string(), setting::LISTEN.default);
-    assert_eq!(config.engine.max_calls.to_string(), setting::MAX_CALLS.default);
-    assert_eq!(config.engine.max_calls_per_piece.to_string(), setting::MAX_CALLS_PER_PIECE.default);
-    assert_eq!(config.engine.queue_wait.as_millis().to_string(), setting::QUEUE_WAIT_MS.default);
+    assert_eq!(config.queue_wait.as_millis().to_string(), setting::QUEUE_WAIT_MS.default);
     assert_eq!(config.limits.wall.as_millis().to_string(), setting::CALL_TIMEOUT_MS.default);
     assert_eq!(config.limits.cpu.as_millis().to_string(), setting::CALL_CPU_MS.default);
     assert_eq!((config.limits.memory >> 20).to_string(), setting::CALL_MEMORY_MB.default);
@@ -69,9 +68,10 @@ fn with_nothing_set_everything_has_the_default_that_the_help_names() {
 fn a_flag_wins_over_the_environment_and_that_over_the_file() {
     let toml = "max_calls = 1\nmax_calls_per_piece = \"1\"\nqueue_wait_ms = 1\nproduction = false\n";
     let environment = [("LENO_MAX_CALLS", "2"), ("LENO_MAX_CALLS_PER_PIECE", "2"), ("LENO_QUEUE_WAIT_MS", "")];
-    let engine = Setup::new(toml, &environment).flag(&setting::MAX_CALLS, "3").read().engine;
-    assert_eq!((engine.max_calls, engine.max_calls_per_piece), (3, 2));
-    assert_eq!(engine.queue_wait, Duration::from_millis(1), "an empty variable counts as unset");
+    let config = Setup::new(toml, &environment).flag("LENO_MAX_CALLS", "3").read();
+    let limit = |spec| config.budgets.get(spec).limit();
+    assert_eq!((limit(&budgets::MAX_CALLS), limit(&budgets::MAX_CALLS_PER_PIECE)), (3, 2));
+    assert_eq!(config.queue_wait, Duration::from_millis(1), "an empty variable counts as unset");
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn every_wrong_setting_is_told_at_once_with_where_it_is_and_what_is_expected() {
             ("LENO_LOG", "info,=,"),
         ],
     );
-    let problems = setup.flag(&setting::LOG_FORMAT, "xml").problems();
+    let problems = setup.flag(setting::LOG_FORMAT.env, "xml").problems();
     let expected = [
         "leno.toml:7: grants.http: there is no `host` (did you mean `hosts`?)",
         "leno.toml:3: there is no setting `listen_port`",

@@ -124,13 +124,22 @@ impl Rejection {
     #[must_use]
     pub fn exhausted(refusal: &Exhausted) -> Self {
         let detail = refusal.to_string();
-        let name = refusal.spec.name();
-        let rejection = match refusal.retry_after {
-            Some(wait) => Self::new(StatusCode::TOO_MANY_REQUESTS, "budget_exhausted", "Too much at once", detail)
-                .retry_after(wait),
+        match refusal.retry_after {
+            Some(_) => Self::new(StatusCode::TOO_MANY_REQUESTS, "budget_exhausted", "Too much at once", detail),
             None => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "budget_exceeded", "Too large", detail),
-        };
-        rejection.details(Some(json!({"budget": name, "per": refusal.spec.per.as_str(), "limit": refusal.limit})))
+        }
+        .budget(refusal)
+    }
+
+    /// With the budget that refused, and when to come back.
+    #[must_use]
+    pub fn budget(self, refusal: &Exhausted) -> Self {
+        let Exhausted { spec, limit, retry_after } = refusal;
+        let rejection = self.details(Some(json!({"budget": spec.name(), "per": spec.per.as_str(), "limit": limit})));
+        match retry_after {
+            Some(wait) => rejection.retry_after(*wait),
+            None => rejection,
+        }
     }
 
     /// With a response header, in whatever form the rejection is rendered.

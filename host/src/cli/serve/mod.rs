@@ -22,7 +22,7 @@ use super::{
     terminal,
 };
 use crate::{
-    config::{Config, DataDir, EngineSettings},
+    config::{Config, DataDir},
     edge::{PublicUrl, listener},
     host::{Host, Setup},
     identity::Identity,
@@ -107,7 +107,6 @@ async fn open(config: &Config, address: SocketAddr) -> anyhow::Result<Host> {
         Some(secret) => secret.clone(),
         None => data.secret(DataDir::JWT_SECRET)?,
     };
-    let EngineSettings { max_calls, max_calls_per_piece, queue_wait } = config.engine;
     let cache = Some(Cache::open(data.compiled(), data.cache_key()?)?);
     let compiler = component::compiler()?;
     let (grants, providers) = (config.grants.clone(), config.grants.clone());
@@ -117,7 +116,7 @@ async fn open(config: &Config, address: SocketAddr) -> anyhow::Result<Host> {
         identity: Identity::new(&jwt_secret, config.internal_api_token.as_ref()),
         budgets: config.budgets.clone(),
         clock: Arc::new(SystemClock),
-        engine: EngineConfig { max_calls, max_calls_per_piece, queue_wait, cache, compiler },
+        engine: EngineConfig { queue_wait: config.queue_wait, cache, compiler, ..EngineConfig::default() },
         pieces_dir: config.pieces_dir.clone(),
         pieces_lock: config.pieces_lock.clone(),
         pinned_only: config.production,
