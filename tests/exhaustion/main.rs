@@ -10,6 +10,7 @@
 
 mod permits;
 mod scene;
+mod soak;
 
 /// The budgets that each file exhausts.
 const EXHAUSTED: &[&[&str]] = &[permits::EXHAUSTS];

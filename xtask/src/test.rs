@@ -51,3 +51,12 @@ pub(crate) fn test(args: &[String]) -> Result<()> {
     }
     Ok(())
 }
+
+/// Runs the test that attacks a server with everything at once, for `seconds`, against a build with optimisations.
+pub(crate) fn soak(seconds: u64) -> Result<()> {
+    let guests = build::test_guests()?;
+    let leno = build::host(true)?;
+    let mut test = cargo();
+    test.args(["test", "--locked", "--workspace", "--test", "exhaustion", "--", "soak::", "--nocapture"]);
+    run(test.env("LENO_GUESTS_DIR", guests).env("LENO_BIN", leno).env("LENO_SOAK_SECONDS", seconds.to_string()))
+}
