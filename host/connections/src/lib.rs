@@ -1,21 +1,18 @@
-//! The connections of users: encrypted at rest, refreshed before their tokens expire, handed to the calls that need
+//! The connections of users: encrypted at rest, refreshed before their tokens expire, and passed to the calls that need
 //! them.
 //!
 //! | File | Holds |
 //! | --- | --- |
-//! | `external_id`, `owner`, `error` | the words of this room |
-//! | `keyring` | encryption |
-//! | `keys` | which keys are in use, the check at the start, rotation |
-//! | `service` | making, reading, changing, removing |
-//! | `oauth2` | the OAuth 2.0 client: addresses, requests, answers |
-//! | `refresh` | renewing access tokens |
+//! | `service`, `content` | making, reading, changing and removing connections |
+//! | `view`, `event` | a connection as its owner sees it, and the events about it |
+//! | `resolve` | connections for calls |
+//! | `refresh`, `flights` | refreshing access tokens |
 //! | `sign_in` | signing in at a provider, from the authorization URL to the callback |
-//! | `claim` | tokens for a connection that is being made, and registered OAuth clients |
-//! | `events`, `webhooks` | telling owners what happens to their connections |
-//! | `resolve` | connections on their way into calls |
+//! | `tokens`, `providers` | the requests to providers |
+//! | `oauth_apps` | registered OAuth clients |
 //! | `references` | which workflows use which connections |
-//! | `import`, `gcm` | connections of other systems |
-//! | `people` | people without an account |
+//! | `people` | users without an account |
+//! | `import` | connections of other systems |
 
 mod content;
 mod error;
