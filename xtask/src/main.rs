@@ -49,7 +49,7 @@ enum Command {
     },
     /// Measure the speed budgets, and write the figures to BENCHMARKS.md.
     Bench {
-        /// Measure for a shorter time, print the figures, and leave BENCHMARKS.md as it is.
+        /// Measure for a shorter time, print the figures, and do not write BENCHMARKS.md.
         #[arg(long)]
         quick: bool,
     },

@@ -17,7 +17,7 @@ pub(crate) fn test(args: &[String]) -> Result<()> {
     let skipped = peers::missing();
     if in_ci && !skipped.is_empty() {
         bail!(
-            "CI=true runs every test, and what these need is missing; install it (see .ci/run), or unset CI:\n  {}",
+            "with CI=true every test must run, and these cannot; install what is missing (see .ci/run), or unset CI:\n  {}",
             skipped.join("\n  ")
         );
     }

@@ -194,7 +194,7 @@ impl Journey<'_> {
         } else {
             None
         };
-        tracing::debug!(host = question.host(), method = %hop.method, status = response.status().as_u16(), "answered");
+        tracing::debug!(host = question.host(), method = %hop.method, status = response.status().as_u16(), "responded");
         match exceeded {
             Some(limit) => Err(Error::TooLarge { host: question.host().to_owned(), limit }),
             None => Ok(response),

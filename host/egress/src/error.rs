@@ -13,11 +13,11 @@ use crate::resolver::LookupError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The policy says no.
+    /// The policy refuses the URL.
     #[error(transparent)]
     Denied(#[from] Denied),
-    /// The policy says no to where a redirect leads.
-    #[error("`{from}` redirected this request, and it goes no further: {denied}")]
+    /// The policy refuses the target of a redirect.
+    #[error("`{from}` redirected this request to a refused destination: {denied}")]
     RedirectDenied {
         /// The host that redirected.
         from: String,
@@ -47,7 +47,7 @@ pub enum Error {
         limit: String,
     },
     /// More redirects than allowed.
-    #[error("`{host}` redirected once more after {limit} redirects")]
+    #[error("`{host}` redirected the request again after {limit} redirects, the limit")]
     TooManyRedirects {
         /// The host that responded last.
         host: String,
@@ -63,7 +63,7 @@ pub enum Error {
         problem: String,
     },
     /// No secure connection, most often because of an untrusted certificate.
-    #[error("there is no secure connection to `{host}`: {problem}")]
+    #[error("the TLS connection to `{host}` failed: {problem}")]
     Tls {
         /// The host of the request.
         host: String,
@@ -142,7 +142,7 @@ impl Error {
         }
         let unreadable = find::<hyper::Error>(error).map(|error| (error.is_parse(), error.is_parse_too_large()));
         match unreadable {
-            Some((_, true)) => Self::TooLarge { host, limit: "100 headers or 400 KiB of them".to_owned() },
+            Some((_, true)) => Self::TooLarge { host, limit: "100 headers or 400 KiB of headers".to_owned() },
             Some((true, _)) => Self::BadResponse { host, problem },
             _ if error.is_decode() => Self::BadResponse { host, problem },
             _ => Self::Unavailable { host, problem },

@@ -160,7 +160,7 @@ pub(crate) fn read_url(base: Option<&Url>, text: &str) -> Result<Url, Denied> {
     Ok(url)
 }
 
-/// More than any server takes, less than the 64 KiB at which the HTTP library refuses.
+/// More than any server accepts, less than the 64 KiB at which the HTTP library refuses.
 const MAX_URL: usize = 32 * 1024;
 
 fn drop_trailing_dot(url: &mut Url) -> Result<(), Denied> {
@@ -285,7 +285,7 @@ impl Question {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Denied {
-    /// The text is no absolute URL, or one that two parsers may read differently.
+    /// The text is not an absolute URL, or two parsers may read it differently.
     #[error("the URL cannot be used: {problem}")]
     Url {
         /// The problem.
@@ -308,7 +308,7 @@ pub enum Denied {
     },
     /// The manifest names this host, and the operator's grant does not.
     #[error(
-        "`{host}` is not among the hosts that the operator lets this piece reach: ask the operator to add it to `hosts` in leno.toml"
+        "`{host}` is not among the hosts that the operator allows this piece: ask the operator to add it to `hosts` in leno.toml"
     )]
     OperatorHost {
         /// The host of the URL.
@@ -335,7 +335,7 @@ pub enum Denied {
         port: u16,
     },
     /// An address that is not public and not granted.
-    #[error("`{host}` leads to {address}, {class} address: ask the operator for a private grant in leno.toml: private = [\"{}\"]", SocketAddr::new(*.address, *.port))]
+    #[error("`{host}` resolves to {address}, {class} address: ask the operator for a private grant in leno.toml: private = [\"{}\"]", SocketAddr::new(*.address, *.port))]
     Address {
         /// The host of the URL.
         host: String,
@@ -348,7 +348,7 @@ pub enum Denied {
     },
     /// The connection's credentials are not for this host.
     #[error(
-        "the connection's credentials are not for `{host}`: add it to `hosts` of the auth in the piece's metadata, or send the request without them"
+        "the connection's credentials may not be sent to `{host}`: add it to `hosts` of the auth in the piece's metadata, or send the request without them"
     )]
     CredentialHost {
         /// The host of the URL.
@@ -356,7 +356,7 @@ pub enum Denied {
     },
     /// The connection's credentials are not for this port.
     #[error(
-        "the connection's credentials are not for port {port} of `{host}`: add `{host}:{port}` to `hosts` of the auth in the piece's metadata"
+        "the connection's credentials may not be sent to port {port} of `{host}`: add `{host}:{port}` to `hosts` of the auth in the piece's metadata"
     )]
     CredentialPort {
         /// The host of the URL.

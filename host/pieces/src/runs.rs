@@ -80,7 +80,7 @@ pub struct Run {
     pub digest: Digest,
     /// The type of the property whose options were resolved.
     pub resolved: Option<&'static str>,
-    /// What came out.
+    /// The result.
     pub report: Report,
 }
 
@@ -226,7 +226,7 @@ impl Drop for Record<'_> {
     fn drop(&mut self) {
         if !self.done {
             self.observer.called(self.version.name(), Failure::Cancelled.outcome(), &Usage::default());
-            tracing::info!(run = self.run, piece = %self.version.name(), version = %self.version.version(), outcome = "cancelled", "the caller went away");
+            tracing::info!(run = self.run, piece = %self.version.name(), version = %self.version.version(), outcome = "cancelled", "the caller disconnected");
         }
     }
 }

@@ -47,7 +47,7 @@ impl Default for EngineConfig {
 pub enum EngineError {
     /// wasmtime refused: most often there is too little address space for the pool.
     #[error(
-        "the WebAssembly engine could not start with room for {max_calls} calls (is address space limited? lower LENO_MAX_CALLS): {reason}"
+        "the WebAssembly engine could not start with room for {max_calls} calls (if the address space is limited, lower LENO_MAX_CALLS): {reason}"
     )]
     Start {
         /// [`budgets::MAX_CALLS`].
@@ -155,7 +155,7 @@ impl Engine {
             && let Err(error) = cache.save(engine, digest, &native)
         {
             // The piece works without; the next start is slower.
-            tracing::warn!(%digest, %error, "compiled code could not be cached");
+            tracing::warn!(%digest, %error, "compiled code was not cached");
         }
         crate::cache::deserialize(engine, &native).map_err(|error| {
             let text = format!("{error:#}");

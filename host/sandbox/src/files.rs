@@ -53,7 +53,7 @@ async fn one(
         .await
         .map_err(|error| Problem::new(&file.pointer, format!("the file cannot be fetched: {error}")))?;
     if !(200..300).contains(&response.status) {
-        let message = format!("the file cannot be fetched: its server answered with status {}", response.status);
+        let message = format!("the file cannot be fetched: its server responded with status {}", response.status);
         return Err(Problem::new(&file.pointer, message));
     }
     let content = FileContent::from_response(

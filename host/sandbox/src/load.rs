@@ -22,7 +22,7 @@ use crate::{
 
 impl Engine {
     /// Loads a component: parses it, compares its imports with what is offered, compiles it (or takes the compiled form
-    /// from the cache), calls `describe` with nothing linked to anything real, and links it as `grant` returns for that
+    /// from the cache), calls `describe` without access to anything, and links it as `grant` returns for that
     /// metadata.
     ///
     /// # Errors

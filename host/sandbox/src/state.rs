@@ -42,14 +42,9 @@ pub(crate) struct Reach {
 }
 
 impl CallState {
-    /// What can be reached, or the refusal that a component gets which calls out while it describes itself.
+    /// What can be reached; an error while the component runs `describe`.
     pub(crate) fn reach(&mut self) -> Result<&mut Reach, PieceError> {
-        self.reach.as_mut().ok_or_else(|| {
-            PieceError::denied(
-                "not-in-describe",
-                "`describe` must not call the host: nothing is linked to anything real",
-            )
-        })
+        self.reach.as_mut().ok_or_else(|| PieceError::denied("not-in-describe", "`describe` must not call the host"))
     }
 
     /// The capabilities, if there are any.

@@ -46,7 +46,7 @@ fn step_refused(refusal: &leno_sandbox::Refusal) -> Rejection {
             unprocessable("connection_required", "A connection is required", detail)
         }
         Refusal::NotResolvable { .. } => {
-            unprocessable("not_resolvable", "The property has no such options", refusal.to_string())
+            unprocessable("not_resolvable", "The piece does not resolve this property", refusal.to_string())
         }
     }
 }
@@ -120,9 +120,9 @@ fn reported(error: PieceError) -> Rejection {
     let said = match error.kind {
         ErrorKind::InvalidInput => "The piece refused the input",
         ErrorKind::Unauthorized => "The service refused the credentials",
-        ErrorKind::NotFound => "The service has no such thing",
-        ErrorKind::RateLimited => "The service is called too often",
-        ErrorKind::Unavailable => "The service is out of reach",
+        ErrorKind::NotFound => "The service did not find it",
+        ErrorKind::RateLimited => "The service limits the rate of calls",
+        ErrorKind::Unavailable => "The service is unavailable",
         ErrorKind::Denied => "Not allowed",
         ErrorKind::Timeout => "The service took too long",
         ErrorKind::Internal => "The piece failed",

@@ -39,7 +39,8 @@ pub(super) fn engine_of(config: &Config) -> anyhow::Result<Engine> {
 
 /// Compiles in a child process: this program again, as `leno compile`.
 pub(super) fn compiler() -> anyhow::Result<Compiler> {
-    let program = std::env::current_exe().context("this program cannot find itself to start the compiler")?;
+    let program =
+        std::env::current_exe().context("the path of this program, which is also the compiler, is not known")?;
     Ok(Compiler::child(program, vec![OsString::from("compile")]))
 }
 
@@ -56,7 +57,8 @@ pub(super) async fn load(
 
 /// The components of a directory, by name.
 pub(super) fn files(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let unreadable = || format!("the pieces directory {} cannot be read; set --pieces-dir", directory.display());
+    let unreadable =
+        || format!("the pieces directory {} cannot be read; set another one with --pieces-dir", directory.display());
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).with_context(unreadable)? {
         let path = entry.with_context(unreadable)?.path();
@@ -72,21 +74,21 @@ pub(super) fn files(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
 /// What an import permits a piece; `None` for interfaces that carry only types.
 pub(super) fn permission(interface: &str) -> Option<&'static str> {
     Some(match interface {
-        "leno:piece/context" => "knows the run it belongs to: its id, attempt and time left",
+        "leno:piece/context" => "reads the context of its run: id, attempt, time left",
         "leno:piece/log" => "writes to the log of the run",
-        "leno:piece/connection" => "sees the settings of its connection, without the secrets",
-        "leno:piece/http" => "sends HTTP requests, to the hosts above only; the host adds the credentials",
-        "leno:piece/store" => "keeps small values of its own from run to run",
+        "leno:piece/connection" => "reads the settings of its connection, without the secrets",
+        "leno:piece/http" => "sends HTTP requests, only to the hosts above; the host adds the credentials",
+        "leno:piece/store" => "stores small values between runs",
         "leno:piece/trigger-setup" => "schedules its triggers",
-        "leno:piece/secrets" => "SEES THE SECRETS of its connection; needs `secrets = true` in its grant",
-        "wasi:clocks/wall-clock" => "knows the time",
+        "leno:piece/secrets" => "READS THE SECRETS of its connection; needs `secrets = true` in its grant",
+        "wasi:clocks/wall-clock" => "reads the time",
         "wasi:clocks/monotonic-clock" => "measures time",
         "wasi:random/random" | "wasi:random/insecure" | "wasi:random/insecure-seed" => "gets random numbers",
         "wasi:io/poll" => "waits",
-        "wasi:cli/stderr" => "writes its last words when it crashes",
-        "wasi:cli/environment" => "sees an empty environment",
+        "wasi:cli/stderr" => "writes to stderr when it crashes",
+        "wasi:cli/environment" => "reads an empty environment",
         "wasi:cli/stdin" => "reads an empty input",
-        "wasi:cli/stdout" => "writes to nowhere",
+        "wasi:cli/stdout" => "writes output that is discarded",
         "wasi:cli/exit" => "ends itself",
         _ => return None,
     })

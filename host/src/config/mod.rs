@@ -50,9 +50,9 @@ pub struct Config {
     pub pieces_dir: PathBuf,
     /// The file with the digests of the components.
     pub pieces_lock: PathBuf,
-    /// How the outside world reaches this host, without a slash at the end.
+    /// The base URL at which clients reach this host, without a slash at the end.
     pub public_url: Option<Url>,
-    /// Whether what is convenient but not safe is refused.
+    /// Whether insecure settings are refused.
     pub production: bool,
     /// `sqlite:` or `postgres:`; may hold a password.
     pub database_url: SecretString,
@@ -78,7 +78,7 @@ pub struct Config {
     pub webhook_private: Vec<PrivateGrant>,
     /// What is logged and how.
     pub log: LogSettings,
-    /// What is strange, but no reason not to start.
+    /// Warnings, which do not prevent the start.
     pub warnings: Vec<String>,
 }
 
@@ -94,7 +94,7 @@ pub struct LogSettings {
 /// The form of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for reading.
     #[default]
     Text,
     /// One JSON object per line.
@@ -149,12 +149,13 @@ impl Config {
             warnings: reader.strangers(),
         };
         if let Some(path) = reader.exposes_secrets() {
-            config
-                .warnings
-                .push(format!("{} holds secrets and can be read by other users; chmod 600 it", path.display()));
+            config.warnings.push(format!(
+                "{} contains secrets and can be read by other users; run chmod 600 on it",
+                path.display()
+            ));
         }
         if config.grants.reveal_to_all() {
-            config.warnings.push("[grants.\"*\"] lets every piece see the secrets of connections".into());
+            config.warnings.push("[grants.\"*\"] lets every piece read the secrets of connections".into());
         }
         reader.problems.none(Some(config))
     }
@@ -253,7 +254,7 @@ fn jwt_secret(reader: &mut Reader<'_>, production: bool) -> Option<SecretString>
     if production {
         let wrong = match &secret {
             None => "is not set",
-            Some(secret) if secret.expose_secret() == KNOWN_SECRET => "is Gauzy's default, which everybody knows",
+            Some(secret) if secret.expose_secret() == KNOWN_SECRET => "is Gauzy's default, which is public",
             Some(secret) if secret.expose_secret().len() < SHORTEST_SECRET => "is too short",
             Some(_) => return secret,
         };

@@ -1,4 +1,4 @@
-//! A hostile server gets no more time, memory or say than the caps grant.
+//! A hostile server gets no more time, memory and bytes than the caps allow.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Misbehaviour that needs no network: time, memory, answers, logs, handles.
+//! Misbehaviour that needs no network: time, memory, results, logs, handles.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -35,7 +35,7 @@ pub fn sleep(props: &Value) -> Answer {
     Ok(json!({ "slept": true }).to_string())
 }
 
-/// Takes and touches memory until there is none, or until it has `mib`. With `polite`, it notices the refusal and answers with
+/// Takes and touches memory until there is none, or until it has `mib`. With `polite`, it notices the refusal and returns
 /// what it got, after `hold_ms`.
 pub fn allocate(props: &Value) -> Answer {
     const BLOCK: usize = 1 << 20;
