@@ -90,8 +90,8 @@ async fn a_component_that_begins_with_too_much_does_not_load() -> anyhow::Result
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_piece_that_holds_all_it_may_takes_nothing_from_its_neighbour() -> anyhow::Result<()> {
-    // The calls that one piece may have at once.
-    const CALLS: usize = 64;
+    // What one tenant gets of the 64 calls that a piece may have at once: the rest is kept for others.
+    const CALLS: usize = 48;
     let upstream = Upstream::start().await?;
     let hoarder = craft::memory::hoarder("hoarder", &upstream.url("/hold"));
     let scene =
@@ -111,7 +111,7 @@ async fn a_piece_that_holds_all_it_may_takes_nothing_from_its_neighbour() -> any
     let gauge = |name: &str| held.sum(name, &[]);
     let (memories, instances) = (gauge("leno_pool_memories"), gauge("leno_pool_core_instances"));
     println!("  {memories} memories and {instances} instances are held by {CALLS} calls");
-    assert!(memories >= 4.0 * 64.0, "{memories} memories");
+    assert!(memories >= 4.0 * 48.0, "{memories} memories");
     upstream.release();
     for call in calls {
         assert_eq!(call.await??.output()["code"], "hoarding");
