@@ -30,8 +30,9 @@ pub(crate) fn explain(denied: Denied) -> String {
     let open = "if it is a service of the operator's own, they can open it with LENO_WEBHOOK_PRIVATE";
     match denied {
         Denied::Plain { host, .. } => format!("events are sent over https, and `{host}` is not; {open}"),
-        Denied::Address { host, address, class, .. } => {
-            format!("events are sent to public addresses; `{host}` leads to {address}, {class} address; {open}")
+        Denied::Address { ref host, .. } => {
+            tracing::info!(target: "audit", event = "denied", why = denied.for_operator(), "an event endpoint was refused");
+            format!("events are sent to public addresses; `{host}` leads to one that is not; {open}")
         }
         Denied::Port { host, port, .. } => format!("port {port} of `{host}` is not open for events; {open}"),
         other => other.to_string(),

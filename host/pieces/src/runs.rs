@@ -170,6 +170,7 @@ impl Runs {
                 idempotency_key: context.idempotency_key.unwrap_or_else(|| id.clone()),
                 webhook_url: context.webhook_url,
             },
+            tenant: actor.tenant.clone(),
             connection,
             transport: inner.transport.clone(),
             store: (inner.store_for)(actor, name, context.flow.as_deref()),

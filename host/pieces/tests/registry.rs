@@ -93,6 +93,7 @@ fn engine() -> Engine {
 fn nothing() -> Capabilities {
     Capabilities {
         context: Context { run_id: "r".into(), attempt: 1, idempotency_key: "r".into(), webhook_url: None },
+        tenant: "t".into(),
         connection: None,
         transport: Arc::new(leno_egress::Client::new(leno_egress::ClientConfig::default()).unwrap()),
         store: Arc::new(NoStore),

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use leno_base::Clock;
+use leno_base::{Clock, TenantId};
 use leno_egress::Transport;
 use leno_metadata::{Connection, PieceError};
 
@@ -123,6 +123,8 @@ pub trait Audit: Send + Sync {
 pub struct Capabilities {
     /// The call's identity.
     pub context: Context,
+    /// On whose behalf it runs: the tenant's share of the host's budgets is used.
+    pub tenant: TenantId,
     /// The connection, if the step has one.
     pub connection: Option<Arc<dyn Connection>>,
     /// The way out.

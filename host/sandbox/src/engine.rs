@@ -2,10 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use leno_base::budget::Budgets;
+use leno_egress::PrivateGrant;
 use serde::Serialize;
 use wasmtime::component::Linker;
 
-use crate::{Cache, Compiler, Failure, compile::CompileError, linker, permits::Gate, settings, state::CallState};
+use crate::{
+    Cache, Compiler, Failure, compile::CompileError, files::Files, linker, permits::Gate, settings, state::CallState,
+};
 
 /// How long guest code runs before the host checks its clocks. Short enough for a fair share of the threads, long
 /// enough to cost nothing.
@@ -20,6 +24,10 @@ pub struct EngineConfig {
     pub max_calls_per_piece: usize,
     /// How long a call waits for a permit before it is refused.
     pub queue_wait: Duration,
+    /// The limits.
+    pub budgets: Budgets,
+    /// Non-public addresses from which files by URL may be fetched.
+    pub file_private: Vec<PrivateGrant>,
     /// Where compiled code is kept.
     pub cache: Option<Cache>,
     /// Where compilation happens.
@@ -32,6 +40,8 @@ impl Default for EngineConfig {
             max_calls: 128,
             max_calls_per_piece: 64,
             queue_wait: Duration::from_secs(1),
+            budgets: Budgets::default(),
+            file_private: Vec::new(),
             cache: None,
             compiler: Compiler::InProcess,
         }
@@ -65,6 +75,7 @@ pub(crate) struct Inner {
     pub(crate) base: Linker<CallState>,
     pub(crate) privileged: Linker<CallState>,
     pub(crate) gate: Gate,
+    pub(crate) files: Files,
     pub(crate) config: EngineConfig,
 }
 
@@ -105,7 +116,8 @@ impl Engine {
             }
         })?;
         let gate = Gate::new("this host".into(), config.max_calls, config.queue_wait);
-        Ok(Self(Arc::new(Inner { wasmtime, base, privileged, gate, config })))
+        let files = Files::new(&config.budgets, config.file_private.clone());
+        Ok(Self(Arc::new(Inner { wasmtime, base, privileged, gate, files, config })))
     }
 
     /// How full the engine is.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use leno_egress::Meter;
 use leno_metadata::{ErrorKind, PieceError, Problems};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
@@ -164,7 +165,7 @@ pub struct Usage {
     pub wall_micros: u64,
     /// Peak of the linear memories and tables together, in bytes.
     pub memory_bytes: u64,
-    /// `http` requests sent.
+    /// `http` requests, redirects included, and files fetched by URL.
     pub http_requests: u32,
     /// Bytes of HTTP bodies received, as they came over the wire after decompression.
     pub bytes_in: u64,
@@ -172,6 +173,18 @@ pub struct Usage {
     pub bytes_out: u64,
     /// Calls of `leno:piece` host functions.
     pub host_calls: u32,
+}
+
+impl Usage {
+    /// The same with the figures of `meter`.
+    pub(crate) fn with_traffic(self, meter: &Meter) -> Self {
+        Self {
+            http_requests: u32::try_from(meter.begun()).unwrap_or(u32::MAX),
+            bytes_in: meter.received(),
+            bytes_out: meter.sent(),
+            ..self
+        }
+    }
 }
 
 /// One host call, as `leno run` and `leno-test` show it.

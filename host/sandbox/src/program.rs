@@ -68,6 +68,7 @@ pub(crate) async fn run(
         memory_bytes: state.memory.peak(),
         ..state.usage
     };
+    let usage = state.reach.as_ref().map_or(usage, |reach| usage.with_traffic(&reach.meter));
     let (logs, logs_dropped) = state.logs.finish();
     Report { result, logs, logs_dropped, usage, host_calls: state.trace.unwrap_or_default() }
 }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
+use leno_egress::Meter;
 use leno_metadata::{ErrorKind, PieceError};
 use wasmtime::{ResourceLimiter, component::ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -35,6 +36,8 @@ pub(crate) struct CallState {
 pub(crate) struct Reach {
     pub(crate) capabilities: Capabilities,
     pub(crate) door: Door,
+    /// Counts all requests of the call, within its limits.
+    pub(crate) meter: Arc<Meter>,
 }
 
 impl CallState {

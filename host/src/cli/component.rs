@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use leno_egress::PrivateGrant;
 use leno_metadata::Metadata;
 use leno_sandbox::{Cache, Compiler, Engine, EngineConfig, Grant, Piece};
 
@@ -16,9 +17,11 @@ use crate::config::{Config, DataDir};
 /// Calls at once: a command makes one.
 const CALLS: usize = 2;
 
-/// An engine for components that the user names: compiled here, kept nowhere.
-pub(super) fn engine() -> anyhow::Result<Engine> {
-    Ok(Engine::new(EngineConfig { max_calls: CALLS, ..EngineConfig::default() })?)
+/// An engine for components that the user names: compiled here, kept nowhere. Files by URL may come from the addresses of
+/// `private` too.
+pub(super) fn engine(private: &[PrivateGrant]) -> anyhow::Result<Engine> {
+    let file_private = private.to_vec();
+    Ok(Engine::new(EngineConfig { max_calls: CALLS, file_private, ..EngineConfig::default() })?)
 }
 
 /// An engine for the components of a host: compiled in a child process, and kept where the host keeps them if it has run

@@ -66,7 +66,7 @@ async fn go(args: &Args) -> anyhow::Result<ExitCode> {
         Some(path) => Grants::read(path, Limits::default())?,
         None => Grants::default(),
     };
-    let piece = component::load(&component::engine()?, &args.file, |metadata| {
+    let piece = component::load(&component::engine(&args.allow_private)?, &args.file, |metadata| {
         let mut grant = grants.for_piece(&metadata.name);
         grant.private.extend(args.allow_private.iter().cloned());
         if let Some(wall) = args.timeout_ms {
@@ -81,6 +81,7 @@ async fn go(args: &Args) -> anyhow::Result<ExitCode> {
     let run = Uuid::now_v7().to_string();
     let capabilities = Capabilities {
         context: Context { run_id: run.clone(), attempt: 1, idempotency_key: run, webhook_url: None },
+        tenant: "".into(),
         connection,
         transport: Arc::new(Client::new(ClientConfig::default())?),
         store: kept.store.clone(),

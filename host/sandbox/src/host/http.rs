@@ -4,7 +4,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
-use leno_egress::{Caps, Meter, Policy, Request, Response, Transport};
+use leno_egress::{Caps, Policy, Request, Response, Transport};
 use leno_metadata::{ErrorKind, PieceError};
 
 use crate::{
@@ -24,24 +24,15 @@ struct Admitted {
     policy: Arc<Policy>,
     caps: Caps,
     transport: Arc<dyn Transport>,
-    meter: Arc<Meter>,
 }
 
 impl CallState {
     /// Checks a request against the budget and adds the connection's credentials. The destination is checked by the
     /// transport, at every hop.
     async fn admit_request(&mut self, request: http::Request) -> Result<Admitted, PieceError> {
-        let transport = self.reach()?.capabilities.transport.clone();
-        if self.usage.http_requests >= self.limits.http_requests {
-            let message = format!("one call may send {} requests", self.limits.http_requests);
-            return Err(PieceError::denied("http-limit", message));
-        }
-        let left = self.limits.http_bytes_in.saturating_sub(self.usage.bytes_in);
-        if left == 0 {
-            let message = format!("one call may receive {} bytes", self.limits.http_bytes_in);
-            return Err(PieceError::denied("http-limit", message));
-        }
-        self.usage.http_requests += 1;
+        let reach = self.reach()?;
+        let (transport, meter) = (reach.capabilities.transport.clone(), reach.meter.clone());
+        meter.begin().map_err(|spent| refusal(&spent.into()))?;
         let credentials = if request.authorize {
             let resolved = self.connection().await?.ok_or_else(|| {
                 PieceError::new(
@@ -62,10 +53,9 @@ impl CallState {
         let caps = Caps {
             timeout: self.limits.http_wall,
             request_bytes: self.limits.http_request_body,
-            response_bytes: self.limits.http_response_body.min(usize::try_from(left).unwrap_or(usize::MAX)),
+            response_bytes: self.limits.http_response_body,
             ..Caps::default()
         };
-        let meter = Arc::<Meter>::default();
         let request = Request {
             method: request.method,
             url: request.url,
@@ -74,24 +64,25 @@ impl CallState {
             credentials,
             redirects: request.redirects,
             timeout,
-            meter: meter.clone(),
+            meter,
         };
-        Ok(Admitted { request, policy: self.reach()?.door.policy().clone(), caps, transport, meter })
+        Ok(Admitted { request, policy: self.reach()?.door.policy().clone(), caps, transport })
     }
 
-    /// Adds a response to the counters.
-    fn account(
+    /// Ends a request that reached the transport.
+    fn receive(
         &mut self,
         begun: Instant,
         subject: &str,
-        meter: &Meter,
         result: Result<Response, leno_egress::Error>,
     ) -> Result<http::Response, types::Error> {
-        self.usage.bytes_in = self.usage.bytes_in.saturating_add(meter.received());
-        self.usage.bytes_out = self.usage.bytes_out.saturating_add(meter.sent());
+        // The operator's log may say more than the guest.
+        let known =
+            result.as_ref().map(|_| ()).map_err(|error| PieceError { message: error.for_operator(), ..refusal(error) });
+        self.end(begun, "http.send", subject, &known);
         let result = result.map_err(|error| refusal(&error));
-        self.end(begun, "http.send", subject, &result);
-        let Response { status, url, headers, body } = result?;
+        // What the body held is given back here: wasmtime copies it into the guest before this thread does anything else.
+        let Response { status, url, headers, body, .. } = result?;
         Ok(http::Response { status, url, headers, body: body.into() })
     }
 
@@ -111,7 +102,8 @@ fn refusal(error: &leno_egress::Error) -> PieceError {
     use leno_egress::Error;
     let kind = match error {
         Error::Denied(denied) if denied.code() == "invalid-request" => ErrorKind::InvalidInput,
-        Error::Denied(_) | Error::RedirectDenied { .. } => ErrorKind::Denied,
+        Error::Denied(_) | Error::RedirectDenied { .. } | Error::Spent(_) => ErrorKind::Denied,
+        Error::Exhausted(refused) => return super::exhausted(refused),
         Error::Invalid { .. } | Error::TooLarge { .. } => ErrorKind::InvalidInput,
         Error::Timeout { .. } => ErrorKind::Timeout,
         _ => ErrorKind::Unavailable,
@@ -124,9 +116,9 @@ impl Host for CallState {
         let begun = self.begin();
         let subject = subject(&request);
         match self.admit_request(request).await {
-            Ok(Admitted { request, policy, caps, transport, meter }) => {
+            Ok(Admitted { request, policy, caps, transport }) => {
                 let answer = transport.send(request, &policy, &caps).await;
-                Ok(self.account(begun, &subject, &meter, answer))
+                Ok(self.receive(begun, &subject, answer))
             }
             Err(error) => Ok(self.refuse(begun, &subject, error)),
         }
@@ -144,8 +136,8 @@ impl Host for CallState {
         }
         let sent = stream::iter(admitted).map(|(subject, admitted)| async move {
             match admitted {
-                Ok(Admitted { request, policy, caps, transport, meter }) => {
-                    (subject, Ok((transport.send(request, &policy, &caps).await, meter)))
+                Ok(Admitted { request, policy, caps, transport }) => {
+                    (subject, Ok(transport.send(request, &policy, &caps).await))
                 }
                 Err(error) => (subject, Err(error)),
             }
@@ -154,7 +146,7 @@ impl Host for CallState {
         Ok(answers
             .into_iter()
             .map(|(subject, answer)| match answer {
-                Ok((result, meter)) => self.account(begun, &subject, &meter, result),
+                Ok(result) => self.receive(begun, &subject, result),
                 Err(error) => self.refuse(begun, &subject, error),
             })
             .collect())

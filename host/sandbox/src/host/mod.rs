@@ -8,7 +8,9 @@ mod secrets;
 mod store;
 mod trigger_setup;
 
+use leno_base::budget::{Exhausted, Spec};
 use leno_metadata::{ErrorKind, PieceError};
+use serde_json::json;
 
 use crate::{bindings::types, value};
 
@@ -42,6 +44,16 @@ impl From<types::ErrorKind> for ErrorKind {
             types::ErrorKind::Internal => Self::Internal,
         }
     }
+}
+
+/// The refusal of a budget as a guest gets it: it may wait, or do with less.
+pub(crate) fn exhausted(refused: &Exhausted) -> PieceError {
+    let kind = if refused.retry_after.is_some() { ErrorKind::RateLimited } else { ErrorKind::InvalidInput };
+    let mut error = PieceError::new(kind, "budget-exhausted", refused.to_string());
+    error.retry_after_ms = refused.retry_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
+    let Spec { per, .. } = refused.spec;
+    error.details = Some(json!({"budget": refused.spec.name(), "per": per.as_str(), "limit": refused.limit}));
+    error
 }
 
 impl From<PieceError> for types::Error {

@@ -110,6 +110,15 @@ async fn open(config: &Config, address: SocketAddr) -> anyhow::Result<Host> {
     let EngineSettings { max_calls, max_calls_per_piece, queue_wait } = config.engine;
     let cache = Some(Cache::open(data.compiled(), data.cache_key()?)?);
     let compiler = component::compiler()?;
+    let engine = EngineConfig {
+        max_calls,
+        max_calls_per_piece,
+        queue_wait,
+        budgets: config.budgets.clone(),
+        file_private: config.file_private.clone(),
+        cache,
+        compiler,
+    };
     let (grants, providers) = (config.grants.clone(), config.grants.clone());
     let setup = Setup {
         db,
@@ -117,13 +126,14 @@ async fn open(config: &Config, address: SocketAddr) -> anyhow::Result<Host> {
         identity: Identity::new(&jwt_secret, config.internal_api_token.as_ref()),
         budgets: config.budgets.clone(),
         clock: Arc::new(SystemClock),
-        engine: EngineConfig { max_calls, max_calls_per_piece, queue_wait, cache, compiler },
+        engine,
         pieces_dir: config.pieces_dir.clone(),
         pieces_lock: config.pieces_lock.clone(),
         pinned_only: config.production,
         grants: Arc::new(move |piece: &PieceName| grants.for_piece(piece)),
         providers: Arc::new(move |piece: &PieceName| providers.for_piece(piece).private),
         endpoints: config.webhook_private.clone(),
+        own: vec![address],
         public_url: PublicUrl::new(config.public_url.as_ref(), address),
         production: config.production,
         max_body: config.max_body,
