@@ -117,6 +117,8 @@ fn act(action: &str, props: &Value) -> Answer {
         "store" => behaviour::store(props),
         "fetch" => egress::fetch(props),
         "fetch_all" => egress::fetch_all(props),
+        "fetch_many" => egress::fetch_many(props),
+        "files" => Ok(json!({ "count": props["files"].as_array().map_or(0, Vec::len) }).to_string()),
         "fetch_forever" => egress::fetch_forever(props),
         "settings" => secrets::settings(),
         "reveal" => secrets::reveal(),

@@ -54,6 +54,8 @@ const ACTIONS: &[(&str, &[(&str, &str)])] = &[
     ),
     ("fetch", REQUEST),
     ("fetch_all", &[("requests", "JSON")]),
+    ("fetch_many", &[("urls", "JSON"), ("times", "NUMBER"), ("redirects", "NUMBER"), ("timeout_ms", "NUMBER")]),
+    ("files", &[("files", "FILES")]),
     ("fetch_forever", REQUEST),
     ("settings", &[]),
     ("reveal", &[]),
@@ -116,10 +118,7 @@ fn auth() -> Value {
 }
 
 fn action(name: &str, props: &[(&str, &str)]) -> Value {
-    let props: Map<String, Value> = props
-        .iter()
-        .map(|(name, kind)| ((*name).to_owned(), json!({ "type": kind, "displayName": name, "required": false })))
-        .collect();
+    let props: Map<String, Value> = props.iter().map(|(name, kind)| ((*name).to_owned(), property(name, kind))).collect();
     json!({
         "name": name,
         "displayName": name,
@@ -127,6 +126,18 @@ fn action(name: &str, props: &[(&str, &str)]) -> Value {
         "props": props,
         "requireAuth": false,
     })
+}
+
+/// A property; `FILES` is a list of files.
+fn property(name: &str, kind: &str) -> Value {
+    match kind {
+        "FILES" => {
+            let file = json!({ "type": "FILE", "displayName": "file", "required": true });
+            let properties = json!({ "file": file });
+            json!({ "type": "ARRAY", "displayName": name, "required": false, "properties": properties })
+        }
+        kind => json!({ "type": kind, "displayName": name, "required": false }),
+    }
 }
 
 fn trigger() -> Value {
