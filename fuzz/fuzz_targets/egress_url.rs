@@ -1,4 +1,4 @@
-//! Whatever URL the egress policy lets pass, a second URL parser sees an allowed host in it too.
+//! For every URL that the egress policy accepts, a second URL parser finds an allowed host too.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

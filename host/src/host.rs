@@ -52,7 +52,7 @@ pub struct Setup {
     pub budgets: Budgets,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// The WebAssembly engine.
+    /// The WebAssembly engine; its budgets are those above.
     pub engine: EngineConfig,
     /// The pieces directory.
     pub pieces_dir: PathBuf,
@@ -68,7 +68,7 @@ pub struct Setup {
     pub endpoints: Vec<PrivateGrant>,
     /// Where this host listens: pieces reach it only by a grant that names address and port.
     pub own: Vec<SocketAddr>,
-    /// How the outside world reaches this host.
+    /// The base URL at which clients reach this host.
     pub public_url: PublicUrl,
     /// Whether raw connection values in requests are refused.
     pub production: bool,
@@ -116,7 +116,7 @@ impl Host {
             tracing::warn!("{warning}");
         }
         let metrics = Arc::new(Metrics::new(&setup.budgets));
-        let engine = Engine::new(setup.engine)?;
+        let engine = Engine::new(EngineConfig { budgets: setup.budgets.clone(), ..setup.engine })?;
         let options = RegistryOptions {
             directory: setup.pieces_dir,
             lock: setup.pieces_lock,
@@ -160,7 +160,7 @@ impl Host {
         Ok(Self { app: Arc::new(app), deliverer, store, clock })
     }
 
-    /// What the routes work with.
+    /// What the routes use.
     #[must_use]
     pub fn app(&self) -> &Arc<App> {
         &self.app
@@ -183,7 +183,7 @@ impl Host {
         let deliverer = self.deliverer.clone();
         let deliver = move || {
             let deliverer = deliverer.clone();
-            async move { deliverer.pass().await.map(|count| format!("{count} deliveries begun")) }
+            async move { deliverer.pass().await.map(|count| format!("{count} deliveries started")) }
         };
         tasks.every("deliver-events", Deliverer::INTERVAL, self.deliverer.wake(), deliver).await;
         let deliverer = self.deliverer.clone();
@@ -224,10 +224,12 @@ impl Host {
         let in_time = tokio::time::timeout(DRAIN, &mut draining).await.is_ok();
         self.app.registry.shutdown(Duration::ZERO).await;
         if !in_time && tokio::time::timeout(GRACE, draining).await.is_err() {
-            tracing::warn!("some clients did not read their responses to the end");
+            tracing::warn!("some clients did not read their whole responses before the shutdown");
         }
         if tokio::time::timeout_at(end, self.app.connections.shutdown()).await.is_err() {
-            tracing::error!("tokens were still being refreshed; a connection may have to be made again");
+            tracing::error!(
+                "token refreshes were interrupted by the shutdown; their connections may have to be connected again"
+            );
         }
     }
 
@@ -255,7 +257,7 @@ fn on_status(db: Db, metrics: Arc<Metrics>) -> OnStatus {
                 };
                 let now = milliseconds(&SystemClock);
                 if let Err(error) = versions.loaded(&name, &version, digest, &file, now).await {
-                    tracing::warn!(%error, file, "the history of pieces could not be written");
+                    tracing::warn!(%error, file, "the history of pieces was not written");
                 }
             });
         }

@@ -242,14 +242,14 @@ impl Metrics {
         leno.register("calls", "Calls of pieces, by outcome", self.calls.clone());
         leno.register_with_unit("call", "Wall time of calls", Unit::Seconds, self.call_seconds.clone());
         leno.register_with_unit("call_cpu", "CPU time of calls", Unit::Seconds, self.call_cpu.clone());
-        leno.register("denials", "What host functions refused to pieces", self.denials.clone());
-        leno.register("secret_reveals", "Connection values that pieces saw", self.reveals.clone());
+        leno.register("denials", "Refusals of host functions, by piece and function", self.denials.clone());
+        leno.register("secret_reveals", "Connection values that pieces read", self.reveals.clone());
         leno.register("piece_loads", "Loads of piece files: ok, or the code of the reason", self.loads.clone());
         leno.register("task_passes", "Passes of background tasks, by result", self.tasks.clone());
         leno.register_with_unit("task", "Time spent in background tasks", Unit::Seconds, self.task_seconds.clone());
         leno.register_with_unit("http_request", "HTTP requests, by route", Unit::Seconds, self.requests.clone());
         leno.register("calls_in_flight", "Calls under way", pool.calls.clone());
-        leno.register("calls_max", "Calls at once that there is room for", pool.calls_max.clone());
+        leno.register("calls_max", "The maximum number of concurrent calls", pool.calls_max.clone());
         leno.register("pool_component_instances", "Component instances alive", pool.component_instances.clone());
         leno.register("pool_core_instances", "Core instances alive", pool.core_instances.clone());
         leno.register("pool_memories", "Linear memories in use", pool.memories.clone());

@@ -246,13 +246,13 @@ impl Auth {
 /// Runs the check of the auth that has the connection's kind.
 pub(crate) fn validate(auths: &[Auth]) -> Result<()> {
     let Some(kind) = connection::kind() else {
-        return Err(Error::invalid_input("no-connection", "the call has no connection to check"));
+        return Err(Error::invalid_input("no-connection", "the call has no connection; choose one"));
     };
     let Some(auth) = auths.iter().find(|auth| auth.kind == kind) else {
         let accepted: Vec<&str> = auths.iter().map(|auth| auth.kind.as_str()).collect();
         return Err(Error::invalid_input(
             "connection-kind",
-            format!("the connection is a {}; this piece accepts {}", kind.as_str(), accepted.join(", ")),
+            format!("the connection is of type {}; this piece accepts {}", kind.as_str(), accepted.join(", ")),
         ));
     };
     auth.validate.map_or(Ok(()), |check| check(&Context::current()))

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use crate::scene::Scene;
 
 /// The budgets that the tests of this file exhaust.
-#[allow(dead_code, reason = "the test that compares all of these with the setting table is yet to come")]
 pub(crate) const EXHAUSTS: &[&str] = &[
     "call_files",
     "destination_egress_connections",
@@ -258,7 +257,7 @@ async fn files_by_url_do_not_use_the_pieces_private_grant_and_no_caller_learns_a
         assert_eq!((refused.status, refused.code()), (422, "invalid_props"), "{}", refused.text);
     }
     let refused = scene.attacker.run(&file("https://localhost/".to_owned())).await?;
-    let says = "the host `localhost` leads to an address that is not public";
+    let says = "`localhost` resolves to an address that is not public";
     assert!(refused.text.contains(says) && !refused.text.contains("127.0.0.1"), "{}", refused.text);
     assert_eq!(upstream.received(), []);
     let log = scene.server.stderr.all();

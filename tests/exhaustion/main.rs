@@ -9,4 +9,21 @@
 )]
 
 mod egress;
+mod permits;
 mod scene;
+mod soak;
+
+/// The budgets that each file exhausts.
+const EXHAUSTED: &[&[&str]] = &[egress::EXHAUSTS, permits::EXHAUSTS];
+
+#[tokio::test]
+async fn each_budget_of_the_host_is_exhausted_by_a_test() -> anyhow::Result<()> {
+    let server = leno_testkit::Server::start(leno_testkit::Options::new()).await?;
+    let metrics = server.client().metrics().await?;
+    let declared = metrics.labels("leno_budget_limit", "budget");
+    let untested: Vec<_> =
+        declared.iter().filter(|name| !EXHAUSTED.iter().any(|names| names.contains(&name.as_str()))).collect();
+    assert!(!declared.is_empty());
+    assert!(untested.is_empty(), "no test exhausts {untested:?}");
+    Ok(())
+}

@@ -13,6 +13,8 @@ const FACTOR: u32 = 3;
 const NOISE: Duration = Duration::from_millis(250);
 /// How long the host may take to give back what the attack held.
 const SETTLE: Duration = Duration::from_secs(10);
+/// The piece that an attacker calls, and its file.
+pub(crate) const HOSTILE: &str = "hostile";
 /// The most resident memory that the host may have at any time, at the default settings.
 pub(crate) const MEMORY: u64 = 600 << 20;
 
@@ -54,6 +56,19 @@ impl Scene {
         Ok(Self { server, operator, attacker, third, neighbour, quiet, before, files, _stage: stage })
     }
 
+    /// Waits until at least this many calls are under way.
+    pub(crate) async fn calls(&self, wanted: u32) -> anyhow::Result<()> {
+        let deadline = Instant::now() + SETTLE;
+        loop {
+            let calls = self.operator.metrics().await?.sum("leno_calls_in_flight", &[]);
+            if calls >= f64::from(wanted) {
+                return Ok(());
+            }
+            anyhow::ensure!(Instant::now() < deadline, "only {calls} calls are under way");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// How often a budget has refused since the start.
     pub(crate) async fn refusals(&self, budget: &str) -> anyhow::Result<f64> {
         let labels = [("budget", budget)];
@@ -68,6 +83,8 @@ impl Scene {
             anyhow::ensure!(self.refusals(budget).await? > 0.0, "the budget {budget} refused nothing");
         }
         let calls = self.neighbour.leave().await?;
+        // They keep their connections.
+        drop((self.attacker, self.third));
         self.server.check_alive()?;
         assert_eq!(calls.failures, [""; 0], "the neighbour's calls fail");
         let (now, most) = (calls.within(0.99), (self.quiet * FACTOR).max(NOISE));
@@ -87,8 +104,8 @@ impl Scene {
             let used = |metrics: &Metrics, budget: &str| metrics.sum("leno_budget_used", &[("budget", budget)]);
             let held: Vec<_> =
                 budgets.iter().filter(|budget| used(&metrics, budget) > used(&self.before, budget)).collect();
-            // The clients' own connections stay open.
-            if held.is_empty() && files <= self.files + 64 {
+            // The operator's client and the database have some more connections than before.
+            if held.is_empty() && files <= self.files + 32 {
                 break;
             }
             anyhow::ensure!(

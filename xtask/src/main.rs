@@ -41,9 +41,15 @@ enum Command {
     House,
     /// Build the built-in pieces into `pieces/*.wasm`.
     Pieces,
+    /// Attack a server with everything at once while neighbours work, and print what happened.
+    Soak {
+        /// How long.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+    },
     /// Measure the speed budgets, and write the figures to BENCHMARKS.md.
     Bench {
-        /// Measure for a shorter time, print the figures, and leave BENCHMARKS.md as it is.
+        /// Measure for a shorter time, print the figures, and do not write BENCHMARKS.md.
         #[arg(long)]
         quick: bool,
     },
@@ -55,6 +61,7 @@ fn main() -> ExitCode {
         Command::Test { args } => test::test(&args),
         Command::House => house::check(),
         Command::Pieces => build::pieces().map(drop),
+        Command::Soak { seconds } => test::soak(seconds),
         Command::Bench { quick } => bench::bench(quick),
     };
     match done {

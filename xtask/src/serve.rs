@@ -25,7 +25,7 @@ pub(crate) fn serve(release: bool, args: &[String]) -> Result<()> {
     serve.current_dir(root()).arg("serve").args(["--listen", LISTEN]).arg("--pieces-dir").arg(pieces);
     settings(&mut serve);
     let mut server = serve.args(args).stdout(Stdio::piped()).spawn().context("starting leno serve")?;
-    let mut lines = BufReader::new(server.stdout.take().context("no output of leno serve")?).lines();
+    let mut lines = BufReader::new(server.stdout.take().context("leno serve has no output")?).lines();
     let Some(first) = lines.next().transpose()? else {
         bail!("leno serve ended before it listened on {LISTEN} ({})", server.wait()?);
     };

@@ -17,7 +17,7 @@ pub(crate) fn test(args: &[String]) -> Result<()> {
     let skipped = peers::missing();
     if in_ci && !skipped.is_empty() {
         bail!(
-            "CI=true runs every test, and what these need is missing; install it (see .ci/run), or unset CI:\n  {}",
+            "with CI=true every test must run, and these cannot; install what is missing (see .ci/run), or unset CI:\n  {}",
             skipped.join("\n  ")
         );
     }
@@ -50,4 +50,13 @@ pub(crate) fn test(args: &[String]) -> Result<()> {
         eprintln!("xtask: SKIPPED {test}");
     }
     Ok(())
+}
+
+/// Runs the test that attacks a server with everything at once, for `seconds`, against a build with optimisations.
+pub(crate) fn soak(seconds: u64) -> Result<()> {
+    let guests = build::test_guests()?;
+    let leno = build::host(true)?;
+    let mut test = cargo();
+    test.args(["test", "--locked", "--workspace", "--test", "exhaustion", "--", "soak::", "--nocapture"]);
+    run(test.env("LENO_GUESTS_DIR", guests).env("LENO_BIN", leno).env("LENO_SOAK_SECONDS", seconds.to_string()))
 }

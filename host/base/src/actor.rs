@@ -1,4 +1,4 @@
-//! Who acts.
+//! The actor of a piece of work.
 
 use std::{fmt, sync::Arc};
 

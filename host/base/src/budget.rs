@@ -245,13 +245,15 @@ impl Drop for Share {
     }
 }
 
-/// A budget that each owner has for itself: a tenant, a peer, a piece. Cheap to clone.
+/// A budget whose use is known by owner: a tenant, a peer, a piece. Cheap to clone.
 #[derive(Debug)]
 pub struct Each<K: Eq + Hash>(Arc<EachInner<K>>);
 
 #[derive(Debug)]
 struct EachInner<K: Eq + Hash> {
     budget: Arc<Budget>,
+    /// Whether the limit is that of all owners together.
+    shared: bool,
     /// Only owners that hold something.
     held: Mutex<HashMap<K, u64>>,
 }
@@ -266,7 +268,14 @@ impl<K: Eq + Hash + Clone> Each<K> {
     /// Each owner may hold the limit of `budget`.
     #[must_use]
     pub fn new(budget: Arc<Budget>) -> Self {
-        Self(Arc::new(EachInner { budget, held: Mutex::default() }))
+        Self(Arc::new(EachInner { budget, shared: false, held: Mutex::default() }))
+    }
+
+    /// All owners together may hold the limit of `budget`. The last quarter is only for owners who hold less than a sixteenth
+    /// of it, so an owner who holds much leaves room for others.
+    #[must_use]
+    pub fn shared(budget: Arc<Budget>) -> Self {
+        Self(Arc::new(EachInner { budget, shared: true, held: Mutex::default() }))
     }
 
     /// The budget.
@@ -281,14 +290,29 @@ impl<K: Eq + Hash + Clone> Each<K> {
         self.lock().get(owner).copied().unwrap_or_default()
     }
 
+    /// A share of nothing, to grow.
+    pub fn none(&self, owner: K) -> OwnedShare<K> {
+        OwnedShare { each: self.clone(), owner, amount: 0 }
+    }
+
     /// Takes a share of an owner's budget.
     ///
     /// # Errors
-    /// [`Exhausted`]: the owner has less left than `amount`.
+    /// [`Exhausted`]: there is less left than `amount`.
     pub fn take(&self, owner: K, amount: u64) -> Result<OwnedShare<K>, Exhausted> {
-        let mut share = OwnedShare { each: self.clone(), owner, amount: 0 };
+        let mut share = self.none(owner);
         share.grow(amount)?;
         Ok(share)
+    }
+
+    /// Whether an owner may hold `sum`, which is `more` than now.
+    fn fits(&self, sum: u64, more: u64) -> bool {
+        let limit = self.0.budget.limit;
+        if !self.0.shared {
+            return sum <= limit;
+        }
+        let open = if sum <= limit / 16 { limit } else { limit - limit / 4 };
+        self.0.budget.used().checked_add(more).is_some_and(|used| used <= open)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<K, u64>> {
@@ -314,7 +338,7 @@ impl<K: Eq + Hash + Clone> OwnedShare<K> {
         let budget = &self.each.0.budget;
         let mut held = self.each.lock();
         let present = held.get(&self.owner).copied().unwrap_or_default();
-        let Some(sum) = present.checked_add(more).filter(|sum| *sum <= budget.limit) else {
+        let Some(sum) = present.checked_add(more).filter(|sum| self.each.fits(*sum, more)) else {
             drop(held);
             return Err(budget.refuse(Some(RETRY)));
         };
@@ -385,6 +409,12 @@ impl Budgets {
         Each::new(self.get(spec))
     }
 
+    /// The budget of a declaration, shared by owners: see [`Each::shared`].
+    #[must_use]
+    pub fn shared<K: Eq + Hash + Clone>(&self, spec: &'static Spec) -> Each<K> {
+        Each::shared(self.get(spec))
+    }
+
     /// Every budget that a room has asked for, by the name of its setting.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<Budget>> {
@@ -431,6 +461,18 @@ mod tests {
         assert_eq!((each.held(&"a"), each.budget().used()), (5, 10));
         drop((share, other));
         assert_eq!((each.held(&"a"), each.budget().used(), each.lock().len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn an_owner_who_holds_much_of_a_shared_budget_leaves_room_for_others() {
+        let shared = Each::shared(Budget::with(&BYTES, 64));
+        let mut much = shared.take("a", 48).unwrap();
+        assert!(much.grow(1).is_err() && shared.take("b", 5).is_err(), "the last quarter is for who holds little");
+        let little: Vec<_> = ["b", "c", "d", "e"].into_iter().map(|owner| shared.take(owner, 4).unwrap()).collect();
+        assert!(shared.take("f", 1).is_err(), "it is full");
+        drop(little);
+        much.shrink_to(0);
+        assert_eq!(shared.take("b", 48).unwrap().amount(), 48);
     }
 
     #[test]

@@ -124,7 +124,8 @@ impl<K: Eq + Hash + Clone> Gate<K> {
     /// Places taken.
     #[must_use]
     pub fn taken(&self) -> usize {
-        usize::try_from(self.0.budget.used()).unwrap_or(usize::MAX)
+        let limit = usize::try_from(self.0.budget.limit()).unwrap_or(usize::MAX);
+        limit - self.lock().free
     }
 
     /// Places taken by `owner`.
@@ -138,7 +139,9 @@ impl<K: Eq + Hash + Clone> Gate<K> {
         Permit { gate: self.clone(), owner, since: Instant::now(), _share: share }
     }
 
-    fn refuse(&self) -> Exhausted {
+    /// Counts a refusal and returns it, with the time after which a place is likely to be free.
+    #[must_use]
+    pub fn refuse(&self) -> Exhausted {
         let hint = Duration::from_micros(self.0.held_micros.load(Ordering::Relaxed));
         self.0.budget.refuse(Some(hint.clamp(Duration::from_millis(50), Duration::from_secs(10))))
     }
@@ -303,6 +306,14 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(60);
 
+    impl<K: Eq + Hash + Clone> Gate<K> {
+        /// Free places, requests that wait, owners that are known.
+        fn state(&self) -> (usize, usize, usize) {
+            let state = self.lock();
+            (state.free, state.waiting, state.owners.len())
+        }
+    }
+
     /// Lets every task run until it waits.
     async fn settle() {
         for _ in 0..20 {
@@ -321,7 +332,7 @@ mod tests {
         let others = [gate.enter("a").await.unwrap(), gate.enter("b").await.unwrap()];
         assert_eq!((gate.taken(), gate.held(&"greedy")), (14, 12));
         drop((held, others));
-        assert_eq!((gate.taken(), gate.lock().free, gate.lock().owners.len()), (0, 16, 0));
+        assert_eq!(gate.state(), (16, 0, 0));
     }
 
     #[tokio::test]
@@ -370,7 +381,7 @@ mod tests {
         for waiting in many {
             waiting.await.unwrap().unwrap();
         }
-        assert_eq!((gate.lock().waiting, gate.lock().free, gate.lock().owners.len()), (0, 1, 0));
+        assert_eq!(gate.state(), (1, 0, 0));
     }
 
     #[tokio::test]
@@ -385,9 +396,9 @@ mod tests {
         waiting.abort();
         let _ = waiting.await;
         assert!(gate.enter("c").await.is_err());
-        assert_eq!(gate.lock().waiting, 0);
+        assert_eq!(gate.state(), (0, 0, 1));
         drop(first);
-        assert_eq!((gate.lock().free, gate.lock().owners.len(), gate.taken()), (1, 0, 0));
+        assert_eq!(gate.state(), (1, 0, 0));
         assert!(gate.enter("d").await.is_ok());
     }
 
@@ -413,9 +424,6 @@ mod tests {
         for task in tasks {
             task.await.unwrap();
         }
-        let state = gate.lock();
-        assert_eq!((state.free, state.waiting, state.owners.len()), (4, 0, 0));
-        drop(state);
-        assert_eq!(gate.taken(), 0);
+        assert_eq!(gate.state(), (4, 0, 0));
     }
 }

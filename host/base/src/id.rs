@@ -46,7 +46,7 @@ macro_rules! id {
 }
 
 id!(
-    /// A tenant: the outermost wall between customers. Every row that belongs to one carries it.
+    /// A tenant: the outermost boundary between customers. Every row of a tenant contains its id.
     TenantId
 );
 id!(

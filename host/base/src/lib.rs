@@ -1,4 +1,4 @@
-//! The words that every room of the host shares.
+//! The types that every room of the host shares.
 //!
 //! - [`TenantId`], [`UserId`], [`OrganizationId`], [`EmployeeId`], [`ExternalId`]: ids as types.
 //! - [`Owner`]: the user that data belongs to. [`Actor`]: the user that work is done for, and what set it off; not

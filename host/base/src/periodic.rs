@@ -114,7 +114,7 @@ impl Periodic {
                     Err(_) => Err("it panicked; the log says where".to_owned()),
                 };
                 if let Err(error) = &result {
-                    tracing::warn!(task = entry.name, error, "a background task failed; its next pass tries again");
+                    tracing::warn!(task = entry.name, error, "a background task failed; its next pass retries");
                 }
                 let took = begun.elapsed();
                 on_run(entry.name, took, result.is_ok());

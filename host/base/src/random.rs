@@ -4,9 +4,9 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rand::TryRngCore as _;
 use zeroize::Zeroizing;
 
-/// The operating system has no random bytes.
+/// The operating system returns no random bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the operating system has no random bytes")]
+#[error("the operating system returned no random bytes")]
 pub struct NoRandomness;
 
 /// `N` random bytes, overwritten on drop.

@@ -1,4 +1,4 @@
-//! Work that outlives the request that asked for it.
+//! Work that outlives the request that started it.
 
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;

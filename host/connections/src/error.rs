@@ -13,11 +13,11 @@ pub enum ConnectionError {
     /// The owner has no such connection. The error does not say whether another owner has one.
     #[error("there is no such connection")]
     NotFound,
-    /// There is one already, and it was not to be replaced.
-    #[error("there is a connection of this external id already")]
+    /// One exists already, and the request does not replace it.
+    #[error("a connection with this external id exists already")]
     Exists,
     /// Another request changed it concurrently.
-    #[error("the connection was changed meanwhile; read it again, and decide again")]
+    #[error("the connection was changed concurrently; read it again, then repeat the request")]
     Changed,
     /// Workflows use it.
     #[error("{} step(s) of workflows use the connection", .0.len())]
@@ -38,18 +38,18 @@ pub enum ConnectionError {
         piece: String,
     },
     /// The access token has expired, and no new one is available yet.
-    #[error("the access token has ended and could not be renewed yet: {reason}")]
+    #[error("the access token has expired and could not be renewed yet: {reason}")]
     NotYet {
-        /// What stood in the way.
+        /// Why there is none.
         reason: String,
-        /// When to ask again.
+        /// When to retry.
         retry_after: Duration,
     },
     /// The provider gave no token.
     #[error("{0}")]
     Provider(#[from] TokenError),
     /// The operator registered no OAuth client.
-    #[error("the operator has registered no OAuth app for piece `{0}`; use type OAUTH2 with a client of your own")]
+    #[error("the operator has registered no OAuth app for piece `{0}`; use type OAUTH2 with an OAuth app of your own")]
     NoPlatformApp(String),
     /// The database failed.
     #[error(transparent)]

@@ -1,4 +1,4 @@
-//! What every part of this crate works with.
+//! The state that every part of this crate uses.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub(crate) struct Inner {
 
 impl Connections {
     /// The connections in `db`, sealed by `keyring`. Requests to providers go out through `transport`, to public addresses
-    /// and to those that `private` names for the piece. `events` tells owners what happens to their connections.
+    /// and to those that `private` names for the piece. `events` sends owners the events of their connections.
     #[must_use]
     pub fn new(
         db: Db,
@@ -77,7 +77,7 @@ impl Inner {
     pub(crate) fn open(&self, row: &ConnectionRow, sealed: &str) -> Result<ConnectionValue, OpenError> {
         let text = self.keyring.open(sealed, place(row))?;
         ConnectionValue::parse(text.expose_secret())
-            .map_err(|_| OpenError::Malformed("what was encrypted is no connection value"))
+            .map_err(|_| OpenError::Malformed("the decrypted text is not a connection value"))
     }
 
     /// [`Inner::conclude`], for a row that the transaction changed: reads it again, and returns it as it is now.

@@ -1,4 +1,4 @@
-//! The connections of users: encrypted at rest, refreshed before their tokens expire, handed to the calls that need
+//! The connections of users: encrypted at rest, refreshed before their tokens expire, and passed to the calls that need
 //! them.
 //!
 //! | File | Holds |
@@ -6,12 +6,12 @@
 //! | `inner` | what every file works with; the end of each change: audit entry, event, commit |
 //! | `service` | making, reading, changing, removing |
 //! | `resolve` | connections on their way into calls |
-//! | `refresh`, `flights` | renewing access tokens: one refresh per connection in a process, one per database |
+//! | `refresh`, `flights` | refreshing access tokens: one refresh per connection in a process, one per database |
 //! | `tokens`, `providers` | token requests, and where a piece's provider is |
 //! | `sign_in` | signing in at a provider, from the authorization URL to the callback |
 //! | `oauth_apps` | OAuth clients that the operator registered |
 //! | `references` | which workflows use which connections |
-//! | `people` | people without an account |
+//! | `people` | users without an account |
 //! | `event` | what an event of a connection contains |
 //! | `view`, `content` | a connection as the API shows it, and as it is stored |
 //! | `import` | connections of other systems |

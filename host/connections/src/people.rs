@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{ConnectionError, Connections};
 
-/// A connection that changed hands.
+/// A connection that was moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moved {
     /// Its external id before.

@@ -11,7 +11,7 @@ use crate::{ConnectionError, Connections};
 #[derive(Debug, thiserror::Error)]
 pub enum ReferenceError {
     /// The owner has no connections of these external ids.
-    #[error("no such connections: {}", .0.join(", "))]
+    #[error("unknown connections: {}", .0.join(", "))]
     Unknown(Vec<String>),
     /// The database failed.
     #[error(transparent)]

@@ -1,7 +1,7 @@
 //! Refreshing access tokens: each refresh token is used once, however many callers need it.
 //!
-//! A provider that rotates refresh tokens takes a second use of one for theft and revokes the whole grant, so doing this
-//! twice at once does not cost time but the connection. Therefore:
+//! A provider that rotates refresh tokens treats a second use of one as theft and revokes the whole grant, so two
+//! concurrent refreshes would lose the connection. Therefore:
 //!
 //! 1. In this process one *flight* refreshes a connection; other callers wait for it. The flight is a separate task: it
 //!    completes even if its caller is dropped, and shutdown waits for it.
@@ -89,8 +89,8 @@ impl Connections {
             Ok(Some(Landing::Broken(reason))) => Err(ConnectionError::Broken { reason }),
             Ok(Some(Landing::Gone)) => Err(ConnectionError::NotFound),
             Ok(Some(Landing::Later(reason, retry_at))) => Err(not_yet(reason, retry_at - inner.now())),
-            Ok(None) => Err(not_yet("this host is stopping".into(), 1_000)),
-            Err(_) => Err(not_yet("the provider has not answered yet".into(), 1_000)),
+            Ok(None) => Err(not_yet("this host is shutting down".into(), 1_000)),
+            Err(_) => Err(not_yet("the provider has not responded yet".into(), 1_000)),
         }
     }
 
@@ -110,8 +110,8 @@ impl Connections {
             let landing = match flown {
                 Ok(Ok(landing)) => landing,
                 Ok(Err(error)) => {
-                    tracing::error!(connection = id, %error, "a token could not be renewed");
-                    Landing::Later("this host could not do it".into(), inner.now() + FIRST_PAUSE)
+                    tracing::error!(connection = id, %error, "a token was not renewed");
+                    Landing::Later("this host failed".into(), inner.now() + FIRST_PAUSE)
                 }
                 Err(_) => Landing::Later("this host failed".into(), inner.now() + FIRST_PAUSE),
             };
@@ -157,7 +157,7 @@ impl Inner {
                 return self.renewed(&row, &value, &holder).await;
             }
             if Instant::now() > patience {
-                return Ok(Landing::Later("another host has been renewing it for long".into(), now + FIRST_PAUSE));
+                return Ok(Landing::Later("another host has not finished renewing it".into(), now + FIRST_PAUSE));
             }
             tokio::time::sleep(POLL).await;
         }
@@ -198,7 +198,7 @@ impl Inner {
     ) -> Result<Landing, ConnectionError> {
         let now = self.now();
         if !self.rows.refresh_begins(&row.id, holder, now).await? {
-            return Ok(Landing::Later("the lease was lost".into(), now + FIRST_PAUSE));
+            return Ok(Landing::Later("this host lost the lease of the renewal".into(), now + FIRST_PAUSE));
         }
         match self.renew(row, value).await {
             Ok(fresh) => self.save(row, fresh).await,
@@ -207,20 +207,20 @@ impl Inner {
                     // The provider responded to an earlier request, the response was lost, and the token that was sent
                     // is spent.
                     Some(_) => {
-                        format!("refresh_response_lost: the answer to an earlier refresh was lost ({description})")
+                        format!("refresh_response_lost: the response to an earlier refresh was lost ({description})")
                     }
                     None => format!("invalid_grant: {description}"),
                 };
                 match self.set_broken(row, Some(holder), &reason).await? {
                     true => Ok(Landing::Broken(reason)),
-                    // It was refused what is not stored any more.
+                    // The provider refused a value that is no longer stored.
                     false => self.as_it_is(&row.id).await,
                 }
             }
             Err(error) => {
                 let retry_at = self.now() + pause(row.refresh_failures, &error);
                 let reason = error.to_string();
-                tracing::warn!(connection = row.id, piece = row.piece_name, reason, "a token could not be renewed");
+                tracing::warn!(connection = row.id, piece = row.piece_name, reason, "a token was not renewed");
                 let spent = error.may_have_spent();
                 self.rows.refresh_failed(&row.id, holder, retry_at, &reason, spent).await?;
                 Ok(Landing::Later(reason, retry_at))
@@ -237,7 +237,7 @@ impl Inner {
                 // The owner reconnected or removed it concurrently: that change wins.
                 Ok(false) => return self.as_it_is(&row.id).await,
                 Err(error) => {
-                    tracing::error!(connection = row.id, %error, "new tokens could not be saved yet; they are kept in memory");
+                    tracing::error!(connection = row.id, %error, "new tokens are not saved yet; they are kept in memory until the database accepts them");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(SAVE_PAUSE.1);
                 }
@@ -266,7 +266,7 @@ impl Inner {
         let set = app_connections::broken(&mut tx, &row.id, row.rev, holder, reason, self.now()).await?;
         if set {
             self.conclude_anew(tx, row.clone(), "host", EventKind::Errored, json!({"reason": reason})).await?;
-            tracing::warn!(connection = row.id, piece = row.piece_name, reason, "a connection does not work any more");
+            tracing::warn!(connection = row.id, piece = row.piece_name, reason, "a connection no longer works");
         }
         Ok(set)
     }

@@ -1,4 +1,4 @@
-//! Connections on their way into calls.
+//! Connections for calls.
 
 use std::sync::Arc;
 
@@ -60,7 +60,7 @@ impl Stored {
         }
     }
 
-    /// The decrypted value, with a token that holds.
+    /// The decrypted value, with a valid token.
     ///
     /// # Errors
     /// [`ConnectionError::Broken`], [`ConnectionError::NotYet`], or the database failed.

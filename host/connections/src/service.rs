@@ -22,7 +22,7 @@ const TRIES: usize = 5;
 pub struct NewConnection {
     /// The name that flows use.
     pub external_id: ExternalId,
-    /// The name for people.
+    /// The name shown to users.
     pub display_name: String,
     /// The piece, as the client wrote it.
     pub piece_name: String,
@@ -30,7 +30,7 @@ pub struct NewConnection {
     pub piece_version: String,
     /// The value, complete: tokens were fetched.
     pub value: ConnectionValue,
-    /// Free, and shown to clients.
+    /// Any JSON object; returned to clients.
     pub metadata: Option<Value>,
     /// Whether a connection of this external id may be replaced, and which edition of it.
     pub replace: Replace,

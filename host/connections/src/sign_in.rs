@@ -64,9 +64,9 @@ pub enum SignInClient {
 pub struct Draft {
     /// The name that flows use.
     pub external_id: ExternalId,
-    /// The name for people.
+    /// The name shown to users.
     pub display_name: String,
-    /// Free.
+    /// Any JSON object; returned to clients.
     pub metadata: Option<Value>,
 }
 
@@ -100,7 +100,7 @@ pub enum Finished {
 pub struct Failed {
     /// For programs.
     pub error: String,
-    /// For people.
+    /// A message for users.
     pub description: String,
 }
 
@@ -189,8 +189,8 @@ impl Connections {
             None => None,
         };
         let Some((owner, mut pending)) = taken else {
-            let description = "this sign-in was begun in another browser, has been finished already, or took more than 10 minutes; \
-                               begin again";
+            let description = "this sign-in was started in another browser, is finished already, or took more than 10 minutes; \
+                               start again";
             return Err(Failed { error: "invalid_state".into(), description: description.into() });
         };
         // Checked only now: a browser that did not start the sign-in cannot end it either.
@@ -204,7 +204,7 @@ impl Connections {
             return Ok(Finished::Ticket(ticket));
         };
         let Some(oauth2) = piece(&pending.piece_name) else {
-            let description = "the piece was removed meanwhile".to_owned();
+            let description = "the piece was removed during the sign-in".to_owned();
             return Err(Failed { error: "server_error".into(), description });
         };
         let value = ConnectionValue::new(std::mem::take(&mut pending.value));
@@ -231,8 +231,7 @@ impl Connections {
             return Ok(None);
         }
         let refused = || {
-            let message =
-                "is no longer good: it works once, for the user who began the sign-in, for 10 minutes; begin again";
+            let message = "is not valid: a code works once, within 10 minutes, and only for the user who started the sign-in; start again";
             ConnectionError::Invalid(Problem::new("/code", message).into())
         };
         let (whose, mut pending) = self.take(code, "").await?.ok_or_else(refused)?;
@@ -300,7 +299,7 @@ impl Failed {
         let error = error.into();
         let (code, description) = match &error {
             ConnectionError::Db(_) | ConnectionError::Randomness(_) | ConnectionError::Panicked => {
-                tracing::error!(%error, "a sign-in could not be finished");
+                tracing::error!(%error, "a sign-in failed");
                 ("server_error", "this host failed; try again later".to_owned())
             }
             ConnectionError::Provider(TokenError::InvalidGrant { .. }) => ("invalid_grant", error.to_string()),
@@ -320,7 +319,7 @@ fn hash(text: &str) -> String {
 /// A new value for the cookie of a browser that has none.
 ///
 /// # Errors
-/// The operating system has no random bytes.
+/// The operating system returns no random bytes.
 pub fn new_browser() -> Result<SecretString, NoRandomness> {
     Ok(random::token()?.as_str().into())
 }

@@ -75,7 +75,7 @@ impl Connections {
             };
             let event = if revoked.is_ok() { "connection.revoked" } else { "connection.not_revoked" };
             if let Err(error) = connections.audit(&row, "host", event, detail).await {
-                tracing::error!(connection = row.id, %error, "the outcome of a revocation could not be recorded");
+                tracing::error!(connection = row.id, %error, "the outcome of a revocation was not recorded");
             }
         }));
     }

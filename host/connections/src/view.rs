@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 pub struct ConnectionView<'a> {
     /// Row id.
     pub id: &'a str,
-    /// The name for people.
+    /// The name shown to users.
     pub display_name: &'a str,
     /// The name that flows use.
     pub external_id: &'a str,
@@ -31,7 +31,7 @@ pub struct ConnectionView<'a> {
     pub project_ids: Option<&'a RawValue>,
     /// `PROJECT` or `PLATFORM`.
     pub scope: &'a str,
-    /// What the client put there.
+    /// Set by the client.
     pub metadata: Option<&'a RawValue>,
     /// The piece's version.
     pub piece_version: &'a str,

@@ -26,13 +26,13 @@ pub struct ConnectionRow {
     pub owner_id: UserId,
     /// The name that flows use.
     pub external_id: String,
-    /// The name for people.
+    /// The name shown to users.
     pub display_name: String,
     /// `SECRET_TEXT`, `OAUTH2`, …
     pub kind: String,
     /// Whether it can be used.
     pub status: ConnectionStatus,
-    /// Why it is in `ERROR`, for people.
+    /// Why it is in `ERROR`, as a message for users.
     pub status_reason: Option<String>,
     /// Activepieces' platform.
     pub platform_id: Option<String>,
@@ -44,11 +44,11 @@ pub struct ConnectionRow {
     pub project_ids: String,
     /// `PROJECT` or `PLATFORM`.
     pub scope: String,
-    /// JSON, free, shown to clients.
+    /// Any JSON object; returned to clients.
     pub metadata: Option<String>,
     /// Grows with every change of the value: the fence of a refresh.
     pub rev: i64,
-    /// Grows with every change that a person makes.
+    /// Grows with every change by a user.
     pub edition: i64,
     /// When the access token ends, in milliseconds since 1970.
     pub expires_at: Option<i64>,
@@ -329,7 +329,7 @@ impl AppConnections {
         Ok(sqlx::query(SQL).bind(now).bind(id).bind(holder).execute(self.0.pool()).await?.rows_affected() == 1)
     }
 
-    /// Gives the lease back without a result.
+    /// Releases the lease without a result.
     ///
     /// # Errors
     /// [`DbError::Query`].
@@ -340,7 +340,7 @@ impl AppConnections {
         Ok(())
     }
 
-    /// Notes that a refresh failed without anything being lost, and gives the lease back: the next is tried at `retry_at`.
+    /// Notes that a refresh failed without anything being lost, and releases the lease: the next is tried at `retry_at`.
     ///
     /// # Errors
     /// [`DbError::Query`].
@@ -537,7 +537,7 @@ pub async fn external_ids(tx: &mut AnyConnection, tenant: &TenantId, owner: &Use
     Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
 }
 
-/// Hands one connection to another user of the same tenant, under another external id if need be.
+/// Moves one connection to another user of the same tenant, under another external id if necessary.
 pub async fn hand_over(
     tx: &mut AnyConnection,
     tenant: &TenantId,

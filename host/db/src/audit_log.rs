@@ -20,7 +20,7 @@ pub struct AuditEntry {
     pub event: &'static str,
     /// The row that it is about.
     pub subject: String,
-    /// What else there is to know. Never a secret.
+    /// Further details. Never a secret.
     pub detail: Value,
 }
 
@@ -37,7 +37,7 @@ impl AuditEntry {
         Self { at, tenant, actor: actor.into(), event, subject: subject.into(), detail: json!({}) }
     }
 
-    /// With what else there is to know. Never a secret.
+    /// With further details. Never a secret.
     #[must_use]
     pub fn with(self, detail: Value) -> Self {
         Self { detail, ..self }

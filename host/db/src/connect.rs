@@ -55,7 +55,7 @@ pub(super) async fn turn(file: Arc<Path>) -> Result<fs::File, DbError> {
 
 async fn sqlite(url: &str) -> Result<(AnyPool, Arc<Path>), DbError> {
     if url.contains(":memory:") || url.contains("mode=memory") {
-        let reason = "a database in memory is lost with its connection; name a file".to_owned();
+        let reason = "an in-memory database is lost with its connection; name a file".to_owned();
         return Err(DbError::Connect { reason });
     }
     let file = SqliteConnectOptions::from_str(url).map_err(|error| failed(&error))?.get_filename().to_owned();
@@ -91,7 +91,7 @@ fn make(file: &PathBuf) -> Result<(), DbError> {
 
 async fn postgres(url: &str) -> Result<AnyPool, DbError> {
     let options = AnyConnectOptions::from_str(url).map_err(|error| failed(&error))?;
-    // A pool would try again and again, and then say no more than that it took too long.
+    // A pool would retry, and then report only a timeout.
     options.connect().await.map_err(|error| failed(&error))?.close().await.map_err(|error| failed(&error))?;
     AnyPoolOptions::new()
         .max_connections(POSTGRES)

@@ -1,4 +1,4 @@
-//! Where owners want their events sent, and the events on their way there: tables `webhook_endpoints` and
+//! Event endpoints and their deliveries: tables `webhook_endpoints` and
 //! `webhook_deliveries`.
 //!
 //! A delivery is due when it is the oldest PENDING one of its endpoint, its time has come, and no host has claimed it.
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{Db, DbError, EventRow, Kind};
 
-/// Where an owner wants events sent.
+/// An event endpoint of an owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointRow {
     /// Row id.
@@ -19,13 +19,13 @@ pub struct EndpointRow {
     pub url: String,
     /// JSON list of types; empty for all.
     pub events: String,
-    /// When its receiver said that it is gone.
+    /// When its receiver responded 410 Gone.
     pub disabled_at: Option<i64>,
     /// In milliseconds since 1970.
     pub created_at: i64,
 }
 
-/// One event on its way, as its owner sees it.
+/// The delivery of one event, as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryRow {
     /// Row id.
@@ -36,11 +36,11 @@ pub struct DeliveryRow {
     pub kind: String,
     /// `PENDING`, `DELIVERED` or `DEAD`.
     pub status: String,
-    /// How often it was sent.
+    /// The number of attempts.
     pub attempts: i64,
     /// When it is sent next, if it is PENDING.
     pub next_at: i64,
-    /// Why it was not taken the last time.
+    /// Why the last attempt failed.
     pub last_error: Option<String>,
     /// When the event happened.
     pub created_at: i64,
@@ -74,7 +74,7 @@ pub struct Claimed {
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome<'a> {
-    /// The receiver took it.
+    /// The receiver accepted it.
     Delivered,
     /// It is sent again at that time.
     Again {
@@ -90,12 +90,12 @@ pub enum Outcome<'a> {
     },
 }
 
-/// What came of asking for a delivery once more.
+/// The outcome of a request to send a delivery again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Retried {
-    /// It is on its way again.
+    /// It is pending again.
     Pending(DeliveryRow),
-    /// The receiver has it.
+    /// The receiver has accepted it already.
     Delivered,
     /// The owner has no such endpoint or delivery.
     Missing,
@@ -151,7 +151,7 @@ pub async fn insert(
     sealed: (&str, &str),
     most: i64,
 ) -> Result<bool, DbError> {
-    // Changes nothing, but lets one at a time count and add.
+    // Changes nothing; the lock lets one transaction at a time count and add.
     const LOCK: &str = "UPDATE users SET anonymous = anonymous WHERE tenant_id = $1 AND id = $2";
     const COUNT: &str = "SELECT COUNT(*) FROM webhook_endpoints WHERE tenant_id = $1 AND owner_id = $2";
     const INSERT: &str = "INSERT INTO webhook_endpoints \
@@ -224,8 +224,7 @@ pub async fn deliveries(
     Ok(Some(rows.iter().map(read).collect::<Result<_, _>>()?))
 }
 
-/// Sends a delivery of the owner once more, at once, with all its attempts before it if it was given up. The endpoint takes
-/// events again if it was disabled.
+/// Retries a delivery of the owner now; one that was given up has all its attempts again. A disabled endpoint is enabled.
 pub async fn retry(
     db: &Db,
     tenant: &TenantId,

@@ -4,13 +4,13 @@
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
     /// It cannot be reached or opened. The URL is not repeated: it may hold a password.
-    #[error("the database cannot be opened: {reason}; is DATABASE_URL right, and does its database exist?")]
+    #[error("the database cannot be opened: {reason}; check that DATABASE_URL is right and that its database exists")]
     Connect {
         /// What the driver said.
         reason: String,
     },
     /// The migrations failed.
-    #[error("the database could not be brought up to date: {0}")]
+    #[error("the migrations of the database failed: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
     /// A statement failed.
     #[error("the database failed: {0}")]

@@ -1,4 +1,4 @@
-//! What happened to connections, for their owners: table `connection_events`.
+//! The events of connections, for their owners: table `connection_events`.
 
 use leno_base::{TenantId, UserId};
 use sqlx::{AnyConnection, Row as _, any::AnyRow};

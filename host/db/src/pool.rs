@@ -28,7 +28,7 @@ impl Db {
         connect::open(url).await.map(|(pool, kind, file)| Self { pool, kind, file })
     }
 
-    /// Applies the migrations. Hosts that start at once take turns.
+    /// Applies the migrations. Hosts that start at the same time migrate one after the other.
     ///
     /// # Errors
     /// [`DbError::Migrate`]: the database refuses, or it was made by a newer version.

@@ -1,4 +1,4 @@
-//! What is encrypted, seen as such: four tables, one shape of `(id, tenant_id, sealed text, key_id)`.
+//! The encrypted columns of four tables, in one shape: `(id, tenant_id, sealed text, key_id)`.
 //!
 //! These statements work over all tenants on behalf of the host, and never look at what a row means.
 

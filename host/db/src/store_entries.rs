@@ -96,7 +96,7 @@ impl StoreEntries {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Forgets the value, if there is one.
+    /// Deletes the value, if there is one.
     ///
     /// # Errors
     /// [`DbError::Query`].

@@ -80,7 +80,7 @@ pub async fn replace(
     Ok(())
 }
 
-/// Hands the uses of a connection to another user, with its new external id.
+/// Moves the uses of a connection to another user, with its new external id.
 pub async fn hand_over(
     tx: &mut AnyConnection,
     tenant: &TenantId,

@@ -25,7 +25,7 @@ pub enum Class {
     SiteLocal,
     /// `100.64.0.0/10`, RFC 6598.
     SharedCarrier,
-    /// Where a cloud hands its credentials to a machine.
+    /// Where a cloud gives a machine its credentials.
     Metadata,
     /// `224.0.0.0/4` and `ff00::/8`.
     Multicast,
@@ -33,7 +33,7 @@ pub enum Class {
     Broadcast,
     /// Reserved by the IETF, or unassigned.
     Reserved,
-    /// Addresses for examples in books.
+    /// Addresses for documentation.
     Documentation,
     /// `198.18.0.0/15` and `2001:2::/48`.
     Benchmarking,

@@ -210,7 +210,7 @@ impl Journey<'_> {
         } else {
             None
         };
-        tracing::debug!(host = question.host(), method = %hop.method, status = head.status.as_u16(), "answered");
+        tracing::debug!(host = question.host(), method = %hop.method, status = head.status.as_u16(), "responded");
         match exceeded {
             Some(limit) => Err(Error::TooLarge { host: question.host().to_owned(), limit }),
             None => Ok(Answer { head, body, _place: place }),

@@ -27,7 +27,7 @@ type Opening<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 
 tokio::task_local! {
     /// The tenant of the request that a connection is opened for: the HTTP library hands on the destination only.
-    pub(crate) static TENANT: TenantId;
+    pub(crate) static TENANT: Option<TenantId>;
 }
 
 /// What the connectors of all pools share.
@@ -92,7 +92,7 @@ impl Service<Uri> for Tcp {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         let port = uri.port_u16().unwrap_or(if uri.scheme() == Some(&http::uri::Scheme::HTTPS) { 443 } else { 80 });
-        let tenant = TENANT.try_with(Clone::clone).unwrap_or_else(|_| "".into());
+        let tenant = TENANT.try_with(Clone::clone).unwrap_or_default();
         let vetted = Vetted { shared: self.shared.clone(), vetting: self.vetting.clone(), port, tenant };
         let mut connector = HttpConnector::new_with_resolver(vetted);
         connector.enforce_http(false);
@@ -115,7 +115,7 @@ struct Vetted {
     shared: Arc<Shared>,
     vetting: Vetting,
     port: u16,
-    tenant: TenantId,
+    tenant: Option<TenantId>,
 }
 
 impl Service<Name> for Vetted {

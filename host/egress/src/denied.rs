@@ -8,7 +8,7 @@ use crate::address::Class;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Denied {
-    /// The text is no absolute URL, or one that two parsers may read differently.
+    /// The text is not an absolute URL, or two parsers may read it differently.
     #[error("the URL cannot be used: {problem}")]
     Url {
         /// The problem.
@@ -31,7 +31,7 @@ pub enum Denied {
     },
     /// The manifest names this host, and the operator's grant does not.
     #[error(
-        "`{host}` is not among the hosts that the operator lets this piece reach: ask the operator to add it to `hosts` in leno.toml"
+        "`{host}` is not among the hosts that the operator allows this piece: ask the operator to add it to `hosts` in leno.toml"
     )]
     OperatorHost {
         /// The host of the URL.
@@ -59,8 +59,8 @@ pub enum Denied {
     },
     /// An address that is not public and not granted.
     ///
-    /// Where a name leads is for the operator only ([`Denied::for_operator`]): it tells what is inside of their network.
-    #[error("{}", leads_to(host, *port, *address, *class, is_written(host)))]
+    /// What a name resolves to is for the operator only ([`Denied::for_operator`]): it tells what is inside of their network.
+    #[error("{}", resolves_to(host, *port, *address, *class, is_written(host)))]
     Address {
         /// The host of the URL.
         host: String,
@@ -83,7 +83,7 @@ pub enum Denied {
     },
     /// The connection's credentials are not for this host.
     #[error(
-        "the connection's credentials are not for `{host}`: add it to `hosts` of the auth in the piece's metadata, or send the request without them"
+        "the connection's credentials may not be sent to `{host}`: add it to `hosts` of the auth in the piece's metadata, or send the request without them"
     )]
     CredentialHost {
         /// The host of the URL.
@@ -91,7 +91,7 @@ pub enum Denied {
     },
     /// The connection's credentials are not for this port.
     #[error(
-        "the connection's credentials are not for port {port} of `{host}`: add `{host}:{port}` to `hosts` of the auth in the piece's metadata"
+        "the connection's credentials may not be sent to port {port} of `{host}`: add `{host}:{port}` to `hosts` of the auth in the piece's metadata"
     )]
     CredentialPort {
         /// The host of the URL.
@@ -116,24 +116,24 @@ fn is_written(host: &str) -> bool {
     host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok()
 }
 
-fn leads_to(host: &str, port: u16, address: IpAddr, class: Class, shown: bool) -> String {
+fn resolves_to(host: &str, port: u16, address: IpAddr, class: Class, shown: bool) -> String {
     if shown {
         let grant = SocketAddr::new(address, port);
         return format!(
-            "`{host}` leads to {address}, {class} address: ask the operator for a private grant in leno.toml: private = [\"{grant}\"]"
+            "`{host}` resolves to {address}, {class} address: ask the operator for a private grant in leno.toml: private = [\"{grant}\"]"
         );
     }
     format!(
-        "the host `{host}` leads to an address that is not public: the operator finds it in the audit log, and can open it with a private grant in leno.toml: private = [\"ADDRESS:{port}\"]"
+        "`{host}` resolves to an address that is not public: the operator finds it in the audit log, and can allow it with a private grant in leno.toml: private = [\"ADDRESS:{port}\"]"
     )
 }
 
 impl Denied {
-    /// The message with the address that a name leads to: for the operator's log, not for callers.
+    /// The message with the address that a name resolves to: for the operator's log, not for callers.
     #[must_use]
     pub fn for_operator(&self) -> String {
         match self {
-            Self::Address { host, port, address: ip, class } => leads_to(host, *port, *ip, *class, true),
+            Self::Address { host, port, address: ip, class } => resolves_to(host, *port, *ip, *class, true),
             other => other.to_string(),
         }
     }

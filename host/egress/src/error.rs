@@ -19,11 +19,11 @@ use crate::resolver::LookupError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The policy says no.
+    /// The policy refuses the URL.
     #[error(transparent)]
     Denied(#[from] Denied),
-    /// The policy says no to where a redirect leads.
-    #[error("`{from}` redirected this request, and it goes no further: {denied}")]
+    /// The policy refuses the target of a redirect.
+    #[error("`{from}` redirected this request to a refused destination: {denied}")]
     RedirectDenied {
         /// The host that redirected.
         from: String,
@@ -53,7 +53,7 @@ pub enum Error {
         limit: String,
     },
     /// More redirects than allowed.
-    #[error("`{host}` redirected once more after {limit} redirects")]
+    #[error("`{host}` redirected the request again after {limit} redirects, the limit")]
     TooManyRedirects {
         /// The host that responded last.
         host: String,
@@ -69,7 +69,7 @@ pub enum Error {
         problem: String,
     },
     /// No secure connection, most often because of an untrusted certificate.
-    #[error("there is no secure connection to `{host}`: {problem}")]
+    #[error("the TLS connection to `{host}` failed: {problem}")]
     Tls {
         /// The host of the request.
         host: String,
@@ -127,14 +127,14 @@ impl Error {
         }
     }
 
-    /// The message with the address that a name leads to: for the operator's log, not for callers.
+    /// The message with the address that a name resolves to: for the operator's log, not for callers.
     #[must_use]
     pub fn for_operator(&self) -> String {
         match self {
             Self::Denied(denied) => denied.for_operator(),
             Self::RedirectDenied { from, denied } => {
                 let denied = denied.for_operator();
-                format!("`{from}` redirected this request, and it goes no further: {denied}")
+                format!("`{from}` redirected this request to a refused destination: {denied}")
             }
             other => other.to_string(),
         }
@@ -181,7 +181,7 @@ pub(crate) fn broken(error: &(dyn StdError + 'static), question: &Question) -> E
     let problem = root_cause(error);
     match find::<hyper::Error>(error) {
         Some(error) if error.is_parse_too_large() => {
-            Error::TooLarge { host, limit: "100 headers or 400 KiB of them".to_owned() }
+            Error::TooLarge { host, limit: "100 headers or 400 KiB of headers".to_owned() }
         }
         Some(error) if error.is_parse() => Error::BadResponse { host, problem },
         Some(_) => Error::Unavailable { host, problem },

@@ -2,7 +2,7 @@
 
 use crate::{HostPattern, Policy};
 
-/// Whatever the policy lets pass has an allowed host in the eyes of a second URL parser too.
+/// Checks that a second URL parser finds an allowed host in every URL that the policy accepts.
 ///
 /// `input` is any text. The second parser is that of the HTTP library, which decides what goes on the wire; it parses
 /// both the URL that the policy returns and the input itself.

@@ -12,7 +12,7 @@ use crate::budgets::{TENANT_UPSTREAM_BYTES, UPSTREAM_BYTES};
 #[derive(Debug)]
 pub(crate) struct Memory {
     host: Arc<Budget>,
-    tenants: Each<TenantId>,
+    tenants: Each<Option<TenantId>>,
 }
 
 impl Memory {
@@ -21,13 +21,13 @@ impl Memory {
     }
 
     /// Nothing yet, to grow.
-    pub(crate) fn holding(&self, tenant: &TenantId) -> Result<Held, Exhausted> {
+    pub(crate) fn holding(&self, tenant: &Option<TenantId>) -> Result<Held, Exhausted> {
         Ok(Held { tenant: self.tenants.take(tenant.clone(), 0)?, host: self.host.take(0)? })
     }
 
     /// Whether there is room for so many more bytes now. Nothing is taken: a server that promises much and sends little
     /// holds little.
-    pub(crate) fn expects(&self, tenant: &TenantId, bytes: u64) -> Result<(), Exhausted> {
+    pub(crate) fn expects(&self, tenant: &Option<TenantId>, bytes: u64) -> Result<(), Exhausted> {
         self.tenants.take(tenant.clone(), bytes)?;
         self.host.take(bytes).map(drop)
     }
@@ -36,7 +36,7 @@ impl Memory {
 /// What one body holds.
 #[derive(Debug)]
 pub(crate) struct Held {
-    tenant: OwnedShare<TenantId>,
+    tenant: OwnedShare<Option<TenantId>>,
     host: Share,
 }
 
@@ -85,7 +85,7 @@ mod tests {
         let budgets = Budgets::new([(&UPSTREAM_BYTES, 1_000), (&TENANT_UPSTREAM_BYTES, 600)]);
         let memory = Memory::new(&budgets);
         let used = || (budgets.get(&UPSTREAM_BYTES).used(), budgets.get(&TENANT_UPSTREAM_BYTES).used());
-        let (a, b) = ("a".into(), "b".into());
+        let (a, b) = (Some("a".into()), Some("b".into()));
         let mut first = memory.holding(&a).unwrap();
         first.grow_to(600).unwrap();
         first.grow_to(10).unwrap();

@@ -1,13 +1,13 @@
-//! The one door out.
+//! The only way from a piece to the network.
 //!
 //! A piece has no sockets. It sends requests through the host, and the host sends them through this crate:
 //!
 //! - [`Policy`] says where a request may go: an allow-list of hosts, and the private addresses an operator opened. It is
 //!   a pure function of a URL or an address.
-//! - [`Client`] goes there. It resolves a name once, refuses it if any of its addresses is refused, connects only to what
-//!   it has checked, follows redirects only to where the policy would let the piece go itself, adds [`Credentials`] only
-//!   where they belong, and stops at the [`Caps`].
-//! - [`Transport`] is what the rest of the host sees of it.
+//! - [`Client`] sends it. The client resolves a name once, refuses it if any of its addresses is refused, connects only to
+//!   an address it has checked, follows a redirect only if the policy permits its target, adds [`Credentials`] only for
+//!   their hosts, and stops at the [`Caps`].
+//! - [`Transport`] is its interface for the rest of the host.
 //!
 //! ```no_run
 //! use leno_egress::{Caps, Client, ClientConfig, Policy, Request, Transport};

@@ -34,7 +34,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request without headers, body and credentials that follows no redirect and lasts as long as the caps let it.
+    /// A request without headers, body and credentials; it follows no redirects and has the time limit of the caps.
     pub fn new(method: impl Into<String>, url: impl Into<String>) -> Self {
         Self {
             method: method.into(),

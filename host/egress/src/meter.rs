@@ -11,16 +11,16 @@ use crate::error::Error;
 /// On whose behalf a request is sent. What many share is divided between payers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Payer {
-    /// The tenant; empty for the host itself.
-    pub tenant: TenantId,
+    /// The tenant; `None` for the host itself.
+    pub tenant: Option<TenantId>,
     /// The piece, or what else of the host sends requests; empty when it does not matter.
     pub piece: Arc<str>,
 }
 
 impl Payer {
-    /// A tenant, by a piece.
+    /// A tenant, by a piece; or a tool, without a tenant.
     #[must_use]
-    pub fn new(tenant: TenantId, piece: &str) -> Self {
+    pub fn new(tenant: Option<TenantId>, piece: &str) -> Self {
         Self { tenant, piece: piece.into() }
     }
 }
@@ -28,7 +28,7 @@ impl Payer {
 impl Default for Payer {
     /// The host itself.
     fn default() -> Self {
-        Self::new("".into(), "")
+        Self::new(None, "")
     }
 }
 

@@ -79,7 +79,7 @@ pub(crate) fn authorize(credentials: &Credentials, url: &mut Url, headers: &mut 
         let name = HeaderName::from_bytes(name.as_bytes())
             .ok()
             .filter(|name| !belongs_to_connection(name))
-            .ok_or_else(|| Error::invalid("the connection injects a header under a name that cannot be one"))?;
+            .ok_or_else(|| Error::invalid("the connection injects a header with an invalid name"))?;
         let value = secret_value(value)
             .ok_or_else(|| Error::invalid("the connection injects a header with a control character in its value"))?;
         headers.insert(name, value);

@@ -52,7 +52,7 @@ impl HostPattern {
             _ => return Err(refuse("only http and https URLs can be reached")),
         };
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(refuse("a user name or password may not stand in it"));
+            return Err(refuse("it contains a user name or password"));
         }
         let host = url.host().ok_or_else(|| refuse("it has no host"))?.to_string();
         Ok(Self { plain, hosts: Hosts::parse(&host).map_err(refuse)?, port: url.port() })
@@ -91,19 +91,19 @@ impl Hosts {
             Some(parent) => (true, parent),
             None => (false, text),
         };
-        // `Host::parse` would decode percent signs, and a pattern is no place to be clever in.
+        // `Host::parse` would decode percent signs, and a pattern is taken literally.
         if name.contains(['%', '*']) {
-            return Err("a `*` may only stand alone or before the first dot, and `%` not at all");
+            return Err("`*` is allowed only alone or before the first dot, and `%` is not allowed");
         }
         let name = name.strip_suffix('.').unwrap_or(name);
         if name.is_empty() || name.starts_with('.') || name.ends_with('.') || name.contains("..") {
-            return Err("a name needs a label between its dots");
+            return Err("it has an empty label");
         }
         let host = Host::parse(name).map_err(|_| "it is neither a host name nor an IP address")?;
         match (below, host) {
             (false, host) => Ok(Self::Exact(host)),
             (true, Host::Domain(parent)) => Ok(Self::Below(format!(".{parent}"))),
-            (true, _) => Err("an IP address has nothing below it"),
+            (true, _) => Err("an IP address has no subdomains"),
         }
     }
 }
@@ -131,10 +131,10 @@ impl FromStr for HostPattern {
             None => (false, lower.as_str()),
             Some(("https", rest)) => (false, rest),
             Some(("http", rest)) => (true, rest),
-            Some(_) => return Err(refuse("only http:// and https:// may stand before the host")),
+            Some(_) => return Err(refuse("only http:// and https:// are allowed before the host")),
         };
         if rest.contains(['/', '?', '#', '\\', '@']) || rest.contains(char::is_whitespace) {
-            return Err(refuse("it must be a host, without a path, a user name or spaces"));
+            return Err(refuse("it must be a host without a path, a user name or spaces"));
         }
         let (host, port) = match rest.parse::<std::net::Ipv6Addr>() {
             Ok(ip) => (format!("[{ip}]"), None),

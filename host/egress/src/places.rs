@@ -22,18 +22,18 @@ const WAIT: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 5 });
 /// Whoever waits for a place of the first three kinds waits beside others of the same tenant, piece or destination only.
 /// The host's come last, so that nobody holds one and waits.
 pub(crate) struct Places {
-    tenants: Lanes<TenantId, Arc<str>>,
-    pieces: Lanes<Arc<str>, TenantId>,
-    destinations: Lanes<String, TenantId>,
-    host: Gate<TenantId>,
+    tenants: Lanes<Option<TenantId>, Arc<str>>,
+    pieces: Lanes<Arc<str>, Option<TenantId>>,
+    destinations: Lanes<String, Option<TenantId>>,
+    host: Gate<Option<TenantId>>,
 }
 
 /// One request's places. Dropping it gives them back.
 pub(crate) struct Place {
-    _tenant: InLane<TenantId, Arc<str>>,
-    _piece: InLane<Arc<str>, TenantId>,
-    _destination: InLane<String, TenantId>,
-    _host: Permit<TenantId>,
+    _tenant: InLane<Option<TenantId>, Arc<str>>,
+    _piece: InLane<Arc<str>, Option<TenantId>>,
+    _destination: InLane<String, Option<TenantId>>,
+    _host: Permit<Option<TenantId>>,
 }
 
 impl Places {
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     fn payer(tenant: &str) -> Payer {
-        Payer::new(tenant.into(), "piece")
+        Payer::new(Some(tenant.into()), "piece")
     }
 
     #[tokio::test]

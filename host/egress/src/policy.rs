@@ -175,7 +175,7 @@ pub(crate) fn read_url(base: Option<&Url>, text: &str) -> Result<Url, Denied> {
     Ok(url)
 }
 
-/// More than any server takes, less than the 64 KiB at which the HTTP library refuses.
+/// More than any server accepts, less than the 64 KiB at which the HTTP library refuses.
 const MAX_URL: usize = 32 * 1024;
 
 fn drop_trailing_dot(url: &mut Url) -> Result<(), Denied> {

@@ -33,7 +33,7 @@ pub struct ClientConfig {
     pub idle_timeout: Duration,
     /// How many unused connections are kept per destination. Default 32.
     pub idle_per_host: usize,
-    /// The `User-Agent` of requests that bring none.
+    /// The `User-Agent` of requests without one.
     pub user_agent: String,
     /// Certificates, in DER, to trust besides those of the system.
     pub extra_roots: Vec<Vec<u8>>,
@@ -83,10 +83,10 @@ pub(crate) struct Pools {
     granted: Mutex<Vec<(Vetting, Pool)>>,
 }
 
-/// More sets of grants in use at once than this share by turns.
+/// With more sets of grants in use, the least recent pool is dropped.
 const MAX_GRANTED: usize = 32;
 
-/// Above what [`Caps`](crate::Caps) allow by default, so that the caps have the say and their error is the one to see.
+/// Above the default of [`Caps`](crate::Caps), so that the caps apply first and the caller gets their error.
 const HTTP2_HEADERS: u32 = 256 * 1024;
 
 impl Pools {

@@ -37,7 +37,7 @@ const WAIT: Duration = Duration::from_secs(5);
 /// Lookups under way, fairly divided between tenants.
 pub(crate) struct Lookups {
     resolver: Arc<dyn Resolver>,
-    gate: Gate<TenantId>,
+    gate: Gate<Option<TenantId>>,
 }
 
 impl Lookups {
@@ -47,7 +47,7 @@ impl Lookups {
         Self { resolver, gate: Gate::new(budget, queue, WAIT) }
     }
 
-    pub(crate) async fn resolve(&self, host: &str, tenant: &TenantId) -> Result<Vec<IpAddr>, LookupError> {
+    pub(crate) async fn resolve(&self, host: &str, tenant: &Option<TenantId>) -> Result<Vec<IpAddr>, LookupError> {
         let _turn = self.gate.enter(tenant.clone()).await.map_err(LookupError::Exhausted)?;
         self.resolver.resolve(host).await.map_err(LookupError::Failed)
     }

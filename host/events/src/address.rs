@@ -16,7 +16,7 @@ pub(crate) fn check(url: &str, private: &[PrivateGrant]) -> Result<String, Strin
 
 /// A policy that permits `url` over https at a public address, or at a privately granted address over http as well.
 pub(crate) fn policy(url: &str, private: &[PrivateGrant]) -> Result<Policy, String> {
-    let mut url = Url::parse(url).map_err(|error| format!("this is no absolute URL: {error}"))?;
+    let mut url = Url::parse(url).map_err(|error| format!("this is not an absolute URL: {error}"))?;
     // The pattern of an http URL would permit plain http to any address.
     if url.scheme() == "http" && url.set_scheme("https").is_err() {
         return Err("this URL has no host".to_owned());
@@ -27,14 +27,16 @@ pub(crate) fn policy(url: &str, private: &[PrivateGrant]) -> Result<Policy, Stri
 
 /// A refusal in the terms of endpoints: the policy's messages are for pieces.
 pub(crate) fn explain(denied: Denied) -> String {
-    let open = "if it is a service of the operator's own, they can open it with LENO_WEBHOOK_PRIVATE";
+    let open = "the operator can allow a private service with LENO_WEBHOOK_PRIVATE";
     match denied {
-        Denied::Plain { host, .. } => format!("events are sent over https, and `{host}` is not; {open}"),
+        Denied::Plain { host, .. } => {
+            format!("events are sent over https only, and the URL of `{host}` is http; {open}")
+        }
         Denied::Address { ref host, .. } => {
             tracing::info!(target: "audit", event = "denied", why = denied.for_operator(), "an event endpoint was refused");
-            format!("events are sent to public addresses; `{host}` leads to one that is not; {open}")
+            format!("events are sent to public addresses only, and `{host}` resolves to one that is not; {open}")
         }
-        Denied::Port { host, port, .. } => format!("port {port} of `{host}` is not open for events; {open}"),
+        Denied::Port { host, port, .. } => format!("port {port} of `{host}` is not allowed for events; {open}"),
         other => other.to_string(),
     }
 }

@@ -118,7 +118,9 @@ impl Deliverer {
     /// Waits a short time for the attempts under way. Call it when no further pass starts.
     pub async fn stop(&self) {
         if tokio::time::timeout(GRACE, self.0.attempts.finish()).await.is_err() {
-            tracing::warn!("some event endpoints did not respond before the shutdown; their events are sent again");
+            tracing::warn!(
+                "some event endpoints did not respond before the shutdown; their events are sent again after the start"
+            );
         }
     }
 
@@ -128,7 +130,8 @@ impl Deliverer {
     /// [`DbError::Query`].
     pub async fn clean(&self) -> Result<u64, DbError> {
         let (db, now) = (&self.0.db, self.0.now().await?);
-        endpoints::expire(db, now - WAIT_BEHIND, "waited for 3 days behind events that were not taken", now).await?;
+        endpoints::expire(db, now - WAIT_BEHIND, "waited 3 days behind events that the receiver did not accept", now)
+            .await?;
         let rows = endpoints::clean(db, now - KEEP_DELIVERED, now - KEEP).await?;
         Ok(rows + events::delete_before(db, now - KEEP).await?)
     }
@@ -168,7 +171,7 @@ impl Inner {
         let response = self.send(&claimed).await;
         if let Err(error) = self.record(&claimed, response).await {
             // The claim expires, and the event is sent again.
-            tracing::warn!(%error, delivery = claimed.id, "the outcome of a delivery could not be recorded");
+            tracing::warn!(%error, delivery = claimed.id, "the outcome of a delivery was not recorded");
         }
     }
 
@@ -206,14 +209,14 @@ impl Inner {
             }
             Ok(Response { status: 410, .. }) => {
                 tracing::info!(endpoint = claimed.endpoint, "an event endpoint responded 410 and is disabled");
-                let error = "the receiver answered 410: it is gone for good";
+                let error = "the receiver responded 410 (Gone)";
                 return endpoints::disable(&self.db, &claimed.endpoint, error, now).await;
             }
             Ok(Response { status, .. }) if (300..400).contains(&status) => {
-                (format!("the receiver answered {status}; deliveries follow no redirects"), None)
+                (format!("the receiver responded {status}; deliveries do not follow redirects"), None)
             }
             Ok(response) => {
-                (format!("the receiver answered {}", response.status), response.retry_after(self.clock.now()))
+                (format!("the receiver responded {}", response.status), response.retry_after(self.clock.now()))
             }
             Err(error) => (error, None),
         };

@@ -25,8 +25,8 @@ pub enum EndpointError {
     /// Events are not sent to this address.
     #[error("{0}")]
     Address(String),
-    /// The owner has the most endpoints that one may have.
-    #[error("you have {MAX_ENDPOINTS} event endpoints, which is the most; remove one of them first")]
+    /// The owner has the maximum number of endpoints.
+    #[error("you have {MAX_ENDPOINTS} event endpoints, the maximum; remove one first")]
     TooMany,
     /// No secret can be made.
     #[error(transparent)]

@@ -1,4 +1,4 @@
-//! Events: recording what happened, and telling the owners.
+//! Events: recording them, and sending them to their owners.
 //!
 //! - [`Events`] writes an event in the transaction of the change, and streams events to their owners.
 //! - [`Endpoints`] are the addresses that owners have their events sent to; [`Deliverer`] sends them, signed as Standard

@@ -40,18 +40,18 @@ pub struct NewEvent {
     pub owner: Owner,
     /// The type, such as `connection.created`: subject, dot, what happened.
     pub kind: &'static str,
-    /// What there is to know, as JSON. Never a secret.
+    /// The payload, as JSON. Never a secret.
     pub data: Value,
 }
 
 /// Why a stream was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
-    /// The owner listens too often already.
-    #[error("{MAX_STREAMS} streams of your events are open on this host already; close one of them")]
+    /// The owner has too many streams open.
+    #[error("{MAX_STREAMS} streams of your events are open on this host, the maximum; close one first")]
     TooMany,
-    /// This host ends.
-    #[error("this host is shutting down; ask it again when it is back")]
+    /// This host is shutting down.
+    #[error("this host is shutting down; retry after it has started again")]
     Stopping,
     /// The table cannot be read.
     #[error(transparent)]
@@ -116,7 +116,7 @@ impl Events {
         Ok(event)
     }
 
-    /// Says that the transaction of `event` was committed: listeners and webhooks get it now, and not at the next look.
+    /// Reports that the transaction of `event` was committed: listeners and webhooks get it now, not at the next poll.
     pub fn published(&self, event: &EventRow) {
         tracing::debug!(event = event.id, kind = event.kind, "an event happened");
         self.0.wake_tail.notify_one();
@@ -151,7 +151,7 @@ impl Events {
         Ok(stream::unfold(listener, |mut listener| async move { listener.next().await.map(|event| (event, listener)) }))
     }
 
-    /// Ends all streams, and takes no further ones.
+    /// Ends all streams, and refuses new ones.
     pub fn stop(&self) {
         self.0.stop.cancel();
     }

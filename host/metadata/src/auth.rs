@@ -8,11 +8,11 @@ use crate::{Properties, PropertyKind, Template};
 /// One kind of connection that a piece takes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Auth {
-    /// What the connection form is called.
+    /// The heading of the connection form.
     pub display_name: String,
     /// Help for the user who connects.
     pub description: Option<String>,
-    /// Whether the piece is of no use without a connection.
+    /// Whether the piece needs a connection.
     pub required: bool,
     /// The type, with what belongs to it.
     pub scheme: Scheme,
@@ -32,9 +32,9 @@ pub enum Scheme {
     SecretText,
     /// A user name and a password.
     BasicAuth {
-        /// How the form calls the user name.
+        /// The label of the user name.
         username: Label,
-        /// How the form calls the password.
+        /// The label of the password.
         password: Label,
     },
     /// Fields of the piece's own.
@@ -50,7 +50,7 @@ pub enum Scheme {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Label {
-    /// The name for people.
+    /// The name shown to users.
     #[serde(default)]
     pub display_name: String,
     /// Help for the user who fills it in.
@@ -73,7 +73,7 @@ pub struct OAuth2 {
     /// The scopes to request.
     #[serde(default)]
     pub scope: Vec<String>,
-    /// Fields that the user fills in before the dance.
+    /// Fields that the user fills in before the sign-in.
     #[serde(default)]
     pub props: Properties,
     /// The `prompt` parameter. None: the host's default, which is `consent`.

@@ -1,7 +1,7 @@
 //! What a JSON Schema cannot say about the document.
 //!
 //! These checks walk the raw JSON and pass over whatever does not have the expected shape, which the schema has reported
-//! already: so that an author sees everything at once.
+//! already. So an author gets all problems at once.
 
 use semver::Version;
 use serde::Deserialize;
@@ -128,7 +128,7 @@ fn auth(document: &Value, expansion: &mut Option<usize>, report: &mut Report) ->
                 let at = at.index(index);
                 let Some(scheme) = auth_entry(entry, &at, any_host_only, expansion, report) else { continue };
                 if schemes.iter().any(|other| other.name() == scheme.name()) {
-                    let message = format_args!("there are two entries of type {}; merge them", scheme.name());
+                    let message = format_args!("a second entry has type {}; merge the two", scheme.name());
                     report.add(&at.key("type"), message);
                 } else {
                     schemes.push(scheme);
@@ -162,7 +162,7 @@ fn auth_entry(
             && !AUTH_PROPERTIES.contains(&kind)
         {
             let message = format_args!(
-                "a connection cannot ask for {:?}; use one of {}",
+                "a connection cannot have a property of type {:?}; use one of {}",
                 excerpt(kind),
                 AUTH_PROPERTIES.join(", ")
             );
@@ -194,8 +194,8 @@ fn auth_entry(
         Some(inject) => members(inject.get("headers")).chain(members(inject.get("query"))).next().is_some(),
     };
     if injects && any_host_only && entry.get("hosts").is_none() {
-        let message = "the piece may call any host, so this entry must say which hosts get the credentials; \
-                       add \"hosts\", [\"*\"] if it is really any";
+        let message = "the piece may call any host, so this entry must name the hosts that get the credentials; \
+                       add \"hosts\", or [\"*\"] for every host";
         report.add(at, message);
     }
     settings(entry, &scheme, at, report);
@@ -222,9 +222,9 @@ fn settings(entry: &Value, scheme: &Scheme, at: &At<'_>, report: &mut Report) {
     for (index, path) in items(entry.get("settings")).enumerate() {
         let at = at.index(index);
         if !matches!(scheme, Scheme::OAuth2(_)) {
-            report.add(&at, "only OAUTH2 has a token response to show parts of; remove it");
+            report.add(&at, "only OAUTH2 has a token response; remove this");
         } else if matches!(path.as_str(), Some("id_token" | "access_token" | "refresh_token")) {
-            report.add(&at, "a token is a secret, which a piece cannot be shown; remove it");
+            report.add(&at, "a token is a secret, which a piece may not read; remove it");
         }
     }
 }
@@ -265,14 +265,14 @@ fn host_template(host: &Value, schemes: &[Scheme], at: &At<'_>, report: &mut Rep
         return;
     }
     if template.has_base64() {
-        report.add(at, "a host is not base64; refer to the field itself");
+        report.add(at, "a host cannot be base64; refer to the field itself");
         return;
     }
     for path in template.fields() {
         let fields: Vec<Field> = schemes.iter().map(|scheme| scheme.field(path)).collect();
         if fields.contains(&Field::Secret) {
             let message = format_args!(
-                "connection.{} is a secret, which must not become part of a host; use another field",
+                "connection.{} is a secret and cannot be part of a host; use another field",
                 path.join(".")
             );
             report.add(at, message);
@@ -286,7 +286,7 @@ fn host_template(host: &Value, schemes: &[Scheme], at: &At<'_>, report: &mut Rep
         rendered.is_ok_and(|rendered| host::exact(&rendered.text))
     };
     if !template.is_one_field() && !fits("x") && !fits("1") {
-        let message = "does not make the name of one host; write it as in \"{{connection.subdomain}}.example.com\"";
+        let message = "does not form one host name; write it as in \"{{connection.subdomain}}.example.com\"";
         report.add(at, format_args!("{:?} {message}", excerpt(text)));
     }
 }
@@ -296,7 +296,7 @@ fn template(text: &str, at: &At<'_>, report: &mut Report) -> Option<Template> {
 }
 
 fn unknown_field(path: &[String], schemes: &[Scheme], at: &At<'_>, report: &mut Report) {
-    // The list of known fields is long, and wasted on a problem that is not reported.
+    // The list of known fields is long, and not needed for a problem that is not reported.
     if report.is_full() {
         return report.omit();
     }

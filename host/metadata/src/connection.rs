@@ -82,7 +82,7 @@ impl From<&str> for ConnectionKind {
 }
 
 impl ConnectionValue {
-    /// Takes a value over. Members are not checked beyond `type`, so that whatever is stored can be read; see
+    /// Reads a value. Members are not checked beyond `type`, so that every stored value can be read; see
     /// [`Auth::accept`] for what may be stored.
     ///
     /// # Errors
@@ -95,7 +95,7 @@ impl ConnectionValue {
             return Err(Problem::new("", "the connection value is nested too deeply; store it again"));
         }
         let Some(name) = this.value.get("type").and_then(Value::as_str) else {
-            return Err(Problem::new("/type", "the connection value has no text member \"type\"; store it again"));
+            return Err(Problem::new("/type", "the connection value has no member \"type\" with text; store it again"));
         };
         this.kind = ConnectionKind::from(name);
         Ok(this)
@@ -215,7 +215,7 @@ impl ConnectionValue {
             ConnectionKind::CustomAuth | ConnectionKind::NoAuth | ConnectionKind::Unknown(_) => {}
         }
         if self.value.get("username").and_then(Value::as_str).is_some_and(|name| name.contains(':')) {
-            report.add(&At::Root.key("username"), "a user name cannot have a colon (RFC 7617); correct it");
+            report.add(&At::Root.key("username"), "a user name cannot contain a colon (RFC 7617); correct it");
         }
         report.finish(())
     }
@@ -234,7 +234,7 @@ impl ConnectionValue {
             Some(Value::String(text)) => Ok(Cow::Borrowed(text)),
             Some(scalar @ (Value::Bool(_) | Value::Number(_))) => Ok(Cow::Owned(scalar.to_string())),
             Some(Value::Array(_) | Value::Object(_)) => {
-                let message = "holds a list or an object where the piece needs one text; connect again";
+                let message = "holds a list or an object where the piece needs text; connect again";
                 Err(Problem::new(field_pointer(scheme, path), message))
             }
         }
@@ -250,7 +250,7 @@ impl Auth {
     pub fn accept(&self, value: &Value) -> Result<ConnectionValue, Problems> {
         let mut accepted = ConnectionValue::new(value.clone())?;
         if accepted.kind.auth_name() != Some(self.kind()) {
-            let message = format!("this is {}, and the piece needs {}", accepted.kind.as_str(), self.kind());
+            let message = format!("this is {}; the piece needs {}", accepted.kind.as_str(), self.kind());
             return Err(Problem::new("/type", message).into());
         }
         accepted.complete()?;

@@ -1,4 +1,4 @@
-//! What a piece, and a host function that a piece calls, says when it fails: the WIT's `error`.
+//! The errors of pieces and of the host functions that they call: the WIT's `error`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,11 +15,11 @@ pub enum ErrorKind {
     NotFound,
     /// Too many requests; repeat later.
     RateLimited,
-    /// The service is down or out of reach; repeat later.
+    /// The service is unavailable; repeat later.
     Unavailable,
     /// A policy of this host forbids it.
     Denied,
-    /// It took too long.
+    /// The call took too long.
     Timeout,
     /// A fault of the piece.
     Internal,
@@ -50,7 +50,7 @@ pub struct PieceError {
     pub kind: ErrorKind,
     /// Stable and machine-readable, chosen by the piece or the host function that failed.
     pub code: String,
-    /// For people. Secrets of the call are masked, control characters escaped.
+    /// A message for users. Secrets of the call are masked, control characters escaped.
     pub message: String,
     /// When to try again, if the service said.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -18,10 +18,10 @@ pub(crate) fn pattern(text: &str) -> Result<(), String> {
     }
     let lower = text.to_ascii_lowercase();
     let text = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://")).unwrap_or(&lower);
-    // A URL parser decodes percent signs, and a pattern is no place to be clever in.
+    // A URL parser decodes percent signs, and a pattern is taken literally.
     if text.contains(['/', '?', '#', '@', '\\', '%']) {
         return Err(
-            "is an address, not a host; leave out the path and everything after it, as in \"api.example.com\"".into()
+            "is a URL, not a host; leave out the path and everything after it, as in \"api.example.com\"".into()
         );
     }
     let (name, port) = split_port(text);
@@ -41,7 +41,7 @@ pub(crate) fn pattern(text: &str) -> Result<(), String> {
         None => (name, false),
     };
     if name.contains('*') {
-        return Err("has a star where none can be; only \"*\" and a leading \"*.\" are patterns".into());
+        return Err("has a misplaced star; only \"*\" and a leading \"*.\" are patterns".into());
     }
     match Host::parse(name) {
         // "1.2" and "0x7f.1" are IPv4 addresses to a URL parser: make the author write what is meant.

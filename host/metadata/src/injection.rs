@@ -18,8 +18,8 @@ pub struct Injection {
     pub query: Vec<(String, SecretString)>,
 }
 
-/// Headers that carry the message rather than say something in it; letting credentials set them would let a
-/// connection change where a request goes or where it ends.
+/// Headers that frame or route the message. If credentials could set them, a connection could change where a request
+/// goes or where it ends.
 const FRAMING: [&str; 9] = [
     "host",
     "connection",
@@ -39,7 +39,7 @@ impl Auth {
     ///
     /// # Errors
     ///
-    /// When a value cannot stand in a header, when the access token is missing, or when a user name has a colon (RFC
+    /// When a value is not valid in a header, when the access token is missing, or when a user name has a colon (RFC
     /// 7617, section 2). The path points into the connection value; the message never quotes it.
     pub fn credentials(&self, connection: &ConnectionValue) -> Result<Injection, Problem> {
         same_type(self, connection)?;
@@ -77,7 +77,7 @@ fn same_type(auth: &Auth, connection: &ConnectionValue) -> Result<(), Problem> {
         return Ok(());
     }
     let message =
-        format!("this is {}, and {} is needed; choose another connection", connection.kind().as_str(), auth.kind());
+        format!("this is {}; {} is needed; choose another connection", connection.kind().as_str(), auth.kind());
     Err(Problem::new("/type", message))
 }
 
@@ -92,7 +92,7 @@ fn check_fields(scheme: &Scheme, connection: &ConnectionValue) -> Result<(), Pro
             Err(Problem::new("/access_token", "the connection has no access token yet; connect again"))
         }
         Scheme::BasicAuth { .. } if text("username")?.contains(':') => {
-            Err(Problem::new("/username", "a user name cannot have a colon; correct it and connect again"))
+            Err(Problem::new("/username", "a user name cannot contain a colon; correct it and connect again"))
         }
         _ => Ok(()),
     }
@@ -147,7 +147,7 @@ pub(crate) fn hosts(
             Some(host) => hosts.push(host),
             None => {
                 let pointer = place(&auth.scheme, [&template]);
-                let message = "is not the address of one host; write it as in \"https://service.example.com\"";
+                let message = "is not the URL of one host; write it as in \"https://service.example.com\"";
                 return Err(Problem::new(pointer, message));
             }
         }
@@ -181,12 +181,12 @@ pub(crate) fn derived_secrets(auth: &Auth, connection: &ConnectionValue, found: 
 pub(crate) fn header_name(name: &str) -> Result<(), String> {
     let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     if name.is_empty() || !name.bytes().all(token) {
-        return Err("makes a header name with a character that header names cannot have; \
+        return Err("forms a header name with a character that header names cannot contain; \
                     use letters, digits and hyphens"
             .into());
     }
     if FRAMING.iter().any(|framing| framing.eq_ignore_ascii_case(name)) {
-        return Err(format!("sets the header {name}, which belongs to the connection itself; use another header"));
+        return Err(format!("sets the header {name}, which the HTTP client sets itself; use another header"));
     }
     Ok(())
 }
@@ -194,10 +194,10 @@ pub(crate) fn header_name(name: &str) -> Result<(), String> {
 /// Checks the value of a header: visible ASCII, spaces and tabs inside (RFC 9110, section 5.5).
 pub(crate) fn header_value(value: &str) -> Result<(), String> {
     if value.contains(['\r', '\n']) {
-        return Err("has a line break, which a header cannot carry; remove it and connect again".into());
+        return Err("has a line break, which a header cannot contain; remove it and connect again".into());
     }
     if !value.bytes().all(|b| b == b'\t' || (b' '..=b'~').contains(&b)) {
-        return Err("has a character that a header cannot carry; use plain ASCII and connect again".into());
+        return Err("has a character that a header cannot contain; use plain ASCII and connect again".into());
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ pub struct Metadata {
     pub name: PieceName,
     /// The exact version.
     pub version: Version,
-    /// The name for people.
+    /// The name shown to users.
     pub display_name: String,
     /// What the piece is for.
     pub description: String,
@@ -58,8 +58,7 @@ impl Metadata {
     /// As [`Metadata::parse`].
     pub fn parse_within(json: &str, limit: usize) -> Result<Self, Problems> {
         if json.len() > limit {
-            let message =
-                format!("the document has {} bytes; shorten it to at most {limit}, for example its texts", json.len());
+            let message = format!("the document has {} bytes; shorten it to at most {limit} bytes", json.len());
             return Err(Problem::new("", message).into());
         }
         let document = schema::parse_json(json)?;
@@ -97,7 +96,7 @@ impl Metadata {
             ConnectionKind::NoAuth => return Ok(None),
             ConnectionKind::Unknown(name) => {
                 let message =
-                    format!("connections of type {name:?} are not supported; connect again with another kind");
+                    format!("connections of type {name:?} are not supported; connect again with another type");
                 return Err(Problem::new("/type", message));
             }
             kind => kind.auth_name(),
@@ -175,13 +174,13 @@ impl Category {
     ];
 }
 
-/// Something the piece can do.
+/// An action of a piece.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Action {
     /// The name in addresses and flows; equal to its key.
     pub name: String,
-    /// The name for people.
+    /// The name shown to users.
     pub display_name: String,
     /// What it does.
     #[serde(default)]
@@ -201,9 +200,9 @@ pub struct Action {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ErrorHandling {
-    /// Try again after a failure.
+    /// Retry after a failure.
     pub retry_on_failure: ErrorOption,
-    /// Go on with the flow after a failure.
+    /// Continue the flow after a failure.
     pub continue_on_failure: ErrorOption,
 }
 
@@ -211,19 +210,19 @@ pub struct ErrorHandling {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ErrorOption {
-    /// The position it starts in.
+    /// Whether it is on by default.
     pub default_value: bool,
     /// Whether the builder hides it.
     pub hide: bool,
 }
 
-/// Something the piece can wait for.
+/// A trigger of a piece.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Trigger {
     /// The name in addresses and flows; equal to its key.
     pub name: String,
-    /// The name for people.
+    /// The name shown to users.
     pub display_name: String,
     /// What starts it.
     #[serde(default)]
@@ -243,17 +242,17 @@ pub struct Trigger {
     /// How a builder gets a test event; see [`Trigger::test_strategy`].
     #[serde(default)]
     test_strategy: Option<TestStrategy>,
-    /// How a request that only checks the address is recognised.
+    /// How a handshake is recognised.
     #[serde(default, rename = "handshakeConfiguration")]
     pub handshake: Option<Handshake>,
-    /// When the subscription at the far end is renewed.
+    /// When the subscription at the service is renewed.
     #[serde(default, rename = "renewConfiguration")]
     pub renew: Option<Renew>,
 }
 
 impl Trigger {
-    /// How a builder gets a test event. When the document does not say: by asking the piece for POLLING, MANUAL and an
-    /// APP_WEBHOOK with sample data, by waiting for a real event for the others.
+    /// How a builder gets a test event. If the document does not say: POLLING, MANUAL and an APP_WEBHOOK with sample data
+    /// call the piece, the others wait for a real event.
     #[must_use]
     pub fn test_strategy(&self) -> TestStrategy {
         self.test_strategy.unwrap_or(match self.kind {
@@ -270,11 +269,11 @@ impl Trigger {
 pub enum TriggerKind {
     /// The host polls on a schedule.
     Polling,
-    /// The far end calls an address of this flow.
+    /// The service calls a URL of this flow.
     Webhook,
-    /// The far end calls one address for all flows.
+    /// The service calls one URL for all flows.
     AppWebhook,
-    /// A person starts it.
+    /// A user starts the flow.
     Manual,
 }
 
@@ -284,11 +283,11 @@ pub enum TriggerKind {
 pub enum TestStrategy {
     /// Enable the trigger and wait for a real event.
     Simulation,
-    /// Ask the piece.
+    /// Call the piece.
     TestFunction,
 }
 
-/// How a request that only checks a webhook's address is recognised.
+/// How a handshake, a request that only verifies the webhook, is recognised.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Handshake {
@@ -314,7 +313,7 @@ pub enum HandshakeStrategy {
     BodyParamPresent,
 }
 
-/// When the subscription at the far end is renewed.
+/// When the subscription at the service is renewed.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Renew {

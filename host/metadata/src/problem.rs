@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// One broken row in a list of a million would otherwise become a million sentences.
 pub const MAX_PROBLEMS: usize = 100;
 
-/// One thing that is wrong.
+/// One fault of a document or an input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{}: {message}", if path.is_empty() { "(document)" } else { path })]
 pub struct Problem {

@@ -130,7 +130,7 @@ pub struct Refreshing {
 pub struct Choices {
     /// What may be chosen, in the order to show it.
     pub options: Vec<Choice>,
-    /// Whether nothing may be chosen for now.
+    /// Whether the dropdown is disabled for now.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,
     /// Shown in place of a choice, for example why there is none.
@@ -144,7 +144,7 @@ pub struct Choices {
 /// One option of a dropdown.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Choice {
-    /// What a person sees.
+    /// The text shown to users.
     pub label: String,
     /// What the piece receives: any JSON value.
     #[serde(default)]

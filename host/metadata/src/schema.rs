@@ -63,7 +63,7 @@ pub(crate) fn parse_json(json: &str) -> Result<Value, Problems> {
 /// Parses JSON text, and checks it against a part of the schema and by `check`.
 pub(crate) fn read(json: &str, part: Part, check: fn(&Value, &mut Report)) -> Result<Value, Problems> {
     if json.len() > MAX_DOCUMENT {
-        let message = format!("the answer has {} bytes; keep it below {}", json.len(), MAX_DOCUMENT);
+        let message = format!("the result has {} bytes; keep it below {}", json.len(), MAX_DOCUMENT);
         return Err(Problem::new("", message).into());
     }
     let value = parse_json(json)?;
@@ -81,7 +81,7 @@ pub(crate) fn validate(value: &Value, part: Part, report: &mut Report) {
         Part::Choices => &VALIDATORS.choices,
     };
     let Some(validator) = validator else {
-        report.add(&At::Root, "the host was built with a broken metadata schema; report this");
+        report.add(&At::Root, "the metadata schema of this host is invalid; report this as a bug");
         return;
     };
     for error in validator.iter_errors(value) {
@@ -110,7 +110,7 @@ fn sentences(error: &ValidationError<'_>, report: &mut Report) {
         }
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             for name in unexpected {
-                add(format!("{:?} is not known here; correct or remove it{}", excerpt(name), advice()));
+                add(format!("{:?} is unknown here; correct or remove it{}", excerpt(name), advice()));
             }
         }
         ValidationErrorKind::Type { kind } => {
@@ -127,7 +127,7 @@ fn sentences(error: &ValidationError<'_>, report: &mut Report) {
             for option in options.as_array().into_iter().flatten() {
                 let _ = write!(list, "{}{option}", if list.is_empty() { "" } else { ", " });
             }
-            add(format!("{} is not known here; use one of {list}", describe(error.instance())));
+            add(format!("{} is unknown here; use one of {list}", describe(error.instance())));
         }
         ValidationErrorKind::Pattern { .. } => {
             add(format!("{} is not accepted here{}", describe(error.instance()), advice()));
@@ -137,7 +137,7 @@ fn sentences(error: &ValidationError<'_>, report: &mut Report) {
             add(format!("must not be empty{}", advice()));
         }
         ValidationErrorKind::MaxLength { limit } => add(format!("is longer than {limit} characters; shorten it")),
-        ValidationErrorKind::MaxItems { limit } => add(format!("has more than {limit} entries; keep the needed ones")),
+        ValidationErrorKind::MaxItems { limit } => add(format!("has more than {limit} entries; remove some")),
         // The keywords that the schema does not use speak for themselves.
         _ => add(format!("{}{}", excerpt(&error.masked().to_string()), advice())),
     }

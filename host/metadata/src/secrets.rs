@@ -1,4 +1,4 @@
-//! Which texts of a connection are masked wherever a piece's words go.
+//! The secrets of a connection, which are masked in every text of a piece.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -39,7 +39,7 @@ impl Secrets {
 }
 
 impl ConnectionValue {
-    /// Every text to mask wherever a piece's words go: logs, errors, outputs.
+    /// Every text to mask in a piece's logs, errors and outputs.
     ///
     /// These are the secret members, the texts in an OAUTH2 value's `data` (except those that `settings` name), and what
     /// is made of them on the way out: base64 arguments such as `user:password`, and the form-encoded shape of query

@@ -33,11 +33,11 @@ enum Part {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTemplate {
     /// A `{{` has no `}}`.
-    #[error("\"{{{{\" has no \"}}}}\" after it; close it")]
+    #[error("\"{{{{\" has no closing \"}}}}\"; add it")]
     Unclosed,
-    /// What stands between the braces is neither of the two forms.
+    /// The text between the braces has neither of the two forms.
     #[error(
-        "{{{{{0}}}}} is not understood; write {{{{connection.name}}}} or {{{{base64 connection.name \":\" connection.other}}}}"
+        "{{{{{0}}}}} is not a reference; write {{{{connection.name}}}} or {{{{base64 connection.name \":\" connection.other}}}}"
     )]
     Unknown(String),
 }
@@ -181,7 +181,7 @@ fn expression(inner: &str) -> Option<Part> {
         let mut rest = arguments.trim_start();
         while !rest.is_empty() {
             let (part, after) = argument(rest)?;
-            // Arguments are words: something must stand between them.
+            // Arguments must be separated.
             if !after.is_empty() && !after.starts_with(char::is_whitespace) {
                 return None;
             }

@@ -25,7 +25,7 @@ pub enum VersionReq {
 
 /// The text is not a version expression.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a version: use three numbers such as 1.4.0, with ^ or ~ in front for compatible ones")]
+#[error("{0:?} is not a version: write three numbers such as 1.4.0, with ^ or ~ before them for compatible versions")]
 pub struct InvalidVersionReq(String);
 
 impl VersionReq {

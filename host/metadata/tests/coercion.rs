@@ -123,10 +123,10 @@ fn a_date_that_could_be_two_dates_is_refused() {
     refuses(
         &optional("DATE_TIME"),
         json!("03/14/2024"),
-        "the text \"03/14/2024\" is not a clear moment; write ISO 8601",
+        "the text \"03/14/2024\" is not an unambiguous time; write ISO 8601",
     );
     refuses(&optional("DATE_TIME"), json!("tomorrow"), "ISO 8601");
-    refuses(&required("DATE_TIME"), json!(""), "is required; give a moment in ISO 8601");
+    refuses(&required("DATE_TIME"), json!(""), "is required; give a time in ISO 8601");
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn every_problem_is_reported_at_once() {
     let problems = coerce(&props, &json!({"b": "x", "c": 7, "d/e~": 1})).unwrap_err();
     assert_eq!(paths(&problems), ["/a", "/b", "/c", "/d~1e~0"]);
     assert_eq!(problems.iter().next().unwrap().message, "\"a\" is required; give a text");
-    assert!(problems.to_string().ends_with("/d~1e~0: unknown property; correct or remove it; there are: a, b, c"));
+    assert!(problems.to_string().ends_with("/d~1e~0: unknown property; correct or remove it; known are: a, b, c"));
 }
 
 #[test]
@@ -337,7 +337,7 @@ fn a_broken_file_is_a_problem_not_an_empty_file() {
     refuses(&props, json!("aGVsbG8="), "neither a data: URI nor an http(s) URL");
     refuses(&props, json!("file:///etc/passwd"), "neither a data: URI");
     refuses(&props, json!("data:text/plain"), "no comma");
-    refuses(&props, json!("http://"), "the URL of the file is broken");
+    refuses(&props, json!("http://"), "the URL of the file is malformed");
     refuses(&props, json!({"filename": "a"}), "has no content");
     refuses(&props, json!({"base64": "AAAA", "fliename": "a"}), "unknown member \"fliename\"");
     refuses(&props, json!({"base64": "AAAA", "data": "BBBB"}), "different contents");

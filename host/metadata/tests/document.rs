@@ -128,22 +128,22 @@ fn all_problems_are_reported_at_once_each_with_its_place_and_advice() {
     for expected in [
         "/name: the text \"Not A Name\" is not accepted here. The name of the piece: lower-case letters, digits and inner hyphens",
         "/version: the text \"1.2\" is not accepted here. The exact version",
-        ": \"displayName\" is missing; add it. The name that people see",
-        "/categories/0: the text \"COMUNICATION\" is not known here; use one of \"ARTIFICIAL_INTELLIGENCE\", \"COMMUNICATION\"",
+        ": \"displayName\" is missing; add it. The name shown to users",
+        "/categories/0: the text \"COMUNICATION\" is unknown here; use one of \"ARTIFICIAL_INTELLIGENCE\", \"COMMUNICATION\"",
         "/authors: expected array, got the text \"ada\"",
-        "/egress: \"hots\" is not known here; correct or remove it",
-        "/egress/hosts/0: \"https://api.example.com/v1\" is an address, not a host",
+        "/egress: \"hots\" is unknown here; correct or remove it",
+        "/egress/hosts/0: \"https://api.example.com/v1\" is a URL, not a host",
         "/egress/hosts/1: must not be empty",
-        "/auth/1/type: there are two entries of type SECRET_TEXT",
-        "/auth/2/type: the text \"OIDC\" is not known here; use one of \"SECRET_TEXT\"",
+        "/auth/1/type: a second entry has type SECRET_TEXT",
+        "/auth/2/type: the text \"OIDC\" is unknown here; use one of \"SECRET_TEXT\"",
         "/actions/send/name: the name \"sent\" differs from its key \"send\"",
-        "/actions/send/props/a/type: the text \"TEXT\" is not known here; use one of \"SHORT_TEXT\"",
+        "/actions/send/props/a/type: the text \"TEXT\" is unknown here; use one of \"SHORT_TEXT\"",
         "/actions/send/props/a: \"displayName\" is missing",
         "/actions/send/props/b/options: a static dropdown needs options",
         "/actions/send/props/c/defaultValue: expected a number, got the text \"many\"",
         "/actions/send/props/d/refreshers/0: \"nobody\" is not a property beside this one",
         "/actions/send/props/auth: the name \"auth\" is reserved",
-        "/triggers/hook/type: the text \"PUSH\" is not known here; use one of \"POLLING\"",
+        "/triggers/hook/type: the text \"PUSH\" is unknown here; use one of \"POLLING\"",
         "/triggers/hook/handshakeConfiguration: \"paramName\" is missing",
         "/triggers/hook/renewConfiguration/cronExpression: the text \"daily\" is not accepted here. Write five cron fields",
     ] {
@@ -165,10 +165,10 @@ fn a_version_is_exact() {
 fn unknown_members_are_kept_except_where_they_would_change_permissions() {
     parse(&with(json!({"new": 1, "actions": {"a": {"name": "a", "displayName": "A", "new": 1, "props": {
         "p": {"type": "NUMBER", "displayName": "P", "new": 1}}}}})));
-    refused(&with(json!({"egress": {"host": ["a.test"]}})), "/egress", "\"host\" is not known here");
+    refused(&with(json!({"egress": {"host": ["a.test"]}})), "/egress", "\"host\" is unknown here");
     let auth =
         json!({"type": "SECRET_TEXT", "displayName": "K", "inject": {"header": {"X": "{{connection.secret_text}}"}}});
-    refused(&with(json!({"auth": auth})), "/auth/inject", "\"header\" is not known here");
+    refused(&with(json!({"auth": auth})), "/auth/inject", "\"header\" is unknown here");
 }
 
 #[test]
@@ -247,8 +247,8 @@ fn a_template_that_refers_to_no_field_is_found_at_load() {
         ("{{connection.note}}", "connection.note is unknown"),
         ("{{connection.key.part}}", "connection.key.part is unknown"),
         ("{{base64 connection.nope}}", "connection.nope is unknown"),
-        ("{{connections['x']}}", "is not understood"),
-        ("{{connection.key", "has no \"}}\""),
+        ("{{connections['x']}}", "is not a reference"),
+        ("{{connection.key", "has no closing \"}}\""),
     ] {
         refused(&custom(json!({"inject": {"headers": {"X-Key": value}}})), "/auth/inject/headers/X-Key", text);
         refused(&custom(json!({"inject": {"query": {value: "x"}}})), &format!("/auth/inject/query/{value}"), text);
@@ -284,12 +284,12 @@ fn a_token_of_oauth2_reaches_requests_and_nothing_else_of_it_does() {
 #[test]
 fn a_header_that_cannot_be_sent_or_frames_the_message_is_found_at_load() {
     for (name, value, text) in [
-        ("X Key", "v", "header names cannot have"),
-        ("X-Key\r\nEvil", "v", "header names cannot have"),
+        ("X Key", "v", "header names cannot contain"),
+        ("X-Key\r\nEvil", "v", "header names cannot contain"),
         ("X-Key", "a\r\nEvil: 1", "has a line break"),
         ("X-Key", "\u{1F511}", "plain ASCII"),
-        ("Host", "evil.test", "belongs to the connection itself"),
-        ("transfer-encoding", "chunked", "belongs to the connection itself"),
+        ("Host", "evil.test", "which the HTTP client sets itself"),
+        ("transfer-encoding", "chunked", "which the HTTP client sets itself"),
     ] {
         let found = problems(&custom(json!({"inject": {"headers": {name: value}}})));
         assert!(found.len() == 1 && found[0].contains(text), "{found:?}");
@@ -303,9 +303,9 @@ fn host_templates_name_one_host_and_hold_no_secret() {
     }
     for (host, text) in [
         ("{{connection.key}}.example.com", "is a secret"),
-        ("*.{{connection.baseUrl}}", "does not make the name of one host"),
-        ("{{connection.baseUrl}}/api", "does not make the name of one host"),
-        ("{{base64 connection.baseUrl}}", "not base64"),
+        ("*.{{connection.baseUrl}}", "does not form one host name"),
+        ("{{connection.baseUrl}}/api", "does not form one host name"),
+        ("{{base64 connection.baseUrl}}", "cannot be base64"),
         ("{{connection.other}}", "is unknown"),
         ("*example.com", "star"),
     ] {
@@ -318,7 +318,7 @@ fn host_templates_name_one_host_and_hold_no_secret() {
 #[test]
 fn a_piece_that_may_call_any_host_says_where_its_credentials_go() {
     let any = |auth: Value| with(json!({"egress": {"hosts": ["*"]}, "auth": auth}));
-    refused(&any(json!({"type": "SECRET_TEXT", "displayName": "K"})), "/auth", "which hosts get the credentials");
+    refused(&any(json!({"type": "SECRET_TEXT", "displayName": "K"})), "/auth", "the hosts that get the credentials");
     parse(&any(json!({"type": "SECRET_TEXT", "displayName": "K", "hosts": ["*"]})));
     parse(&any(json!({"type": "SECRET_TEXT", "displayName": "K", "inject": {}})));
     parse(&any(json!({"type": "CUSTOM_AUTH", "displayName": "K", "props": {}})));
@@ -351,7 +351,11 @@ fn oauth2_addresses_use_declared_props_only() {
 #[test]
 fn a_connection_form_asks_only_for_what_it_can_show() {
     let auth = json!({"type": "CUSTOM_AUTH", "displayName": "O", "props": {"f": {"type": "FILE", "displayName": "F"}}});
-    refused(&with(json!({ "auth": auth })), "/auth/props/f/type", "a connection cannot ask for \"FILE\"");
+    refused(
+        &with(json!({ "auth": auth })),
+        "/auth/props/f/type",
+        "a connection cannot have a property of type \"FILE\"",
+    );
 }
 
 #[test]

@@ -65,7 +65,7 @@ pub(super) fn read(response: &Response, sent: &Sent, now: i64) -> Result<Answer,
         408 | 425 | 429 | 500.. => return Err(unavailable()),
         300..=399 => {
             let description = format!(
-                "it answered with a redirect (HTTP status {status}), and credentials are not sent on; \
+                "it responded with a redirect (HTTP status {status}), which is not followed with credentials; \
                  correct the token URL"
             );
             return Err(TokenError::Refused { status, error: "redirect".to_owned(), description });
@@ -114,7 +114,7 @@ fn answer(mut members: Map<String, Value>) -> Result<Answer, TokenError> {
         Some(Value::String(token)) if !token.trim().is_empty() => SecretString::from(token),
         Some(Value::String(_)) => return malformed("its access token is empty"),
         None | Some(Value::Null) => return malformed("it has no access token"),
-        Some(_) => return malformed("its access token is no text"),
+        Some(_) => return malformed("its access token is not a string"),
     };
     let token_type = match members.shift_remove("token_type") {
         None | Some(Value::Null) => None,
@@ -207,9 +207,9 @@ fn members(response: &Response) -> Result<Map<String, Value>, String> {
     let value = Strict { depth: 0 }.deserialize(&mut json).and_then(|value| json.end().map(|()| value));
     match value {
         Ok(Value::Object(members)) => Ok(members),
-        Ok(_) => Err("it is no JSON object".to_owned()),
+        Ok(_) => Err("it is not a JSON object".to_owned()),
         Err(error) if error.is_data() => Err(strip_place(&error.to_string())),
-        Err(_) => Err("it is not JSON, or cut short".to_owned()),
+        Err(_) => Err("it is not JSON, or is incomplete".to_owned()),
     }
 }
 
@@ -228,7 +228,7 @@ fn form_members(body: &str) -> Result<Map<String, Value>, String> {
     Ok(members)
 }
 
-const TWICE: &str = "it has a member twice";
+const TWICE: &str = "it has a duplicate member";
 
 /// Parses JSON and refuses duplicate members at the top, which readers interpret differently. Below the top the last
 /// one wins.

@@ -41,19 +41,19 @@ pub fn authorization_url(schema: &OAuth2, request: &Authorization<'_>) -> Result
     for name in template::names(&schema.auth_url) {
         // In scopes and extras, braces may be literal.
         if props.get(name).and_then(template::text).is_none_or(|text| text.is_empty()) {
-            missing.push(template::problem(name, "is a part of the address to sign in at; enter it"));
+            missing.push(template::problem(name, "is part of the authorization URL; enter it"));
         }
     }
     for name in templates().skip(1).flat_map(|text| template::names(text)) {
         if schema.props.contains_key(name) && props.get(name).and_then(template::text).is_none() {
-            missing.push(template::problem(name, "is a part of what is asked for at the sign-in; enter it"));
+            missing.push(template::problem(name, "is part of the authorization request; enter it"));
         }
     }
     missing.dedup();
     if !missing.is_empty() {
         return Err(missing);
     }
-    let unusable = || vec![Problem::new("", "the piece has no http or https address to sign in at; ask its author")];
+    let unusable = || vec![Problem::new("", "the piece has no http or https authorization URL; ask its author")];
     let mut url = Url::parse(&template::fill(&schema.auth_url, &props)).map_err(|_| unusable())?;
     if !matches!(url.scheme(), "https" | "http") {
         return Err(unusable());

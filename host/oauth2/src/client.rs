@@ -1,4 +1,4 @@
-//! Asks providers for tokens, through the one door out.
+//! Requests tokens from providers, through `egress`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,7 +27,7 @@ const ANSWER_BYTES: usize = 64 << 10;
 /// The OAuth 2.0 client: exchanges codes for tokens, refreshes and revokes them.
 ///
 /// A request goes to the host of its address only, over https or to a privately granted destination, and follows no
-/// redirect, so that a client secret cannot be led elsewhere.
+/// redirect, so that no redirect gets the client secret.
 #[derive(Clone)]
 pub struct TokenClient {
     transport: Arc<dyn Transport>,
@@ -105,8 +105,9 @@ impl TokenClient {
 
     /// Gets a new token for a stored value and gives back the value to store in its place.
     ///
-    /// `platform_secret` is the client secret of the operator's application, for PLATFORM_OAUTH2. Must not run twice at
-    /// once for one connection: a provider that rotates refresh tokens takes the second for theft and ends them all.
+    /// `platform_secret` is the client secret of the operator's application, for PLATFORM_OAUTH2. Must not run
+    /// concurrently for one connection: a provider that rotates refresh tokens treats the second use as theft and
+    /// revokes them all.
     ///
     /// # Errors
     ///
@@ -171,7 +172,7 @@ impl TokenClient {
         }
         match answer::read(&response, &form.sent, milliseconds(&*self.clock)) {
             Err(error) => Err(error),
-            Ok(_) => Err(TokenError::malformed("it is none")),
+            Ok(_) => Err(TokenError::malformed("it is not a revocation response")),
         }
     }
 
@@ -215,7 +216,7 @@ fn client_auth<'a>(
         (ConnectionKind::OAuth2, _) => text(members, "client_secret").unwrap_or_default(),
         (ConnectionKind::PlatformOAuth2, Some(secret)) => secret.expose_secret(),
         (ConnectionKind::PlatformOAuth2, None) => {
-            return Err(unsent("there is no OAuth app of the operator for this piece; ask the operator"));
+            return Err(unsent("the operator has registered no OAuth app for this piece; ask the operator"));
         }
         (ConnectionKind::CloudOAuth2, _) => {
             return Err(unsent("CLOUD_OAUTH2 needs the secrets of Activepieces' cloud; connect with OAUTH2"));

@@ -8,16 +8,16 @@ use leno_metadata::Problem;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// The provider no longer takes the code or the refresh token: OAuth error `invalid_grant` (RFC 6749, section 5.2),
-    /// or what a provider says in its place. Asking again cannot help; a person must connect again.
-    #[error("the provider no longer accepts this authorization, connect again: {description}")]
+    /// The provider no longer accepts the code or the refresh token: OAuth error `invalid_grant` (RFC 6749, section 5.2),
+    /// or a provider's equivalent. A retry cannot help; the user must connect again.
+    #[error("the provider no longer accepts this authorization; connect again: {description}")]
     InvalidGrant {
         /// The provider's words.
         description: String,
     },
     /// The provider, or a proxy in front of it, refused the request. Nothing is lost; the configuration must be
     /// corrected.
-    #[error("the provider refused to give a token: {description}")]
+    #[error("the provider refused the token request: {description}")]
     Refused {
         /// The HTTP status. An OAuth error can come with 200; a redirect counts as a refusal.
         status: u16,
@@ -27,27 +27,27 @@ pub enum TokenError {
         description: String,
     },
     /// The provider is unavailable. Nothing is lost; try again later.
-    #[error("the provider is not available now (HTTP status {status}); try again later")]
+    #[error("the provider is unavailable (HTTP status {status}); try again later")]
     Unavailable {
         /// 429, 408, 5xx; or the status of a response whose OAuth error means the same.
         status: u16,
-        /// How long the provider wants to be left alone.
+        /// How long the provider asks to wait.
         retry_after: Option<Duration>,
     },
-    /// Nothing was sent: no connection, or the policy does not let it. Nothing is lost.
-    #[error("the provider was not asked for a token: {problem}")]
+    /// Nothing was sent: no connection, or the policy refuses it. Nothing is lost.
+    #[error("the token request was not sent: {problem}")]
     Unsent {
-        /// What stood in the way. Hosts and ports only.
+        /// Why it was not sent. Names hosts and ports only.
         problem: String,
     },
     /// The request was sent and no complete response came. A refresh token that rotates may be spent.
-    #[error("the outcome of the token request is not known: {problem}")]
+    #[error("the outcome of the token request is unknown: {problem}")]
     Unknown {
         /// What happened.
         problem: String,
     },
     /// A success that holds no token that can be used. A refresh token that rotates may be spent.
-    #[error("the provider's token answer cannot be used: {problem}")]
+    #[error("the provider's token response cannot be used: {problem}")]
     Malformed {
         /// The problem.
         problem: String,

@@ -60,7 +60,7 @@ impl<'a> Plan<'a> {
     ) -> Result<Self, Vec<Problem>> {
         let members = value.expose();
         let platform = match value.kind() {
-            // An operator's application is not lent to tokens from elsewhere.
+            // Tokens from elsewhere cannot use an operator's application.
             ConnectionKind::OAuth2 if text(members, "access_token").is_some() => return Ok(Self::AsSent),
             ConnectionKind::OAuth2 => false,
             ConnectionKind::PlatformOAuth2 => true,
@@ -70,7 +70,7 @@ impl<'a> Plan<'a> {
                 return Err(vec![Problem::new("/type", message)]);
             }
             other => {
-                let message = format!("{} gets no tokens from a provider; send OAUTH2", other.as_str());
+                let message = format!("type {} has no tokens of a provider; send OAUTH2", other.as_str());
                 return Err(vec![Problem::new("/type", message)]);
             }
         };
@@ -87,8 +87,7 @@ impl<'a> Plan<'a> {
             (false, _) => (need("client_id", "the client id"), need("client_secret", "the client secret")),
             (true, Some(app)) => (app.client_id, app.client_secret.expose_secret()),
             (true, None) => {
-                let message =
-                    "there is no OAuth app of the operator for this piece; connect with OAUTH2 and one of your own";
+                let message = "the operator has registered no OAuth app for this piece; connect with OAUTH2 and an OAuth app of your own";
                 return Err(vec![Problem::new("/type", message)]);
             }
         };
@@ -100,7 +99,7 @@ impl<'a> Plan<'a> {
         let method = method(schema, members, &mut problems);
         let mut props = template::with_defaults(schema, members.get("props"));
         if platform {
-            // What the piece does not declare has no business in a request with the operator's secret.
+            // Undeclared props do not belong in a request with the operator's secret.
             props.retain(|name, _| schema.props.contains_key(name));
         }
         wanted(schema, members, &props, &mut problems);
@@ -109,7 +108,7 @@ impl<'a> Plan<'a> {
         }
         for name in template::names(&schema.token_url) {
             if props.get(name).and_then(template::text).is_none() {
-                let message = "is a part of the address that gives tokens; enter it";
+                let message = "is part of the token URL; enter it";
                 add(&mut problems, vec![template::problem(name, message)]);
             }
         }
@@ -180,11 +179,15 @@ fn grant(schema: &OAuth2, members: &Value, platform: bool, problems: &mut Vec<Pr
         }
     };
     match (offered, asked) {
-        (GrantType::AuthorizationCode, Some(true)) => problem("this piece has only \"authorization_code\"; send that"),
-        (GrantType::ClientCredentials, Some(false)) => problem("this piece has only \"client_credentials\"; send that"),
+        (GrantType::AuthorizationCode, Some(true)) => {
+            problem("this piece supports only \"authorization_code\"; send that");
+        }
+        (GrantType::ClientCredentials, Some(false)) => {
+            problem("this piece supports only \"client_credentials\"; send that");
+        }
         // Such a token acts for the operator, not for the user.
         (GrantType::BothClientCredentialsAndAuthorizationCode, Some(true)) if platform => {
-            problem("the operator's OAuth app is for signing in; send \"authorization_code\"");
+            problem("the operator's OAuth app is only for sign-in; send \"authorization_code\"");
         }
         _ => {}
     }

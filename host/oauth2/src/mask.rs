@@ -1,4 +1,4 @@
-//! A provider's words, fit to be shown: short, without control characters and without what was sent to it.
+//! A provider's description, safe to show: short, without control characters and without what was sent to it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

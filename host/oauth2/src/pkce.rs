@@ -35,7 +35,7 @@ impl Pkce {
     ///
     /// # Errors
     ///
-    /// When the operating system has no random bytes.
+    /// When the operating system returns no random bytes.
     pub fn fresh(schema: &OAuth2) -> Result<Option<Self>, NoRandomness> {
         if schema.pkce == Some(false) {
             return Ok(None);
@@ -57,7 +57,7 @@ pub(super) fn name(method: PkceMethod) -> &'static str {
 ///
 /// # Errors
 ///
-/// When the operating system has no random bytes.
+/// When the operating system returns no random bytes.
 pub fn state() -> Result<String, NoRandomness> {
     Ok(hex::encode(*random::bytes::<24>()?))
 }

@@ -74,8 +74,8 @@ pub fn platform_rule(schema: &OAuth2, props: &Map<String, Value>) -> Result<(), 
             problems.push(problem(name, message));
         }
         if let Some(name) = free_host(template, &schema.props, props) {
-            let message = "is in the name of the host that gets the operator's client secret, where the domain must \
-                           be fixed; ask the author of the piece for a dropdown, or use an OAuth app of your own";
+            let message = "is part of the host that receives the operator's client secret, whose domain must be \
+                           fixed; ask the author of the piece for a dropdown, or use an OAuth app of your own";
             problems.push(problem(name, message));
         }
     }
@@ -98,8 +98,8 @@ fn allowed(name: &str, declared: &Properties, props: &Map<String, Value>) -> Res
             if text(value).is_some_and(|label| plain(&label)) {
                 Ok(())
             } else {
-                Err("may have 1 to 63 letters, digits, \"-\" and \"_\", because the operator's client secret goes to \
-                     the address it is a part of; correct it")
+                Err("must have 1 to 63 letters, digits, \"-\" and \"_\", because it is part of the URL that receives \
+                     the operator's client secret; correct it")
             }
         }
     }

@@ -1,4 +1,4 @@
-//! A circuit per piece version and tenant: a version that crashes on every call is given a rest.
+//! A circuit per piece version and tenant: a version that crashes on every call is paused.
 //!
 //! Per tenant, because a tenant chooses its input: one tenant's input cannot block a piece for another.
 

@@ -51,10 +51,10 @@ pub enum UploadError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RemoveError {
     /// Not the name of a piece's file.
-    #[error("`{0}` is not the name of a file in the pieces directory: a plain name that ends in .wasm is expected")]
+    #[error("`{0}` is not a valid file name: write a plain name that ends in .wasm")]
     BadName(String),
     /// There is no such file.
-    #[error("there is no file `{0}` in the pieces directory; GET /api/admin/pieces lists those there are")]
+    #[error("there is no file `{0}` in the pieces directory; GET /api/admin/pieces lists the files")]
     NotFound(String),
     /// The system refused.
     #[error("the file could not be removed: {0}")]

@@ -232,7 +232,7 @@ impl Loader {
             && other.file != name
         {
             let message = format!(
-                "{}@{} is served from `{}` already; give this one another version, or remove one of the two files",
+                "{}@{} is already served from `{}`; give this file another version, or remove one of the two files",
                 metadata.name.short(),
                 metadata.version,
                 other.file
@@ -252,11 +252,11 @@ impl Loader {
             self.retire(before);
         }
         self.news.push(status.clone());
-        tracing::info!(file = name, piece = %piece.metadata().name, version = %piece.metadata().version, digest = %piece.digest(), "piece is served");
+        tracing::info!(file = name, piece = %piece.metadata().name, version = %piece.metadata().version, digest = %piece.digest(), "a piece is served");
         Ok(status)
     }
 
-    /// Takes note that a file has the bytes that are served of it, maybe again.
+    /// Records that a file has the bytes that are served from it, maybe again.
     fn reinstate(&mut self, name: &str, stamp: Stamp) {
         let Some(file) = self.files.get_mut(name) else { return };
         file.stamp = Some(stamp);
@@ -268,14 +268,14 @@ impl Loader {
         }
     }
 
-    /// Records why a file is not served as it is; its last good version stays.
+    /// Records why a file's present content is not served; its last good version stays.
     fn refuse(&mut self, name: &str, stamp: Option<Stamp>, digest: Option<Digest>, reason: Reason) {
         let file = self.files.entry(name.to_owned()).or_insert_with(|| File::unknown(name));
         if file.status.reason.as_ref() == Some(&reason) && file.status.digest == digest {
             file.stamp = stamp;
             return;
         }
-        tracing::warn!(file = name, code = reason.code, reason = reason.message, "file is refused");
+        tracing::warn!(file = name, code = reason.code, reason = reason.message, "a file is refused");
         file.stamp = stamp;
         file.status = FileStatus {
             status: FileState::Failed,
@@ -289,7 +289,7 @@ impl Loader {
         self.news.push(file.status.clone());
     }
 
-    /// Takes a file that is gone out of service.
+    /// Stops serving a removed file.
     fn forget(&mut self, name: &str) -> Option<FileStatus> {
         let file = self.files.remove(name)?;
         let mut status = FileStatus { since: milliseconds(&SystemClock), reason: None, keeps: None, ..file.status };
@@ -301,7 +301,7 @@ impl Loader {
             }
             self.retire(version);
         }
-        tracing::info!(file = name, "file is gone");
+        tracing::info!(file = name, "a file was removed");
         self.news.push(status.clone());
         Some(status)
     }
@@ -353,7 +353,7 @@ impl Loader {
         self.news.drain(..).for_each(|status| (self.options.on_status)(&status));
     }
 
-    /// Takes over a lock file that changed: what it decides is decided anew.
+    /// Reads a changed lock file and applies it to every file again.
     fn read_lock(&mut self) {
         let lock = match Lock::read(&self.options.lock) {
             Ok(lock) => lock,
@@ -407,7 +407,7 @@ impl Loader {
         let metadata = piece.metadata();
         if let Some(served) = self.table.exact(&metadata.name, &metadata.version) {
             let message = format!(
-                "{}@{} is served already, with other bytes (sha256 {}); raise the version, or remove `{}` first",
+                "{}@{} is already served with other bytes (sha256 {}); raise the version, or remove `{}` first",
                 metadata.name.short(),
                 metadata.version,
                 served.piece.digest(),
@@ -448,7 +448,7 @@ impl Loader {
 
 /// How the load of one file ended.
 enum Outcome {
-    /// It changed while it was read; the next look judges it.
+    /// It changed while it was read; the next scan judges it.
     Changed,
     /// Its bytes are those that are served.
     Same,
@@ -505,7 +505,7 @@ impl Loading {
             Ok(Verdict::Unpinned) if !self.options.production => Ok(()),
             Ok(Verdict::Unpinned) => {
                 let message = format!(
-                    "these bytes are pinned, but not as {}@{}; pin them anew with `leno lock`",
+                    "these bytes are pinned, but not as {}@{}; pin them again with `leno lock`",
                     metadata.name.short(),
                     metadata.version
                 );
@@ -513,7 +513,7 @@ impl Loading {
             }
             Err(pinned) => {
                 let message = format!(
-                    "{}@{} is pinned to sha256 {pinned}, and this file has {}; raise the version, or pin it anew with `leno lock`",
+                    "{}@{} is pinned to sha256 {pinned}, and this file has {}; raise the version, or pin it again with `leno lock`",
                     metadata.name.short(),
                     metadata.version,
                     piece.digest()

@@ -42,7 +42,7 @@ pub enum LockError {
         source: io::Error,
     },
     /// It is not what `leno lock` writes.
-    #[error("{path} is not a lock file: {reason}; write it anew with `leno lock`")]
+    #[error("{path} is not a lock file: {reason}; write it again with `leno lock`")]
     Malformed {
         /// The file.
         path: String,

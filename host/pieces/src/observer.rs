@@ -3,7 +3,7 @@
 use leno_metadata::PieceName;
 use leno_sandbox::Usage;
 
-/// Told of what calls do, for the metrics of the host. Methods return at once.
+/// Notified of calls, for the metrics of the host. Methods return at once.
 pub trait Observer: Send + Sync {
     /// A call ended, with `outcome` from the closed set of [`Report::outcome`](leno_sandbox::Report::outcome) or because its caller was dropped.
     fn called(&self, piece: &PieceName, outcome: &'static str, usage: &Usage);

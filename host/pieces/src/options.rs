@@ -25,6 +25,6 @@ pub struct RegistryOptions {
     pub grants: GrantFor,
     /// How long calls of a version that was replaced or removed may go on.
     pub drain: Duration,
-    /// Told of every change.
+    /// Called on every change.
     pub on_status: OnStatus,
 }

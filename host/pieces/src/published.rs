@@ -1,4 +1,4 @@
-//! What readers of the registry see.
+//! The state that readers of the registry get.
 
 use std::sync::{Arc, atomic::AtomicBool};
 
@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 
 use crate::{FileStatus, Version, table::Table};
 
-/// What readers see: one consistent state.
+/// One consistent state for readers.
 #[derive(Default)]
 pub(crate) struct Published {
     pub(crate) table: Table,

@@ -45,7 +45,7 @@ impl Registry {
         let (look, mut looks) = mpsc::channel(1);
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if event.is_ok_and(|event| !event.kind.is_access()) {
-                // Full means that a look is due already.
+                // Full means that a scan is due already.
                 let _ = look.try_send(());
             }
         })
@@ -108,7 +108,7 @@ impl Registry {
         self.shared.ready.load(Ordering::Acquire)
     }
 
-    /// Looks at the directory now. Returns when the look is over; files that were written a moment ago are loaded later.
+    /// Scans the directory now. Returns when the scan is over; files that were written a moment ago are loaded later.
     ///
     /// # Errors
     /// [`RescanError`]; what is served stays served.
@@ -137,7 +137,7 @@ impl Registry {
         answer.await.map_err(|_| UploadError::Stopped)?
     }
 
-    /// Removes a file of the directory. Its piece is not served from then on; calls under way go on.
+    /// Removes a file of the directory. New calls of its piece are refused; calls under way continue.
     ///
     /// # Errors
     /// [`RemoveError`].

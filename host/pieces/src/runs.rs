@@ -80,7 +80,7 @@ pub struct Run {
     pub digest: Digest,
     /// The type of the property whose options were resolved.
     pub resolved: Option<&'static str>,
-    /// What came out.
+    /// The result.
     pub report: Report,
 }
 
@@ -170,7 +170,7 @@ impl Runs {
                 idempotency_key: context.idempotency_key.unwrap_or_else(|| id.clone()),
                 webhook_url: context.webhook_url,
             },
-            tenant: actor.tenant.clone(),
+            tenant: Some(actor.tenant.clone()),
             connection,
             transport: inner.transport.clone(),
             store: (inner.store_for)(actor, name, context.flow.as_deref()),
@@ -226,7 +226,7 @@ impl Drop for Record<'_> {
     fn drop(&mut self) {
         if !self.done {
             self.observer.called(self.version.name(), Failure::Cancelled.outcome(), &Usage::default());
-            tracing::info!(run = self.run, piece = %self.version.name(), version = %self.version.version(), outcome = "cancelled", "the caller went away");
+            tracing::info!(run = self.run, piece = %self.version.name(), version = %self.version.version(), outcome = "cancelled", "the caller disconnected");
         }
     }
 }

@@ -5,7 +5,7 @@ use leno_sandbox::LoadError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Where a file stands.
+/// The state of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum FileState {

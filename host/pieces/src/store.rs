@@ -57,7 +57,7 @@ impl PieceStore {
 /// The piece gets a generic error; the operator's log has the cause.
 fn failed(error: &DbError) -> PieceError {
     tracing::error!(%error, "the store of a piece failed");
-    PieceError::new(ErrorKind::Unavailable, "store-unavailable", "the store is out of order; try again later")
+    PieceError::new(ErrorKind::Unavailable, "store-unavailable", "the store is unavailable; try again later")
 }
 
 #[async_trait]

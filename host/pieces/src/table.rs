@@ -37,13 +37,13 @@ impl Version {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotFound {
     /// The name is not served at all.
-    #[error("there is no piece `{name}` here; GET /api/pieces lists those there are")]
+    #[error("this host has no piece `{name}`; GET /api/pieces lists the pieces")]
     Piece {
         /// The requested short name.
         name: String,
     },
     /// The name is served, but in no matching version.
-    #[error("piece `{name}` has no version that matches `{wanted}`; there is {}", .available.join(", "))]
+    #[error("piece `{name}` has no version that matches `{wanted}`; available: {}", .available.join(", "))]
     Version {
         /// The short name.
         name: String,

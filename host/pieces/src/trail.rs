@@ -32,12 +32,11 @@ impl Audit for Trail {
         let entry =
             AuditEntry::new(at, self.actor.tenant.clone(), actor, "secret.revealed", subject).with(detail(self));
         if let Err(error) = audit_log::record(&self.db, &entry).await {
-            tracing::error!(%error, run = self.run, "a reveal could not be written down, and was refused");
-            let message =
-                "this host could not write the reveal down, without which no piece sees a secret; try again later";
+            tracing::error!(%error, run = self.run, "a reveal was refused because it could not be recorded");
+            let message = "this host could not record the reveal, so it was refused; try again later";
             return Err(PieceError::new(ErrorKind::Unavailable, "audit-unavailable", message));
         }
-        tracing::info!(target: "audit", event = "secret_revealed", run = self.run, piece = %self.piece, tenant = %self.actor.tenant, user = %self.actor.user, "a piece saw a connection's value");
+        tracing::info!(target: "audit", event = "secret_revealed", run = self.run, piece = %self.piece, tenant = %self.actor.tenant, user = %self.actor.user, "a piece read a connection's value");
         Ok(())
     }
 

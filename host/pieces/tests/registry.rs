@@ -87,13 +87,17 @@ impl Bed {
 }
 
 fn engine() -> Engine {
-    Engine::new(EngineConfig { max_calls: 16, ..EngineConfig::default() }).unwrap()
+    Engine::new(EngineConfig {
+        budgets: leno_base::budget::Budgets::new([(&leno_sandbox::budgets::MAX_CALLS, 16)]),
+        ..EngineConfig::default()
+    })
+    .unwrap()
 }
 
 fn nothing() -> Capabilities {
     Capabilities {
         context: Context { run_id: "r".into(), attempt: 1, idempotency_key: "r".into(), webhook_url: None },
-        tenant: "t".into(),
+        tenant: None,
         connection: None,
         transport: Arc::new(leno_egress::Client::new(leno_egress::ClientConfig::default()).unwrap()),
         store: Arc::new(NoStore),

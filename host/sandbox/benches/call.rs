@@ -36,7 +36,7 @@ impl leno_egress::Transport for Nowhere {
 fn capabilities() -> Capabilities {
     Capabilities {
         context: Context { run_id: "bench".into(), attempt: 1, idempotency_key: "bench".into(), webhook_url: None },
-        tenant: "bench".into(),
+        tenant: None,
         connection: None,
         transport: Arc::new(Nowhere),
         store: Arc::new(NoStore),

@@ -107,7 +107,7 @@ impl Cache {
         // A file too short for a MAC has a wrong one.
         let (mac, native) = file.split_at_checked(MAC).unwrap_or_default();
         if self.mac(engine, digest, native).verify_slice(mac).is_err() {
-            tracing::warn!(%digest, "cached code failed its authentication and is compiled again");
+            tracing::warn!(%digest, "cached code failed authentication; the component is compiled again");
             return None;
         }
         let component = deserialize(engine, native).ok()?;

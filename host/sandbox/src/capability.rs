@@ -12,7 +12,7 @@ use leno_metadata::{Connection, PieceError};
 
 use crate::LogLine;
 
-/// The call being served, as the guest may see it.
+/// The current call, as the guest may see it.
 #[derive(Debug, Clone)]
 pub struct Context {
     /// The run's id.
@@ -45,13 +45,13 @@ impl Scope {
     }
 }
 
-/// Small state that outlives the call. Keys and values come within [`Limits::STORE_KEY`](crate::Limits::STORE_KEY) and
+/// Small values that outlive the call. Keys and values come within [`Limits::STORE_KEY`](crate::Limits::STORE_KEY) and
 /// [`Limits::STORE_VALUE`](crate::Limits::STORE_VALUE).
 #[async_trait]
 pub trait Store: Send + Sync {
     /// The value, if there is one that has not expired.
     async fn get(&self, scope: Scope, key: &str) -> Result<Option<Vec<u8>>, PieceError>;
-    /// Sets the value, to be forgotten after `ttl_seconds` if given.
+    /// Sets the value, which expires after `ttl_seconds` if given.
     async fn put(&self, scope: Scope, key: &str, value: &[u8], ttl_seconds: Option<u32>) -> Result<(), PieceError>;
     /// Sets `new` only if the present value is `old`, atomically. Returns whether it did.
     async fn compare_and_set(
@@ -61,7 +61,7 @@ pub trait Store: Send + Sync {
         old: Option<&[u8]>,
         new: &[u8],
     ) -> Result<bool, PieceError>;
-    /// Forgets the value, if there is one.
+    /// Deletes the value, if there is one.
     async fn delete(&self, scope: Scope, key: &str) -> Result<(), PieceError>;
 }
 
@@ -71,7 +71,7 @@ pub struct NoStore;
 
 impl NoStore {
     fn refusal() -> PieceError {
-        PieceError::denied("store-unavailable", "there is no store here: this call may not keep state")
+        PieceError::denied("store-unavailable", "this call has no store")
     }
 }
 
@@ -97,7 +97,7 @@ pub trait Log: Send + Sync {
     fn emit(&self, line: &LogLine);
 }
 
-/// What a trigger may arrange while it is being enabled.
+/// What a trigger may set up while it is being enabled.
 #[async_trait]
 pub trait TriggerSetup: Send + Sync {
     /// Runs the trigger on `cron` (five fields) in `timezone` (IANA name).
@@ -123,8 +123,8 @@ pub trait Audit: Send + Sync {
 pub struct Capabilities {
     /// The call's identity.
     pub context: Context,
-    /// On whose behalf it runs: the tenant's share of the host's budgets is used.
-    pub tenant: TenantId,
+    /// The tenant whose share of the host's places and memory the call uses; `None` for a tool's own calls.
+    pub tenant: Option<TenantId>,
     /// The connection, if the step has one.
     pub connection: Option<Arc<dyn Connection>>,
     /// The way out.

@@ -53,7 +53,7 @@ pub enum CompileError {
     #[error("{0}")]
     Failed(String),
     /// It takes more memories, tables or instances than one call may have.
-    #[error("it takes more than this host has for one call: {0}")]
+    #[error("it needs more than this host allows one call: {0}")]
     TooLarge(String),
     /// A limit of the compilation was hit.
     #[error("compiling it {0}")]
@@ -94,7 +94,7 @@ async fn run(mut command: Command, bytes: &Arc<[u8]>, cpu: Duration) -> Result<V
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
     let mut child = command.spawn().map_err(host)?;
     let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-        return Err(CompileError::Host("no pipe to the compiler".into()));
+        return Err(CompileError::Host("the compiler has no pipes".into()));
     };
     let mut stdout = stdout.take(MAX_NATIVE + 1);
     let mut answer = Vec::new();
@@ -116,7 +116,7 @@ async fn run(mut command: Command, bytes: &Arc<[u8]>, cpu: Duration) -> Result<V
         Err(_) => return Err(CompileError::Limit(format!("took longer than {} s", (cpu * 5).as_secs()))),
     };
     if answer.len() as u64 > MAX_NATIVE {
-        return Err(CompileError::Limit(format!("makes more than {MAX_NATIVE} bytes of native code")));
+        return Err(CompileError::Limit(format!("yields more than {MAX_NATIVE} bytes of native code")));
     }
     match answer.first().copied() {
         Some(COMPILED) if status.success() => {

@@ -119,8 +119,7 @@ fn policy(metadata: &Metadata, grant: &Grant, value: Option<&ConnectionValue>) -
 
 fn patterns(hosts: Vec<String>) -> Result<Vec<HostPattern>, PieceError> {
     let pattern = |host: String| {
-        host.parse()
-            .map_err(|error| PieceError::invalid("host-invalid", format!("`{host}` cannot be reached: {error}")))
+        host.parse().map_err(|error| PieceError::invalid("host-invalid", format!("`{host}` is not a host: {error}")))
     };
     hosts.into_iter().map(pattern).collect()
 }

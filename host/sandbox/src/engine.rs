@@ -2,13 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use leno_base::budget::Budgets;
+use leno_base::{
+    TenantId,
+    budget::{Budgets, Each},
+    fair::Permit,
+};
 use leno_egress::PrivateGrant;
 use serde::Serialize;
 use wasmtime::component::Linker;
 
 use crate::{
-    Cache, Compiler, Failure, compile::CompileError, files::Files, linker, permits::Gate, settings, state::CallState,
+    Cache, Compiler, Failure, budgets, compile::CompileError, files::Files, linker, permits::Gate, settings,
+    state::CallState,
 };
 
 /// How long guest code runs before the host checks its clocks. Short enough for a fair share of the threads, long
@@ -18,14 +23,10 @@ const TICK: Duration = Duration::from_millis(5);
 /// How an [`Engine`] is set up.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
-    /// Calls at once, over all pieces. Each holds one slot of the pool (address space, not memory).
-    pub max_calls: usize,
-    /// Calls at once of one piece version.
-    pub max_calls_per_piece: usize,
+    /// The limits of what calls share: see [`budgets`](crate::budgets).
+    pub budgets: Budgets,
     /// How long a call waits for a permit before it is refused.
     pub queue_wait: Duration,
-    /// The limits.
-    pub budgets: Budgets,
     /// Non-public addresses from which files by URL may be fetched.
     pub file_private: Vec<PrivateGrant>,
     /// Where compiled code is kept.
@@ -37,10 +38,8 @@ pub struct EngineConfig {
 impl Default for EngineConfig {
     fn default() -> Self {
         Self {
-            max_calls: 128,
-            max_calls_per_piece: 64,
-            queue_wait: Duration::from_secs(1),
             budgets: Budgets::default(),
+            queue_wait: Duration::from_secs(1),
             file_private: Vec::new(),
             cache: None,
             compiler: Compiler::InProcess,
@@ -53,10 +52,10 @@ impl Default for EngineConfig {
 pub enum EngineError {
     /// wasmtime refused: most often there is too little address space for the pool.
     #[error(
-        "the WebAssembly engine could not start with room for {max_calls} calls (is address space limited? lower LENO_MAX_CALLS): {reason}"
+        "the WebAssembly engine could not start with room for {max_calls} calls (if the address space is limited, lower LENO_MAX_CALLS): {reason}"
     )]
     Start {
-        /// [`EngineConfig::max_calls`].
+        /// [`budgets::MAX_CALLS`].
         max_calls: usize,
         /// wasmtime's words.
         reason: String,
@@ -76,6 +75,8 @@ pub(crate) struct Inner {
     pub(crate) privileged: Linker<CallState>,
     pub(crate) gate: Gate,
     pub(crate) files: Files,
+    /// The memory of all guests, by tenant.
+    pub(crate) memory: Each<Option<TenantId>>,
     pub(crate) config: EngineConfig,
 }
 
@@ -101,9 +102,10 @@ impl Engine {
     /// # Errors
     /// [`EngineError`]: too little address space, or no thread.
     pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
-        let failed =
-            |error: wasmtime::Error| EngineError::Start { max_calls: config.max_calls, reason: format!("{error:#}") };
-        let wasmtime = settings::running(config.max_calls).map_err(failed)?;
+        let calls = config.budgets.get(&budgets::MAX_CALLS);
+        let max_calls = usize::try_from(calls.limit()).unwrap_or(usize::MAX);
+        let failed = |error: wasmtime::Error| EngineError::Start { max_calls, reason: format!("{error:#}") };
+        let wasmtime = settings::running(max_calls).map_err(failed)?;
         let base = linker::base(&wasmtime).map_err(failed)?;
         let privileged = linker::privileged(&base).map_err(failed)?;
         let weak = wasmtime.weak();
@@ -115,9 +117,10 @@ impl Engine {
                 std::thread::sleep(TICK);
             }
         })?;
-        let gate = Gate::new("this host".into(), config.max_calls, config.queue_wait);
+        let gate = Gate::new("this host".into(), calls, config.queue_wait);
+        let memory = config.budgets.shared(&budgets::GUEST_MEMORY);
         let files = Files::new(&config.budgets, config.file_private.clone());
-        Ok(Self(Arc::new(Inner { wasmtime, base, privileged, gate, files, config })))
+        Ok(Self(Arc::new(Inner { wasmtime, base, privileged, gate, files, memory, config })))
     }
 
     /// How full the engine is.
@@ -139,7 +142,7 @@ impl Engine {
     /// Calls at once that this engine has room for.
     #[must_use]
     pub fn max_calls(&self) -> usize {
-        self.0.config.max_calls
+        self.0.gate.size()
     }
 
     /// The compiled form of a component, if it is in the cache.
@@ -159,7 +162,7 @@ impl Engine {
             && let Err(error) = cache.save(engine, digest, &native)
         {
             // The piece works without; the next start is slower.
-            tracing::warn!(%digest, %error, "compiled code could not be cached");
+            tracing::warn!(%digest, %error, "compiled code was not cached");
         }
         crate::cache::deserialize(engine, &native).map_err(|error| {
             let text = format!("{error:#}");
@@ -169,7 +172,7 @@ impl Engine {
         })
     }
 
-    pub(crate) async fn enter(&self) -> Result<tokio::sync::OwnedSemaphorePermit, Failure> {
-        self.0.gate.enter().await
+    pub(crate) async fn enter(&self, tenant: Option<TenantId>) -> Result<Permit<Option<TenantId>>, Failure> {
+        self.0.gate.enter(tenant).await
     }
 }

@@ -4,10 +4,10 @@ use leno_metadata::Problems;
 
 use crate::{Failure, compile::CompileError, linker};
 
-/// Why a component is not loaded. The text is for the person who deployed it.
+/// Why a component is not loaded. The text is for the operator who deployed it.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum LoadError {
-    /// Something else.
+    /// Another kind of file.
     #[error("this is {0}")]
     NotAComponent(&'static str),
     /// Broken or truncated.

@@ -86,7 +86,7 @@ impl Fetch<'_> {
         let sent = self.capabilities.transport.send(request, &self.files.policy, &caps).await;
         let Response { status, url, headers, body, hold } = sent.map_err(|error| self.failed(&file.pointer, &error))?;
         if !(200..300).contains(&status) {
-            let message = format!("the file cannot be fetched: its server answered with status {status}");
+            let message = format!("the file cannot be fetched: its server responded with status {status}");
             return Err(invalid(Problem::new(&file.pointer, message).into()));
         }
         let header = |name: &str| headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
@@ -121,7 +121,7 @@ impl Fetch<'_> {
 /// An error in the terms of callers: the policy's messages are for pieces.
 fn explain(error: &Error) -> String {
     match error.denied() {
-        Some(Denied::Address { host, .. }) => format!("the host `{host}` leads to an address that is not public"),
+        Some(Denied::Address { host, .. }) => format!("`{host}` resolves to an address that is not public"),
         Some(Denied::Plain { host, .. }) => format!("plain http to `{host}` is not allowed: use https"),
         Some(Denied::Port { host, port }) => format!("port {port} of `{host}` is not allowed"),
         _ => error.to_string(),

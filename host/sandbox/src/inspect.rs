@@ -1,4 +1,4 @@
-//! Reads a component without running or compiling it: what it is, what it wants.
+//! Reads a component without running or compiling it: its imports, exports and sizes.
 
 use serde::Serialize;
 use wasmparser::{ComponentExternalKind, Encoding, Instance, Parser, Payload, Validator, WasmFeatures};
@@ -92,7 +92,7 @@ fn features() -> WasmFeatures {
 /// Reads `bytes`, and refuses what is no component, is malformed, or declares more than the host has.
 ///
 /// # Errors
-/// [`LoadError`], with a text for the person who deployed the component.
+/// [`LoadError`], with a text for the operator who deployed the component.
 pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
     let found = survey(bytes)?;
     validate(bytes)?;
@@ -144,7 +144,7 @@ fn recognize(bytes: &[u8]) -> Result<(), LoadError> {
         return Err(LoadError::NotAComponent(if Parser::is_core_wasm(bytes) {
             "a core module, not a component: build for wasm32-wasip2, or wrap it with `wasm-tools component new`"
         } else {
-            "a WebAssembly file of a version that is not known here"
+            "a WebAssembly file of an unknown version"
         }));
     }
     Ok(())

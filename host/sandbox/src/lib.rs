@@ -1,15 +1,14 @@
-//! Runs one piece - a WebAssembly component of world `leno:piece/piece` - in wasmtime, and nothing else of it reaches
-//! the machine.
+//! Runs one piece - a WebAssembly component of world `leno:piece/piece` - in wasmtime, isolated from the machine.
 //!
 //! - [`Engine`] compiles components and loads them from its authenticated cache of compiled code.
 //! - [`Piece`] is a loaded component: checked imports, its [metadata](leno_metadata::Metadata), ready to be called.
 //! - [`Piece::prepare`] checks a [`Step`] and coerces its input; [`Prepared::run`] runs it: a fresh store and instance, a budget ([`Limits`]), the [`Capabilities`] that the
-//!   embedder hands in, and a [`Report`] of what came out and what it cost.
+//!   embedder hands in, and a [`Report`] of output, logs and usage.
 //!
 //! The crate knows no database and no web server: the embedder implements the capability traits.
 
 mod bindings;
-mod budgets;
+pub mod budgets;
 mod cache;
 mod capability;
 mod compile;

@@ -69,7 +69,7 @@ impl Default for Limits {
         Self {
             wall: Duration::from_secs(30),
             cpu: Duration::from_secs(5),
-            // A JavaScript guest starts at about 20 MiB; design.md requires room for one.
+            // A JavaScript guest starts at about 20 MiB.
             memory: 64 << 20,
             table_elements: 100_000,
             output: 8 << 20,

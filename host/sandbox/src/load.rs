@@ -10,6 +10,7 @@ use wasmtime::component::InstancePre;
 use crate::{
     CallOptions, Engine, Entry, Grant, Limits, LoadError, Piece,
     bindings::PrivilegedPiecePre,
+    budgets,
     compile::CompileError,
     credential::Manifest,
     inspect::{self, check_imports},
@@ -21,7 +22,7 @@ use crate::{
 
 impl Engine {
     /// Loads a component: parses it, compares its imports with what is offered, compiles it (or takes the compiled form
-    /// from the cache), calls `describe` with nothing linked to anything real, and links it as `grant` returns for that
+    /// from the cache), calls `describe` without access to anything, and links it as `grant` returns for that
     /// metadata.
     ///
     /// # Errors
@@ -55,7 +56,8 @@ impl Engine {
         };
         let program = self.program(linked, grant.limits.clone())?;
         let what = format!("piece `{}`", metadata.name.short());
-        let gate = Gate::new(what, self.0.config.max_calls_per_piece, self.0.config.queue_wait);
+        let calls = self.0.config.budgets.get(&budgets::MAX_CALLS_PER_PIECE);
+        let gate = Gate::new(what, calls, self.0.config.queue_wait);
         let manifest = Manifest::new(metadata, grant).map_err(|error| LoadError::WrongWorld(error.message))?;
         Ok(Piece(Arc::new(Loaded { program, manifest: Arc::new(manifest), digest, inspection, gate })))
     }

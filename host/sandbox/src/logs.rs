@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{Limits, value};
 
-/// How bad it is: the WIT's `level`.
+/// The level of a record: the WIT's `level`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
@@ -12,7 +12,7 @@ pub enum Level {
     Debug,
     /// Normal.
     Info,
-    /// Unexpected, but survived.
+    /// Unexpected, without a failure.
     Warn,
     /// Failed.
     Error,
@@ -21,7 +21,7 @@ pub enum Level {
 /// One log record of a piece.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogLine {
-    /// How bad.
+    /// The level.
     pub level: Level,
     /// One line: control characters are escaped, secrets masked.
     pub message: String,

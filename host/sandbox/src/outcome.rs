@@ -1,7 +1,8 @@
-//! What came out of a call and what it cost.
+//! The result of a call and its cost.
 
 use std::time::Duration;
 
+use leno_base::budget::Exhausted;
 use leno_egress::Meter;
 use leno_metadata::{ErrorKind, PieceError, Problems};
 use serde::{Deserialize, Serialize};
@@ -22,19 +23,19 @@ pub enum Failure {
     #[error("{0}")]
     InvalidProps(Problems),
     /// CPU budget used up.
-    #[error("the piece used its {} ms of CPU time; the call was ended", .limit.as_millis())]
+    #[error("the piece used up its {} ms of CPU time; the host ended the call", .limit.as_millis())]
     CpuLimit {
         /// [`Limits::cpu`].
         limit: Duration,
     },
     /// Wall time used up.
-    #[error("the call took longer than its {} ms; it was ended", .limit.as_millis())]
+    #[error("the call took longer than its {} ms; the host ended it", .limit.as_millis())]
     Timeout {
         /// [`Limits::wall`].
         limit: Duration,
     },
     /// Memory budget used up.
-    #[error("the piece asked for {wanted} bytes of memory; its limit is {limit}")]
+    #[error("the piece requested {wanted} bytes of memory; its limit is {limit}")]
     MemoryLimit {
         /// [`Limits::memory`].
         limit: u64,
@@ -42,19 +43,19 @@ pub enum Failure {
         wanted: u64,
     },
     /// The output is larger than allowed.
-    #[error("the piece answered with more than {limit} bytes")]
+    #[error("the piece returned more than {limit} bytes")]
     OutputTooLarge {
         /// [`Limits::output`].
         limit: usize,
     },
     /// One host call carried more data than allowed.
-    #[error("the piece handed more than {limit} bytes to one host call")]
+    #[error("the piece passed more than {limit} bytes to one host call")]
     HostCallTooLarge {
         /// [`Limits::transfer`].
         limit: usize,
     },
-    /// The output is not what the interface promises.
-    #[error("the piece answered with something that is not JSON: {reason}")]
+    /// The output does not have the form that the interface requires.
+    #[error("the piece returned invalid JSON: {reason}")]
     InvalidOutput {
         /// The problem and its place.
         reason: String,
@@ -62,18 +63,18 @@ pub enum Failure {
     /// Guest code trapped.
     #[error("{}", trap_text(.trap, .panic.as_deref()))]
     GuestTrap {
-        /// wasmtime's word for it.
+        /// wasmtime's description.
         trap: String,
-        /// The piece's last words on stderr: a Rust panic's text, for one.
+        /// The end of the piece's stderr, such as the text of a Rust panic.
         panic: Option<String>,
     },
     /// No room for the call.
-    #[error("{what} is busy; try again in {} ms", .retry_after.as_millis())]
+    #[error("{what} is busy: {exhausted}")]
     Overloaded {
         /// What is full: this host, or the piece.
         what: String,
-        /// When a place is likely to be free.
-        retry_after: Duration,
+        /// The budget that has no room, and when it is likely to have some.
+        exhausted: Exhausted,
     },
     /// The caller or the host ended it.
     #[error("the call was cancelled")]

@@ -6,10 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use leno_base::{Digest, micros};
+use leno_base::{Digest, TenantId, fair::Permit, micros};
 use leno_egress::{Meter, Payer, Policy};
 use leno_metadata::{Metadata, PieceError};
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     CallOptions, Capabilities, Entry, Failure, Grant, Inspection, Report, Usage,
@@ -85,8 +84,8 @@ impl fmt::Debug for Piece {
 
 /// The permits of one call: of the piece and of the host.
 pub(crate) struct Permits {
-    _piece: OwnedSemaphorePermit,
-    _host: OwnedSemaphorePermit,
+    _piece: Permit<Option<TenantId>>,
+    _host: Permit<Option<TenantId>>,
 }
 
 impl Piece {
@@ -100,7 +99,7 @@ impl Piece {
         if let Err(failure) = self.accept(entry.input_size()) {
             return Report::refused(failure);
         }
-        match self.admit().await {
+        match self.admit(capabilities.tenant.clone()).await {
             Ok(permits) => {
                 let meter = self.meter(&capabilities);
                 self.enter(permits, entry, capabilities, meter, options, Instant::now()).await
@@ -129,9 +128,10 @@ impl Piece {
         Err(Failure::Piece(PieceError::invalid("input-too-large", message)))
     }
 
-    /// Waits for the permits of a call.
-    pub(crate) async fn admit(&self) -> Result<Permits, Failure> {
-        Ok(Permits { _piece: self.0.gate.enter().await?, _host: self.0.program.engine.enter().await? })
+    /// Waits for the permits of a call of `tenant`.
+    pub(crate) async fn admit(&self, tenant: Option<TenantId>) -> Result<Permits, Failure> {
+        let piece = self.0.gate.enter(tenant.clone()).await?;
+        Ok(Permits { _piece: piece, _host: self.0.program.engine.enter(tenant).await? })
     }
 
     /// Counts the requests of one call, within its limits.
@@ -155,7 +155,6 @@ impl Piece {
         let reach = Reach { capabilities, door: Door::new(loaded.manifest.clone()), meter };
         let report = program::run(&loaded.program, entry, Some(reach), options, begun).await;
         drop(permits);
-        self.held(Duration::from_micros(report.usage.wall_micros));
         report
     }
 
@@ -172,16 +171,8 @@ impl Piece {
     /// Ends a call before the piece was entered.
     pub(crate) fn give_up(&self, permits: Permits, failure: Failure, meter: &Meter, begun: Instant) -> Report {
         drop(permits);
-        let held = begun.elapsed();
-        self.held(held);
         let mut report = Report::refused(failure);
-        report.usage = Usage { wall_micros: micros(held), ..Usage::default() }.with_traffic(meter);
+        report.usage = Usage { wall_micros: micros(begun.elapsed()), ..Usage::default() }.with_traffic(meter);
         report
-    }
-
-    /// Tells the gates how long a permit was held.
-    fn held(&self, held: Duration) {
-        self.0.gate.left(held);
-        self.0.program.engine.0.gate.left(held);
     }
 }

@@ -59,7 +59,7 @@ pub(crate) async fn run(
     let state = store.into_data();
     let result = match ended {
         Ok(Ok(answer)) => settle(answer, limits, &state.mask),
-        Ok(Err(error)) => Err(classify(&error, &state, limits, meter.total())),
+        Ok(Err(error)) => Err(classify(&error, &state, program, meter.total())),
         Err(failure) => Err(failure),
     };
     let usage = Usage {
@@ -89,11 +89,13 @@ fn store(
     }
     let mut table = ResourceTable::new();
     table.set_max_capacity(limits.handles);
+    let tenant = reach.as_ref().and_then(|reach| reach.capabilities.tenant.clone());
+    let share = program.engine.0.memory.none(tenant);
     let state = CallState {
         wasi: wasi.build(),
         table,
         stderr,
-        memory: MemoryAccount::new(limits),
+        memory: MemoryAccount::new(limits, share),
         limits: limits.clone(),
         reach,
         mask: Arc::new(Mask::default()),
@@ -193,13 +195,17 @@ fn settle(answer: Entered, limits: &Limits, mask: &Mask) -> Result<Output, Failu
 }
 
 /// Determines why a call ended without a result.
-fn classify(error: &wasmtime::Error, state: &CallState, limits: &Limits, cpu: Duration) -> Failure {
+fn classify(error: &wasmtime::Error, state: &CallState, program: &Program, cpu: Duration) -> Failure {
+    let limits = &program.limits;
     if let Some(Unusable(error)) = error.downcast_ref() {
         return Failure::Piece(error.clone());
     }
     let trap = error.downcast_ref::<Trap>();
     if trap == Some(&Trap::Interrupt) || cpu >= limits.cpu {
         return Failure::CpuLimit { limit: limits.cpu };
+    }
+    if let Some(exhausted) = &state.memory.crowded {
+        return Failure::Overloaded { what: "this host".into(), exhausted: exhausted.clone() };
     }
     if let Some(wanted) = state.memory.refused {
         return Failure::MemoryLimit { limit: limits.memory, wanted };
@@ -214,7 +220,7 @@ fn classify(error: &wasmtime::Error, state: &CallState, limits: &Limits, cpu: Du
         };
     }
     if text.contains("maximum concurrent") {
-        return Failure::Overloaded { what: "this host".into(), retry_after: Duration::from_millis(100) };
+        return program.engine.0.gate.overloaded();
     }
     let trap = match (trap, error.downcast_ref::<I32Exit>()) {
         (Some(trap), _) => trap.to_string(),

@@ -2,6 +2,10 @@
 
 use std::{sync::Arc, time::Instant};
 
+use leno_base::{
+    TenantId,
+    budget::{Exhausted, OwnedShare},
+};
 use leno_egress::Meter;
 use leno_metadata::{ErrorKind, PieceError};
 use wasmtime::{ResourceLimiter, component::ResourceTable};
@@ -41,14 +45,9 @@ pub(crate) struct Reach {
 }
 
 impl CallState {
-    /// What can be reached, or the refusal that a component gets which calls out while it describes itself.
+    /// What can be reached; an error while the component runs `describe`.
     pub(crate) fn reach(&mut self) -> Result<&mut Reach, PieceError> {
-        self.reach.as_mut().ok_or_else(|| {
-            PieceError::denied(
-                "not-in-describe",
-                "`describe` must not call the host: nothing is linked to anything real",
-            )
-        })
+        self.reach.as_mut().ok_or_else(|| PieceError::denied("not-in-describe", "`describe` must not call the host"))
     }
 
     /// The capabilities, if there are any.
@@ -108,10 +107,15 @@ pub(crate) struct MemoryAccount {
     table_used: usize,
     /// The growth that was refused: the abort that follows is `memory_limit`, not a bare trap.
     pub(crate) refused: Option<u64>,
+    /// What the call has of the memory of all guests.
+    share: OwnedShare<Option<TenantId>>,
+    /// The growth that the host had no room for: the abort that follows is `overloaded`.
+    pub(crate) crowded: Option<Exhausted>,
 }
 
 impl MemoryAccount {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    /// An account within `limits`, which draws from `share`.
+    pub(crate) fn new(limits: &Limits, share: OwnedShare<Option<TenantId>>) -> Self {
         Self {
             limit: limits.memory,
             table_limit: limits.table_elements,
@@ -119,6 +123,8 @@ impl MemoryAccount {
             peak: 0,
             table_used: 0,
             refused: None,
+            share,
+            crowded: None,
         }
     }
 
@@ -136,6 +142,10 @@ impl ResourceLimiter for MemoryAccount {
         let wanted = self.used + (desired as u64).saturating_sub(current as u64);
         if wanted > self.limit {
             self.refused = Some(wanted);
+            return Ok(false);
+        }
+        if let Err(exhausted) = self.share.grow(wanted - self.used) {
+            self.crowded = Some(exhausted);
             return Ok(false);
         }
         self.used = wanted;

@@ -1,4 +1,4 @@
-//! The end of what a guest writes to stderr: it tells why the guest crashed.
+//! The end of what a guest writes to stderr: why it crashed.
 
 use std::{
     collections::VecDeque,
@@ -30,7 +30,7 @@ impl Stderr {
         kept.extend(bytes);
     }
 
-    /// What the guest said last: from its last panic on if there is one, else its last line.
+    /// The end of what the guest wrote: from its last panic on if there is one, else its last line.
     pub(crate) fn last_words(&self) -> Option<String> {
         let bytes: Vec<u8> = self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
         let text = String::from_utf8_lossy(&bytes);

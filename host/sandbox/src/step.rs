@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::{CallOptions, Capabilities, Entry, Failure, Piece, Report};
 
-/// What a step enters a piece for. Inputs are JSON as the caller has them.
+/// What a step runs. Inputs are JSON as the caller has them.
 #[derive(Debug, Clone)]
 pub enum Step {
     /// Runs an action.
@@ -22,7 +22,7 @@ pub enum Step {
         /// Its input, not yet coerced.
         input: Value,
     },
-    /// Asks for the options of a dropdown, or the properties of a dynamic property.
+    /// Returns the options of a dropdown, or the properties of a dynamic property.
     Options {
         /// The action or trigger that has the property.
         owner: String,
@@ -33,7 +33,7 @@ pub enum Step {
         /// What the user typed to search.
         search: Option<String>,
     },
-    /// Asks whether the connection works.
+    /// Checks that the connection works.
     Validate,
     /// Calls one of a trigger's exports.
     Trigger {
@@ -58,9 +58,9 @@ pub enum Hook {
         /// The request as JSON; `None` for a poll.
         event: Option<String>,
     },
-    /// Asks for sample events.
+    /// Returns sample events.
     Test,
-    /// Asks for the response to a request with which the service verifies the webhook.
+    /// Returns the response to a request with which the service verifies the webhook.
     Handshake {
         /// The request as JSON.
         request: String,
@@ -217,7 +217,7 @@ impl Prepared {
         if let Err(failure) = piece.accept(target.entry(&text).input_size()) {
             return Report::refused(failure);
         }
-        let permits = match piece.admit().await {
+        let permits = match piece.admit(capabilities.tenant.clone()).await {
             Ok(permits) => permits,
             Err(failure) => return Report::refused(failure),
         };
@@ -251,7 +251,7 @@ impl Prepared {
     }
 }
 
-/// Whether what a piece returned for a property is what its type promises.
+/// Whether a piece's result for a property has the shape of the property's type.
 fn check_options(kind: &str, output: &str) -> Result<(), Problems> {
     match kind {
         "DYNAMIC" => parse_properties(output).map(drop),

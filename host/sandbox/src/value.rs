@@ -56,7 +56,7 @@ pub(crate) fn parse(text: String) -> Result<Box<RawValue>, String> {
     }
     let value = RawValue::from_string(text).map_err(|error| error.to_string())?;
     if has_lone_surrogate(value.get()) {
-        return Err("a string has half of a surrogate pair, which is no character".into());
+        return Err("a string contains half of a surrogate pair".into());
     }
     Ok(value)
 }

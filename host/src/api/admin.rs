@@ -42,9 +42,9 @@ pub(super) async fn list(_: Operator, State(app): State<Arc<App>>) -> Json<Vec<F
     Json(app.registry.files())
 }
 
-/// Puts a component into the pieces directory, once it has proved to load.
+/// Puts a component into the pieces directory if it loads.
 ///
-/// Takes the component as the body, or as the field `file` of a form. It is served when the response arrives.
+/// The component is the body, or the field `file` of a form. The piece is served when the response arrives.
 #[utoipa::path(
     post,
     path = "/api/admin/pieces",
@@ -59,10 +59,10 @@ pub(super) async fn list(_: Operator, State(app): State<Arc<App>>) -> Json<Vec<F
         ),
     ),
     responses(
-        (status = 201, description = "It is served.", body = FileStatus),
+        (status = 201, description = "The piece is served.", body = FileStatus),
         (status = 403, description = "The token has no LENO_ADMIN permission."),
-        (status = 409, description = "The same name and version is served already, with other bytes."),
-        (status = 422, description = "It does not load; `code` and `detail` say why."),
+        (status = 409, description = "The same name and version is already served with other bytes."),
+        (status = 422, description = "The component does not load; `code` and `detail` say why."),
         (status = 503, description = "The host is shutting down."),
     ),
 )]
@@ -98,7 +98,7 @@ pub(super) async fn upload(
     }
 }
 
-/// Removes a file from the pieces directory. Its piece is not served from then on; calls under way go on.
+/// Removes a file from the pieces directory. New calls of its piece are refused; calls under way continue.
 #[utoipa::path(
     delete,
     path = "/api/admin/pieces/{file}",
@@ -107,7 +107,7 @@ pub(super) async fn upload(
     security(("bearer" = []), ("internal" = [])),
     params(("file" = String, Path, description = "A name in the directory.", example = "text-0.1.0.wasm")),
     responses(
-        (status = 200, description = "It is removed, or draining while calls go on.", body = FileStatus),
+        (status = 200, description = "The file is removed, or draining until its calls have ended.", body = FileStatus),
         (status = 403, description = "The token has no LENO_ADMIN permission."),
         (status = 404, description = "There is no such file."),
         (status = 503, description = "The host is shutting down."),
@@ -135,12 +135,12 @@ fn stopping() -> Rejection {
         StatusCode::SERVICE_UNAVAILABLE,
         "stopping",
         "Shutting down",
-        "this host is shutting down; ask it again when it is back",
+        "this host is shutting down; retry after it has started again",
     )
     .retry_after(std::time::Duration::from_secs(5))
 }
 
-/// The bytes of the component, however they were sent.
+/// The bytes of the component, from either form of body.
 async fn component(request: Request) -> Result<Bytes, Rejection> {
     let (parts, body) = request.into_parts();
     let content_type =
@@ -160,10 +160,7 @@ async fn component(request: Request) -> Result<Bytes, Rejection> {
         return Err(problem.with_header(header::ACCEPT, accept));
     };
     if bytes.is_empty() {
-        return Err(Rejection::bad_request(
-            "empty_body",
-            "the body holds no component; send the bytes of a .wasm file",
-        ));
+        return Err(Rejection::bad_request("empty_body", "the body is empty; send the bytes of a .wasm file"));
     }
     Ok(bytes)
 }
@@ -176,7 +173,7 @@ async fn field(body: Bytes, boundary: String) -> Result<Bytes, Rejection> {
             return field.bytes().await.map_err(|error| form(&error));
         }
     }
-    Err(Rejection::bad_request("invalid_form", format!("the form has no field `{FIELD}`; put the component there")))
+    Err(Rejection::bad_request("invalid_form", format!("the form has no field `{FIELD}`; send the component in it")))
 }
 
 fn form(error: &multer::Error) -> Rejection {

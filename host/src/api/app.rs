@@ -12,7 +12,7 @@ use leno_sandbox::Engine;
 
 use crate::{edge::PublicUrl, identity::Identity, metrics::Metrics};
 
-/// What the routes work with.
+/// What the routes use.
 pub struct App {
     /// The pieces.
     pub registry: Registry,
@@ -20,17 +20,17 @@ pub struct App {
     pub runs: Runs,
     /// The connections of users.
     pub connections: Connections,
-    /// Knows the callers.
+    /// Verifies callers.
     pub identity: Identity,
     /// Used for health checks only.
     pub db: Db,
-    /// Counts.
+    /// The counters.
     pub metrics: Arc<Metrics>,
-    /// Asked only how full it is.
+    /// Used for its figures only.
     pub engine: Engine,
-    /// How the outside world reaches this host.
+    /// The base URL at which clients reach this host.
     pub public_url: PublicUrl,
-    /// What happens to connections.
+    /// The events of connections.
     pub events: Events,
     /// The addresses that owners have their events sent to.
     pub endpoints: Endpoints,

@@ -37,7 +37,7 @@ pub(super) struct Body {
     /// An https address on a public host.
     #[schema(max_length = 2048)]
     url: String,
-    /// The types of events to send; all of them when it is empty or left out.
+    /// The types of events to send; all if empty or absent.
     #[schema(value_type = Option<Vec<String>>)]
     events: Option<Vec<Value>>,
 }
@@ -58,7 +58,7 @@ pub(super) struct Webhook {
     url: String,
     /// The types of events that are sent; empty for all.
     events: Vec<String>,
-    /// When its receiver responded 410: nothing is sent until one of its deliveries is retried.
+    /// When the receiver responded 410; no event is sent until one of the deliveries is retried.
     #[schema(format = "date-time")]
     disabled_at: Option<String>,
     #[schema(format = "date-time")]
@@ -75,7 +75,7 @@ pub(super) struct WebhookList {
     data: Vec<Webhook>,
 }
 
-/// One event on its way.
+/// The delivery of one event to one endpoint.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Delivery {
@@ -84,12 +84,12 @@ pub(super) struct Delivery {
     r#type: String,
     /// `PENDING`, `DELIVERED`, or `DEAD` when it was given up.
     status: String,
-    /// How often it was sent.
+    /// The number of attempts.
     attempts: i64,
     /// When it is sent next, if it is pending.
     #[schema(format = "date-time")]
     next_attempt_at: Option<String>,
-    /// Why it was not taken the last time.
+    /// Why the last attempt failed.
     last_error: Option<String>,
     #[schema(format = "date-time")]
     created: String,
@@ -97,7 +97,7 @@ pub(super) struct Delivery {
     updated: String,
 }
 
-/// Events on their way, the newest first.
+/// Deliveries, the newest event first.
 #[derive(Serialize, ToSchema)]
 pub(super) struct DeliveryList {
     data: Vec<Delivery>,
@@ -119,11 +119,11 @@ pub(super) async fn list(
     Ok(Json(WebhookList { data: rows.into_iter().map(|row| shown(row, None)).collect() }))
 }
 
-/// Adds an event endpoint: the events of the caller's connections are sent there.
+/// Adds an event endpoint: the events of the caller's connections are sent to it.
 ///
-/// Requests are signed as in Standard Webhooks, with the secret that only this response shows. An event is sent until
-/// the receiver responds 2xx, for about a day; a receiver that responds 410 gets nothing more. Events come in order,
-/// each at least once and always under the same `webhook-id`.
+/// Requests are signed as in Standard Webhooks, with the secret that only this response contains. An event is sent until
+/// the receiver responds 2xx, for about a day; a receiver that responds 410 gets no further events. Events arrive in order,
+/// each at least once and always with the same `webhook-id`.
 #[utoipa::path(
     post,
     path = "/api/events/endpoints",
@@ -131,8 +131,8 @@ pub(super) async fn list(
     tag = "events",
     request_body = Body,
     responses(
-        (status = 201, description = "It gets events from now on.", body = Webhook),
-        (status = 409, description = "The caller has the most endpoints that one may have."),
+        (status = 201, description = "The endpoint; events are sent to it from now on.", body = Webhook),
+        (status = 409, description = "The caller has the maximum number of endpoints."),
     ),
 )]
 pub(super) async fn register(
@@ -189,7 +189,7 @@ pub(super) async fn remove(
     }
 }
 
-/// Lists the deliveries of an event endpoint: made, pending, or given up.
+/// Lists the deliveries of an event endpoint: delivered, pending, or given up.
 #[utoipa::path(
     get,
     path = "/api/events/endpoints/{id}/deliveries",
@@ -197,8 +197,8 @@ pub(super) async fn remove(
     tag = "events",
     params(
         ("id" = String, Path, description = "The endpoint."),
-        ("status" = Option<String>, Query, description = "`PENDING`, `DELIVERED` or `DEAD`; all when it is left out."),
-        ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many at most; 50 when it is left out."),
+        ("status" = Option<String>, Query, description = "`PENDING`, `DELIVERED` or `DEAD`; all if absent."),
+        ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "The maximum number of deliveries; 50 if absent."),
     ),
     responses(
         (status = 200, description = "The deliveries, the newest event first.", body = DeliveryList),
@@ -232,7 +232,7 @@ pub(super) async fn deliveries(
     Ok(Json(DeliveryList { data: rows.into_iter().map(delivery).collect() }))
 }
 
-/// Sends a delivery again, at once: one that was given up, or that waits for its next attempt.
+/// Retries a delivery now: one that was given up, or that waits for its next attempt.
 ///
 /// A disabled endpoint is enabled.
 #[utoipa::path(
@@ -245,9 +245,9 @@ pub(super) async fn deliveries(
         ("delivery" = String, Path, description = "The delivery."),
     ),
     responses(
-        (status = 200, description = "It is on its way.", body = Delivery),
+        (status = 200, description = "The delivery is pending again.", body = Delivery),
         (status = 404, description = "The caller has no such endpoint or delivery."),
-        (status = 409, description = "The receiver has it."),
+        (status = 409, description = "The receiver has accepted the event already."),
     ),
 )]
 pub(super) async fn retry(
@@ -258,7 +258,7 @@ pub(super) async fn retry(
     match app.endpoints.retry(&Owner::from(&caller.actor), &id, &delivery_id).await.map_err(failed)? {
         Retried::Pending(row) => Ok(Json(delivery(row))),
         Retried::Delivered => {
-            let detail = "the receiver has taken this event; only those that it has not can be sent again";
+            let detail = "the receiver has accepted this event; only other events can be sent again";
             Err(Rejection::new(StatusCode::CONFLICT, "already_delivered", "Already delivered", detail))
         }
         Retried::Missing => Err(missing()),
@@ -275,7 +275,7 @@ fn kinds(events: &[Value]) -> (Vec<&'static str>, Vec<Fault>) {
             Some(_) => {}
             None if faults.len() < leno_metadata::MAX_PROBLEMS => {
                 let known = EventKind::ALL.map(EventKind::as_str).join(", ");
-                let what = if name.is_some() { "a text that is no type of event" } else { name_of(event) };
+                let what = if name.is_some() { "not a type of event" } else { name_of(event) };
                 faults.push(Fault::new(format!("/events/{at}"), format!("is {what}; the types are {known}")));
             }
             None => {}

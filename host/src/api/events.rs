@@ -23,17 +23,17 @@ use crate::edge::{Rejection, authorization::Authorized};
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Tells nginx not to buffer the stream.
 const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
-/// How often a quiet stream says that it is alive.
+/// The interval of comments on a quiet stream.
 const ALIVE: Duration = Duration::from_secs(15);
 /// How long a stream lasts: its token is checked only at the start.
 const LIFE: Duration = Duration::from_secs(3600);
 /// How long a client waits before it reconnects.
 const COME_BACK: Duration = Duration::from_secs(2);
 
-/// Streams what happens to the caller's connections.
+/// Streams the events of the caller's connections.
 ///
-/// Each event has an `id`, its type as `event`, and as `data` the body that endpoints get. After an end a client
-/// resumes by sending the last id as `Last-Event-ID`. Each event comes at least once; duplicates have the same id. A
+/// Each event has an `id`, its type as `event`, and as `data` the body that endpoints get. After the stream ends, a client
+/// resumes by sending the last id as `Last-Event-ID`. Each event arrives at least once; duplicates have the same id. A
 /// quiet stream sends a comment every 15 seconds, and each stream ends after an hour.
 #[utoipa::path(
     get,
@@ -42,7 +42,7 @@ const COME_BACK: Duration = Duration::from_secs(2);
     tag = "events",
     params(("Last-Event-ID" = Option<String>, Header, description = "The last event that the client has.")),
     responses(
-        (status = 200, description = "Events, without end.", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "The stream of events.", body = String, content_type = "text/event-stream"),
         (status = 429, description = "Too many streams of this user are open."),
         (status = 503, description = "The host is shutting down."),
     ),
@@ -67,8 +67,8 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<Uuid>, Rejection> {
     let id = value.to_str().ok().and_then(|text| Uuid::try_parse(text).ok());
     let id = id.filter(|id| id.get_version_num() == 7);
     id.map(Some).ok_or_else(|| {
-        let detail = "the Last-Event-ID header is not the id of an event; send the last `id` of the stream, or no such \
-                      header for the events from now on";
+        let detail = "the Last-Event-ID header is not the id of an event; send the last `id` of the stream, or omit \
+                      the header to get new events only";
         Rejection::bad_request("invalid_last_event_id", detail)
     })
 }

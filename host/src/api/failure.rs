@@ -46,7 +46,7 @@ fn step_refused(refusal: &leno_sandbox::Refusal) -> Rejection {
             unprocessable("connection_required", "A connection is required", detail)
         }
         Refusal::NotResolvable { .. } => {
-            unprocessable("not_resolvable", "The property has no such options", refusal.to_string())
+            unprocessable("not_resolvable", "The piece does not resolve this property", refusal.to_string())
         }
     }
 }
@@ -94,8 +94,11 @@ fn failed(run: Run, failure: Failure) -> Rejection {
 
 /// The rejection for a call that did not start.
 pub(super) fn overloaded(failure: &Failure) -> Rejection {
-    let wait = if let Failure::Overloaded { retry_after, .. } = failure { *retry_after } else { LATER };
-    ended(StatusCode::TOO_MANY_REQUESTS, "Too many calls", failure).retry_after(wait)
+    let rejection = ended(StatusCode::TOO_MANY_REQUESTS, "Too many calls", failure);
+    match failure {
+        Failure::Overloaded { exhausted, .. } => rejection.budget(exhausted),
+        _ => rejection.retry_after(LATER),
+    }
 }
 
 fn ended(status: StatusCode, error: &'static str, failure: &Failure) -> Rejection {
@@ -117,9 +120,9 @@ fn reported(error: PieceError) -> Rejection {
     let said = match error.kind {
         ErrorKind::InvalidInput => "The piece refused the input",
         ErrorKind::Unauthorized => "The service refused the credentials",
-        ErrorKind::NotFound => "The service has no such thing",
-        ErrorKind::RateLimited => "The service is called too often",
-        ErrorKind::Unavailable => "The service is out of reach",
+        ErrorKind::NotFound => "The service did not find it",
+        ErrorKind::RateLimited => "The service limits the rate of calls",
+        ErrorKind::Unavailable => "The service is unavailable",
         ErrorKind::Denied => "Not allowed",
         ErrorKind::Timeout => "The service took too long",
         ErrorKind::Internal => "The piece failed",
@@ -139,6 +142,9 @@ mod tests {
     use http::header::RETRY_AFTER;
     use leno_base::Digest;
     use leno_sandbox::Report;
+
+    use leno_base::budget::Exhausted;
+    use leno_sandbox::budgets::MAX_CALLS;
 
     use super::*;
     use crate::{api::problem::problem, edge::rejection::render};
@@ -167,6 +173,7 @@ mod tests {
     fn each_kind_of_failure_has_its_status() {
         let piece = |kind| Failure::Piece(PieceError::new(kind, "some-code", "some words"));
         let ms = Duration::from_millis;
+        let busy = Exhausted { spec: &MAX_CALLS, limit: 128, retry_after: Some(ms(1200)) };
         for (failure, status, code, retry) in [
             (piece(ErrorKind::InvalidInput), 422, "some-code", None),
             (piece(ErrorKind::Unauthorized), 424, "some-code", None),
@@ -185,7 +192,7 @@ mod tests {
             (Failure::HostCallTooLarge { limit: 1 }, 500, "host_call_too_large", None),
             (Failure::InvalidOutput { reason: "x".into() }, 500, "invalid_output", None),
             (Failure::GuestTrap { trap: "unreachable".into(), panic: None }, 500, "guest_trap", None),
-            (Failure::Overloaded { what: "x".into(), retry_after: ms(1200) }, 429, "overloaded", Some("2")),
+            (Failure::Overloaded { what: "x".into(), exhausted: busy }, 429, "overloaded", Some("2")),
             (Failure::Cancelled, 503, "cancelled", Some("1")),
             (Failure::Host("x".into()), 500, "host_error", None),
         ] {

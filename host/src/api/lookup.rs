@@ -8,7 +8,7 @@ use leno_pieces::{NotFound, Registry, Version};
 
 use crate::edge::Rejection;
 
-/// The name of a piece in an address.
+/// The name of a piece in a path.
 pub(super) fn piece_name(registry: &Registry, name: &str) -> Result<PieceName, Rejection> {
     name.parse().map_err(|error: InvalidPieceName| not_found(registry, &error.to_string()))
 }
@@ -21,14 +21,14 @@ pub(super) fn find(registry: &Registry, name: &PieceName, wanted: &VersionReq) -
 /// The rejection for an unknown piece or version; lists the alternatives.
 pub(super) fn no_piece(registry: &Registry, missing: &NotFound) -> Rejection {
     match missing {
-        NotFound::Piece { name } => not_found(registry, &format!("there is no piece `{name}` here")),
+        NotFound::Piece { name } => not_found(registry, &format!("this host has no piece `{name}`")),
         NotFound::Version { .. } => {
             Rejection::new(StatusCode::NOT_FOUND, "version_not_found", "Version not found", missing.to_string())
         }
     }
 }
 
-/// There is no such piece; says which there are.
+/// The rejection for an unknown piece; lists the pieces.
 fn not_found(registry: &Registry, why: &str) -> Rejection {
     const NAMED: usize = 50;
     let latest = registry.latest();
@@ -36,7 +36,10 @@ fn not_found(registry: &Registry, why: &str) -> Rejection {
     if latest.len() > NAMED {
         names.push("…");
     }
-    let there =
-        if names.is_empty() { "there are no pieces yet".into() } else { format!("there are: {}", names.join(", ")) };
+    let there = if names.is_empty() {
+        "this host has no pieces".into()
+    } else {
+        format!("the pieces of this host are: {}", names.join(", "))
+    };
     Rejection::new(StatusCode::NOT_FOUND, "piece_not_found", "Piece not found", format!("{why}; {there}"))
 }

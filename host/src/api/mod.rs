@@ -58,7 +58,7 @@ pub fn router(app: Arc<App>) -> Router {
     within_edge(app, documented.merge(aliases::routes()).merge(openapi::docs()).layer(Extension(document)))
 }
 
-/// The routes with what surrounds all of them. The order matters: a panic that the ring catches is rendered as well.
+/// The routes with their common layers. The order matters: a panic that the ring catches is rendered as well.
 fn within_edge(app: Arc<App>, routes: Router<Arc<App>>) -> Router {
     let routes = routes
         .fallback(no_route)
@@ -104,11 +104,11 @@ fn routes() -> OpenApiRouter<Arc<App>> {
 
 async fn no_route(uri: Uri) -> Rejection {
     let path: String = uri.path().chars().take(200).collect();
-    let detail = format!("there is nothing at `{path}`; GET /api/openapi.json lists what there is");
+    let detail = format!("there is no route `{path}`; GET /api/openapi.json lists the routes");
     Rejection::new(StatusCode::NOT_FOUND, "no_route", "Not found", detail)
 }
 
 async fn no_method() -> Rejection {
-    let detail = "this address does not take this method; the Allow header lists those it takes";
+    let detail = "this route does not accept this method; the Allow header lists those it accepts";
     Rejection::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed", detail)
 }

@@ -68,7 +68,7 @@ pub(super) async fn list(
     Ok(Json(apps.into_iter().map(view).collect()))
 }
 
-/// Registers an OAuth app for a piece, in place of the one there.
+/// Registers an OAuth app for a piece, in place of the present one.
 #[utoipa::path(
     put,
     path = "/api/admin/oauth-apps/{pieceName}",
@@ -81,7 +81,7 @@ pub(super) async fn list(
     ),
     request_body = AppBody,
     responses(
-        (status = 200, description = "It is registered.", body = AppView),
+        (status = 200, description = "The registered app.", body = AppView),
         (status = 403, description = "The caller is not an operator."),
     ),
 )]
@@ -124,7 +124,7 @@ pub(super) async fn put(
     responses(
         (status = 204, description = "It is removed."),
         (status = 403, description = "The caller is not an operator."),
-        (status = 404, description = "There is none."),
+        (status = 404, description = "No app is registered for the piece in this tenant."),
     ),
 )]
 pub(super) async fn remove(

@@ -25,7 +25,7 @@ use crate::edge::{Rejection, extract::Path};
 /// The path of the document.
 const PATH: &str = "/api/openapi.json";
 
-/// The pages run their own scripts only, and ask only this host.
+/// The pages run only their own scripts and send requests only to this host.
 const PAGE: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -37,14 +37,14 @@ const PAGE: HeaderValue = HeaderValue::from_static(
         title = "Leno",
         description = "A WebAssembly component host for automation pieces.\n\n\
             Requests carry an access token of Ever Gauzy (JWT, HS256) as a bearer token. \
-            Every error is a problem (RFC 9457): `code` is for programs, `detail` for people.",
+            Every error is a problem (RFC 9457): `code` is for programs, `detail` for users.",
     ),
     tags(
-        (name = "pieces", description = "What there is and what it can do."),
+        (name = "pieces", description = "The pieces of this host, and what they can do."),
         (name = "runs", description = "Running actions."),
-        (name = "connections", description = "Credentials of the caller: encrypted, renewed, never shown."),
-        (name = "users", description = "People without an account."),
-        (name = "events", description = "What happens to connections: as a stream, and sent to webhooks."),
+        (name = "connections", description = "The caller's credentials: encrypted, renewed, never shown."),
+        (name = "users", description = "Users without an account."),
+        (name = "events", description = "The events of connections, as a stream and sent to webhooks."),
         (name = "admin", description = "The pieces directory, for the operator."),
         (name = "operations", description = "Health and metrics."),
     ),
@@ -75,7 +75,7 @@ pub(super) fn base() -> openapi::OpenApi {
     Base::openapi()
 }
 
-/// The document that the routes make up, with what holds for all of them.
+/// The document of all routes, with what they have in common.
 pub(super) fn complete(mut document: openapi::OpenApi) -> openapi::OpenApi {
     for item in document.paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.post, &mut item.delete, &mut item.put, &mut item.patch];
@@ -101,7 +101,7 @@ fn problems(operation: &mut Operation) {
     if operation.request_body.is_some()
         || operation.parameters.as_ref().is_some_and(|parameters| !parameters.is_empty())
     {
-        common.push(("400", "The request is not what this route takes; every fault is listed."));
+        common.push(("400", "The request is invalid; every fault is listed."));
     }
     if !open {
         common.push(("401", "The access token is missing, expired or not valid; see `WWW-Authenticate`."));
@@ -121,9 +121,7 @@ fn problems(operation: &mut Operation) {
             let content = Content::new(Some(Ref::from_schema_name("Problem")));
             response.content.insert("application/problem+json".into(), content.into());
             let header = match status.as_str() {
-                "401" => {
-                    Some(("WWW-Authenticate", "The scheme and, for a token that was sent, what is wrong with it."))
-                }
+                "401" => Some(("WWW-Authenticate", "The scheme and, if a token was sent, why it is refused.")),
                 "429" | "503" => Some(("Retry-After", "Seconds to wait.")),
                 _ => None,
             };
@@ -154,13 +152,13 @@ pub(super) async fn document(Extension(Document(text)): Extension<Document>) -> 
 pub(super) struct Document(Bytes);
 
 impl Document {
-    /// The text of what the routes make up.
+    /// The text of the document of the routes.
     pub(super) fn new(routes: openapi::OpenApi) -> Self {
         Self(serde_json::to_vec(&complete(routes)).unwrap_or_default().into())
     }
 }
 
-/// Pages to read the document in, all of them from this program.
+/// Pages that show the document, served from this program.
 pub(super) fn docs() -> Router<Arc<App>> {
     Router::new()
         .route("/docs", get(|| async { Redirect::permanent("/docs/") }))
@@ -174,7 +172,7 @@ fn page(file: &str) -> Result<Response, Rejection> {
     let found =
         utoipa_swagger_ui::serve(file, CONFIG.clone()).map_err(|error| Rejection::internal(error.to_string()))?;
     let found = found.ok_or_else(|| {
-        Rejection::new(http::StatusCode::NOT_FOUND, "no_route", "Not found", "there is no such page; begin at /docs/")
+        Rejection::new(http::StatusCode::NOT_FOUND, "no_route", "Not found", "there is no such page; start at /docs/")
     })?;
     let mut response = found.bytes.into_owned().into_response();
     let headers = response.headers_mut();

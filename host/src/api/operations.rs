@@ -34,9 +34,9 @@ pub(super) async fn healthz() -> Json<Status> {
     Json(Status { status: "ok" })
 }
 
-/// Whether requests may be sent here: the pieces directory has been read and the database responds.
+/// Whether the host is ready for requests: the pieces directory has been read and the database responds.
 ///
-/// With `verbose` the background tasks are listed as well. That is for the operator, as the results quote errors.
+/// `verbose` also lists the background tasks. It needs the operator's permission, because the results quote errors.
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -48,7 +48,7 @@ pub(super) async fn healthz() -> Json<Status> {
         (status = 200, description = "They may.", body = Readiness),
         (status = 401, description = "`verbose` without a token."),
         (status = 403, description = "`verbose` without the operator's permission."),
-        (status = 503, description = "Not now; `detail` says why."),
+        (status = 503, description = "Not ready; `detail` says why."),
     ),
 )]
 pub(super) async fn readyz(

@@ -25,7 +25,7 @@ use crate::edge::{
 /// The type that resolves to a map of properties.
 const DYNAMIC: &str = "DYNAMIC";
 
-/// Which property to ask about, and what is chosen so far.
+/// The property to resolve, and the values chosen so far.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = OptionsRequest, example = json!({"pieceName": "github", "actionName": "create_issue", "propertyName": "repository"}))]
@@ -36,7 +36,7 @@ pub(super) struct OptionsBody {
     action_name: String,
     /// The property.
     property_name: String,
-    /// Exact (`1.2.0`), `~1.2.0` or `^1.2.0`; without it the newest.
+    /// Exact (`1.2.0`), `~1.2.0` or `^1.2.0`; the newest if absent.
     piece_version: Option<String>,
     /// The other properties' values so far.
     #[schema(value_type = Option<Object>)]
@@ -78,12 +78,12 @@ impl JsonBody for OptionsBody {
     request_body = OptionsBody,
     responses(
         (status = 200, description = "The options, or the properties by name.", body = schema::Options),
-        (status = 404, description = "No such piece, version, action or property; the answer says what there is."),
-        (status = 422, description = "The property is not for the piece to say, or the input or connection does not fit."),
+        (status = 404, description = "No such piece, version, action or property; the response lists the alternatives."),
+        (status = 422, description = "The piece does not resolve the property, or the input or connection does not fit."),
         (status = 424, description = "The service refused the credentials."),
-        (status = 429, description = "Too many calls; `Retry-After` says when to come back."),
-        (status = 502, description = "The service is out of reach."),
-        (status = 504, description = "It took too long."),
+        (status = 429, description = "Too many calls; `Retry-After` says when to retry."),
+        (status = 502, description = "The service is unavailable."),
+        (status = 504, description = "The call took too long."),
     ),
 )]
 pub(super) async fn options(
@@ -116,7 +116,7 @@ pub(super) async fn options(
 }
 
 impl OptionsBody {
-    /// Checks what the types do not say.
+    /// Checks what the types do not express.
     fn checked(&self) -> Result<(PieceName, VersionReq), Rejection> {
         let version = self.piece_version.as_deref().unwrap_or_default().parse();
         let mut faults = Vec::new();

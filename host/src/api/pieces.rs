@@ -34,12 +34,12 @@ const PLATFORM: &str = "OFFICIAL";
     operation_id = "listPieces",
     tag = "pieces",
     params(
-        ("searchQuery" = Option<String>, Query, description = "Part of the display name or the name, in any case."),
+        ("searchQuery" = Option<String>, Query, description = "A part of the display name or the name; case does not matter."),
         ("categories" = Option<Vec<String>>, Query,
-            description = "Any of these, in any case; repeated or separated by commas."),
-        ("limit" = Option<u32>, Query, description = "At most so many; without it all of them.", minimum = 1, maximum = 1000),
+            description = "One or more categories; case does not matter; repeated or separated by commas."),
+        ("limit" = Option<u32>, Query, description = "The maximum number of pieces; all if absent.", minimum = 1, maximum = 1000),
         ("view" = Option<schema::View>, Query,
-            description = "`summary` counts actions and triggers; `full` has them, as `GET /api/pieces/{name}` does."),
+            description = "`summary` counts actions and triggers; `full` lists them, as `GET /api/pieces/{name}` does."),
     ),
     responses((status = 200, description = "The pieces.", body = Vec<schema::PieceSummary>)),
 )]
@@ -59,7 +59,7 @@ pub(super) async fn list(
     Ok(Json(rows.collect()))
 }
 
-/// What a list is narrowed to.
+/// The filters of a list.
 struct Wanted {
     search: Option<String>,
     /// `None`: all of them.
@@ -121,7 +121,7 @@ fn word(category: Category) -> String {
     serde_json::to_value(category).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-/// Shows a piece: its auth, actions, triggers and their properties.
+/// Returns a piece: its auth, actions, triggers and their properties.
 #[utoipa::path(
     get,
     path = "/api/pieces/{name}",
@@ -130,14 +130,14 @@ fn word(category: Category) -> String {
     params(
         ("name" = String, Path, description = "`text`, or `@activepieces/piece-text` with the slash as `%2F`.", example = "text"),
         ("version" = Option<String>, Query,
-            description = "Exact (`1.2.0`), `~1.2.0` or `^1.2.0`; without it the newest.", example = "^0.1.0"),
-        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of what you have."),
+            description = "Exact (`1.2.0`), `~1.2.0` or `^1.2.0`; the newest if absent.", example = "^0.1.0"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` that the client has."),
     ),
     responses(
         (status = 200, description = "The piece.", body = schema::Piece,
             headers(("ETag" = String, description = "Changes with the component's bytes."))),
-        (status = 304, description = "What you have is what there is."),
-        (status = 404, description = "No such piece, or none in such a version; the answer says what there is."),
+        (status = 304, description = "The client's copy is current."),
+        (status = 404, description = "No such piece or version; the response lists the alternatives."),
     ),
 )]
 pub(super) async fn show(
@@ -160,13 +160,13 @@ pub(super) async fn show(
         ("scope" = String, Path, description = "`@activepieces`", example = "@activepieces"),
         ("name" = String, Path, description = "`piece-text`", example = "piece-text"),
         ("version" = Option<String>, Query, description = "As for the short form."),
-        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of what you have."),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` that the client has."),
     ),
     responses(
         (status = 200, description = "The piece.", body = schema::Piece,
             headers(("ETag" = String, description = "Changes with the component's bytes."))),
-        (status = 304, description = "What you have is what there is."),
-        (status = 404, description = "No such piece, or none in such a version; the answer says what there is."),
+        (status = 304, description = "The client's copy is current."),
+        (status = 404, description = "No such piece or version; the response lists the alternatives."),
     ),
 )]
 pub(super) async fn show_scoped(

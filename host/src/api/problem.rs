@@ -39,20 +39,20 @@ pub(super) struct Members<'a> {
     #[serde(serialize_with = "as_number")]
     #[schema(value_type = u16)]
     status: StatusCode,
-    /// What happened and what to do, for people.
+    /// What happened and what to do, for users.
     #[schema(value_type = String)]
     detail: &'a str,
     /// The same in one short sentence.
     #[schema(value_type = String)]
     error: &'a str,
-    /// Stable and machine-readable; for what a piece reported, its own.
+    /// Stable and machine-readable; the piece's own code if the piece reported the error.
     #[schema(value_type = String)]
     code: &'a str,
-    /// What to do about it, for programs: `rate-limited` and `unavailable` are worth another try, later.
+    /// What to do about it, for programs: `rate-limited` and `unavailable` can be retried later.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::Kind>)]
     kind: Option<&'static str>,
-    /// The run that ended with it.
+    /// The run that ended with this error.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     run_id: Option<&'a str>,
@@ -60,7 +60,7 @@ pub(super) struct Members<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(value_type = Vec<schema::Fault>, required = false)]
     problems: &'a [Fault],
-    /// What the piece adds.
+    /// Details from the piece.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Value>)]
     details: Option<&'a Value>,

@@ -15,7 +15,7 @@ use crate::{
     identity::Caller,
 };
 
-/// The members of a request that have to do with its connection.
+/// The members of a request that concern its connection.
 pub(super) struct Given<'a> {
     /// The stable name of a stored connection.
     pub(super) external_id: Option<&'a str>,
@@ -52,16 +52,16 @@ impl Given<'_> {
         }
         let in_input = self.input.get("auth").filter(|auth| !auth.is_null());
         let not_text = in_input.filter(|auth| !auth.is_string()).map(|auth| {
-            Fault::new("/input/auth", format!("is {}, and must be a reference such as {EXAMPLE}", name_of(auth)))
+            Fault::new("/input/auth", format!("is {}; it must be a reference such as {EXAMPLE}", name_of(auth)))
         });
         faults.extend(not_text);
         for (path, text) in [("/auth", self.auth), ("/input/auth", in_input.and_then(Value::as_str))] {
             let Some(text) = text else { continue };
             match ExternalId::in_reference(text) {
-                None => faults
-                    .push(Fault::new(path, format!("must be a reference such as {EXAMPLE}, with nothing around it"))),
+                None => faults.push(Fault::new(path, format!("must be only a reference, such as {EXAMPLE}"))),
                 Some(id) if wanted.as_ref().is_some_and(|wanted| *wanted != id) => {
-                    faults.push(Fault::new(path, "names another connection than the rest of the request; name one"));
+                    faults
+                        .push(Fault::new(path, "names another connection than the rest of the request; name one only"));
                 }
                 Some(id) => wanted = Some(id),
             }
@@ -69,7 +69,7 @@ impl Given<'_> {
         if wanted.is_some() && self.value.is_some() {
             faults.push(Fault::new(
                 "/connection",
-                "cannot go together with a reference to a connection; send one of them",
+                "cannot be combined with a reference to a connection; send one of them",
             ));
         }
         if !faults.is_empty() {
@@ -80,7 +80,7 @@ impl Given<'_> {
             return Ok(Some(Arc::new(stored.for_piece(piece).map_err(refused)?)));
         }
         let Some(value) = self.value else { return Ok(None) };
-        // Taken over before anything else, so that it is wiped whatever happens.
+        // Read before anything else, so that it is wiped in every case.
         let value = ConnectionValue::new(value);
         if app.production {
             return Err(Rejection::bad_request(

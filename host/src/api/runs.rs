@@ -37,20 +37,20 @@ const MAX_IDEMPOTENCY_KEY: usize = 255;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = RunRequest, example = json!({"input": {"text": "Hello", "search": "l", "replacement": "L"}}))]
 pub(super) struct RunBody {
-    /// The action's properties, by name. Texts are converted to the declared types where that is clear.
+    /// The action's properties, by name. Text is converted to the declared type where that is unambiguous.
     #[schema(value_type = Object)]
     input: Value,
-    /// Exact (`1.2.0`), `~1.2.0` or `^1.2.0`; without it the newest.
+    /// Exact (`1.2.0`), `~1.2.0` or `^1.2.0`; the newest if absent.
     #[schema(example = "^0.1.0")]
     version: Option<String>,
     /// The stable name of a stored connection of the caller, for this piece.
     connection_external_id: Option<String>,
     /// The same as a reference, `{{connections['ID']}}`.
     auth: Option<String>,
-    /// Ends the call after so many milliseconds, if the piece's own limit does not do so earlier.
+    /// The time limit of the call in milliseconds. The piece's own limit applies if it is lower.
     #[schema(minimum = 1, maximum = 600_000)]
     timeout_ms: Option<u64>,
-    /// Equal on every retry of the same step. The piece sees it and hands it on to services that know such keys.
+    /// Equal on every retry of the same step. The piece can pass it to services that support such keys.
     #[schema(min_length = 1, max_length = 255)]
     idempotency_key: Option<String>,
     /// A raw connection value, `{"type": "SECRET_TEXT", …}`. Refused in production.
@@ -192,8 +192,7 @@ impl RunBody {
     fn checked(&self) -> Result<VersionReq, Rejection> {
         let mut faults = Vec::new();
         if !self.input.is_object() {
-            let message =
-                format!("is {}, and must be an object: the properties by name", extract::name_of(&self.input));
+            let message = format!("is {}; it must be an object: the properties by name", extract::name_of(&self.input));
             faults.push(Fault::new("/input", message));
         }
         if self.timeout_ms.is_some_and(|timeout| !(1..=MAX_TIMEOUT_MS).contains(&timeout)) {

@@ -120,7 +120,7 @@ pub(super) struct LogLine {
     fields: Option<Vec<[String; 2]>>,
 }
 
-/// How bad a log record is.
+/// The level of a log record.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
 pub(super) enum Level {
@@ -150,7 +150,7 @@ pub(super) struct Usage {
     host_calls: u32,
 }
 
-/// One thing that is wrong.
+/// One fault of a request.
 #[derive(ToSchema)]
 pub(super) struct Fault {
     /// Where: a JSON pointer into the request's body, or the name of a query parameter.
@@ -182,9 +182,9 @@ pub(super) struct Options {
     /// For a dropdown what may be chosen, for DYNAMIC the properties by name.
     #[schema(value_type = ChoicesOrMap)]
     options: (),
-    /// Whether nothing may be chosen for now.
+    /// Whether the property is disabled for now.
     disabled: Option<bool>,
-    /// What to show in place of a choice.
+    /// The text of an empty field.
     placeholder: Option<String>,
 }
 
@@ -217,7 +217,7 @@ pub(super) struct Choice {
 #[derive(ToSchema)]
 #[schema(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum ConnectionStatus {
-    /// It works, as far as this host knows.
+    /// It works, as far as this host can tell.
     Active,
     /// Flows refer to it, and it has no usable value.
     Missing,
@@ -233,7 +233,7 @@ pub(super) enum ConnectionScope {
     Platform,
 }
 
-/// A connection, without its value: that never leaves this host by this way.
+/// A connection without its value, which these routes never return.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub(super) struct Connection {
@@ -256,11 +256,11 @@ pub(super) struct Connection {
     owner_id: String,
     project_ids: Vec<String>,
     scope: ConnectionScope,
-    /// What the client put there.
+    /// Set by the client.
     #[schema(required = true, value_type = Option<Object>)]
     metadata: Option<Value>,
     piece_version: String,
-    /// When the access token ends, if it does. It is renewed before, unless the provider gave no refresh token.
+    /// When the access token expires, if it does. It is renewed before, unless the provider issued no refresh token.
     #[schema(required = true, format = "date-time")]
     expires_at: Option<String>,
     #[schema(format = "date-time")]
@@ -309,7 +309,7 @@ pub(super) enum RunFailures {
     /// A policy of this host forbids it, or the piece reports so.
     #[response(status = 403)]
     Denied,
-    /// No such piece, version or action; the response lists the alternatives. Or the service has no such thing.
+    /// No such piece, version or action; the response lists the alternatives. Or the service did not find what was requested.
     #[response(status = 404)]
     NotFound,
     /// The input does not fit: every problem with its place. Or the piece refused it, or a connection is missing.
@@ -324,13 +324,13 @@ pub(super) enum RunFailures {
     /// The piece failed: `code` says how. `host_error` alone is this host's own fault.
     #[response(status = 500)]
     Failed,
-    /// The service is out of reach.
+    /// The service is unavailable.
     #[response(status = 502)]
     Unavailable,
     /// The call was cancelled: the piece was removed or the host is shutting down.
     #[response(status = 503)]
     Cancelled,
-    /// It took too long.
+    /// The call took too long.
     #[response(status = 504)]
     Timeout,
 }

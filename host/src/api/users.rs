@@ -51,13 +51,13 @@ impl JsonBody for AnonymousBody {
 pub(super) struct AnonymousUser {
     #[schema(format = "uuid")]
     user_id: String,
-    /// An access token. Its holder can link the user's connections to an account.
+    /// An access token. With it, the user's connections can be linked to an account.
     token: String,
-    /// How long the token holds, in seconds.
+    /// The lifetime of the token, in seconds.
     expires_in: u64,
 }
 
-/// Makes a user without an account, for the operator's own pages to let people try things out.
+/// Creates a user without an account, for trials on the operator's own pages.
 #[utoipa::path(
     post,
     path = "/api/users/anonymous",
@@ -88,7 +88,7 @@ pub(super) async fn anonymous(
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = LinkRequest)]
 pub(super) struct LinkBody {
-    /// The access token of the user without an account: the proof that the caller was that user.
+    /// The access token of the user without an account; it proves that the caller was that user.
     anonymous_token: String,
 }
 
@@ -97,26 +97,26 @@ impl JsonBody for LinkBody {
     const EXAMPLE: &'static str = r#"{"anonymousToken": "TOKEN"}"#;
 }
 
-/// What changed hands.
+/// What was moved.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Linked)]
 pub(super) struct Linked {
     connections: Vec<LinkedConnection>,
 }
 
-/// A connection that changed hands.
+/// A connection that was moved.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct LinkedConnection {
     /// Its external id now.
     external_id: String,
-    /// What it was before; another where the caller had one of the same.
+    /// Its former external id; it differs if the caller had a connection with the same one.
     previous_external_id: String,
 }
 
-/// Hands everything of a user without an account to the caller: connections, and the workflows' references to them.
+/// Moves everything of a user without an account to the caller: connections, and the workflows' references to them.
 ///
-/// All of it or nothing. Where both have a connection of the same external id, the moved one gets a number.
+/// Moves all or nothing. If both have a connection with the same external id, a number is appended to the moved one's.
 #[utoipa::path(
     post,
     path = "/api/users/link",
@@ -124,8 +124,8 @@ pub(super) struct LinkedConnection {
     tag = "users",
     request_body = LinkBody,
     responses(
-        (status = 200, description = "What changed hands.", body = Linked),
-        (status = 404, description = "The token is none of a user without an account in the caller's tenant, or was linked already."),
+        (status = 200, description = "What was moved.", body = Linked),
+        (status = 404, description = "The token does not belong to a user without an account in the caller's tenant, or the user is linked already."),
     ),
 )]
 pub(super) async fn link(
@@ -135,7 +135,8 @@ pub(super) async fn link(
 ) -> Result<Json<Linked>, Rejection> {
     let body: LinkBody = extract::json(request, app.max_body).await?;
     let nobody = || {
-        let detail = "the token is none of a user without an account in your tenant, or everything was linked already";
+        let detail =
+            "the token does not belong to a user without an account in your tenant, or that user is linked already";
         Rejection::new(StatusCode::NOT_FOUND, "user_not_found", "User not found", detail)
     };
     let anonymous = app.identity.verify(&body.anonymous_token).map_err(|_| nobody())?;

@@ -54,7 +54,7 @@ impl JsonBody for Uses {
         r#"{"connections": [{"nodeId": "step_1", "connectionExternalId": "ID", "pieceName": "NAME"}]}"#;
 }
 
-/// Says which connections a workflow uses, in place of what was said before: all of it or nothing.
+/// Sets which connections a workflow uses, in place of the former list: all of it or nothing.
 #[utoipa::path(
     put,
     path = "/api/workflows/{id}/connections",
@@ -63,8 +63,8 @@ impl JsonBody for Uses {
     params(("id" = String, Path, description = "The workflow.")),
     request_body = Uses,
     responses(
-        (status = 200, description = "What was written; each use once.", body = Uses),
-        (status = 403, description = "The caller does not have all of these connections; nothing was written."),
+        (status = 200, description = "The stored uses, without duplicates.", body = Uses),
+        (status = 403, description = "The caller does not have all of these connections; nothing is stored."),
     ),
 )]
 pub(super) async fn put(
@@ -92,7 +92,7 @@ pub(super) async fn put(
     operation_id = "listWorkflowConnections",
     tag = "connections",
     params(("id" = String, Path, description = "The workflow.")),
-    responses((status = 200, description = "The uses; none for a workflow that nobody told of.", body = Uses)),
+    responses((status = 200, description = "The uses; empty for an unknown workflow.", body = Uses)),
 )]
 pub(super) async fn list(
     Authorized(caller): Authorized,

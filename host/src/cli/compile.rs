@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 #[derive(Debug, clap::Args)]
-#[command(about = "Compile the component on stdin to stdout: what the server starts for each compilation")]
+#[command(about = "Compile the component on stdin to stdout; the server starts this command for each compilation")]
 pub(super) struct Args {
     /// CPU time, in seconds
     cpu: u64,

@@ -7,21 +7,24 @@ use std::{
 };
 
 use anyhow::Context as _;
+use leno_base::budget::Budgets;
 use leno_egress::PrivateGrant;
 use leno_metadata::Metadata;
-use leno_sandbox::{Cache, Compiler, Engine, EngineConfig, Grant, Piece};
+use leno_sandbox::{Cache, Compiler, Engine, EngineConfig, Grant, Piece, budgets::MAX_CALLS};
 
 use super::terminal::Spinner;
 use crate::config::{Config, DataDir};
 
-/// Calls at once: a command makes one.
-const CALLS: usize = 2;
+/// A command makes one call at a time.
+fn budgets() -> Budgets {
+    Budgets::new([(&MAX_CALLS, 2)])
+}
 
 /// An engine for components that the user names: compiled here, kept nowhere. Files by URL may come from the addresses of
 /// `private` too.
 pub(super) fn engine(private: &[PrivateGrant]) -> anyhow::Result<Engine> {
     let file_private = private.to_vec();
-    Ok(Engine::new(EngineConfig { max_calls: CALLS, file_private, ..EngineConfig::default() })?)
+    Ok(Engine::new(EngineConfig { budgets: budgets(), file_private, ..EngineConfig::default() })?)
 }
 
 /// An engine for the components of a host: compiled in a child process, and kept where the host keeps them if it has run
@@ -34,12 +37,13 @@ pub(super) fn engine_of(config: &Config) -> anyhow::Result<Engine> {
         }
         false => None,
     };
-    Ok(Engine::new(EngineConfig { max_calls: CALLS, cache, compiler: compiler()?, ..EngineConfig::default() })?)
+    Ok(Engine::new(EngineConfig { budgets: budgets(), cache, compiler: compiler()?, ..EngineConfig::default() })?)
 }
 
 /// Compiles in a child process: this program again, as `leno compile`.
 pub(super) fn compiler() -> anyhow::Result<Compiler> {
-    let program = std::env::current_exe().context("this program cannot find itself to start the compiler")?;
+    let program =
+        std::env::current_exe().context("the path of this program, which is also the compiler, is not known")?;
     Ok(Compiler::child(program, vec![OsString::from("compile")]))
 }
 
@@ -56,7 +60,8 @@ pub(super) async fn load(
 
 /// The components of a directory, by name.
 pub(super) fn files(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let unreadable = || format!("the pieces directory {} cannot be read; set --pieces-dir", directory.display());
+    let unreadable =
+        || format!("the pieces directory {} cannot be read; set another one with --pieces-dir", directory.display());
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).with_context(unreadable)? {
         let path = entry.with_context(unreadable)?.path();
@@ -72,21 +77,21 @@ pub(super) fn files(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
 /// What an import permits a piece; `None` for interfaces that carry only types.
 pub(super) fn permission(interface: &str) -> Option<&'static str> {
     Some(match interface {
-        "leno:piece/context" => "knows the run it belongs to: its id, attempt and time left",
+        "leno:piece/context" => "reads the context of its run: id, attempt, time left",
         "leno:piece/log" => "writes to the log of the run",
-        "leno:piece/connection" => "sees the settings of its connection, without the secrets",
-        "leno:piece/http" => "sends HTTP requests, to the hosts above only; the host adds the credentials",
-        "leno:piece/store" => "keeps small values of its own from run to run",
+        "leno:piece/connection" => "reads the settings of its connection, without the secrets",
+        "leno:piece/http" => "sends HTTP requests, only to the hosts above; the host adds the credentials",
+        "leno:piece/store" => "stores small values between runs",
         "leno:piece/trigger-setup" => "schedules its triggers",
-        "leno:piece/secrets" => "SEES THE SECRETS of its connection; needs `secrets = true` in its grant",
-        "wasi:clocks/wall-clock" => "knows the time",
+        "leno:piece/secrets" => "READS THE SECRETS of its connection; needs `secrets = true` in its grant",
+        "wasi:clocks/wall-clock" => "reads the time",
         "wasi:clocks/monotonic-clock" => "measures time",
         "wasi:random/random" | "wasi:random/insecure" | "wasi:random/insecure-seed" => "gets random numbers",
         "wasi:io/poll" => "waits",
-        "wasi:cli/stderr" => "writes its last words when it crashes",
-        "wasi:cli/environment" => "sees an empty environment",
+        "wasi:cli/stderr" => "writes to stderr when it crashes",
+        "wasi:cli/environment" => "reads an empty environment",
         "wasi:cli/stdin" => "reads an empty input",
-        "wasi:cli/stdout" => "writes to nowhere",
+        "wasi:cli/stdout" => "writes output that is discarded",
         "wasi:cli/exit" => "ends itself",
         _ => return None,
     })

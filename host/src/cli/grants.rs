@@ -20,9 +20,9 @@ use crate::config::Config;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    about = "Show what each piece asks for and what it is granted",
-    long_about = "Show what each piece of the pieces directory asks for and what it is granted, with the lines to add to \
-                  leno.toml where something is missing."
+    about = "Show what each piece requests and what it is granted",
+    long_about = "Show what each piece of the pieces directory requests and what it is granted, with the lines to add to \
+                  leno.toml for what is missing."
 )]
 pub(super) struct Args {
     /// One piece: its name, or a component
@@ -55,7 +55,11 @@ pub(super) fn grants(args: &Args) -> anyhow::Result<ExitCode> {
     let style = Style::stdout();
     let mut page: String = asked.iter().map(|asked| asked.show(&config.limits, style)).collect();
     for name in absent {
-        let _ = writeln!(page, "{} [grants.{name}] is for a piece that is not here", style.yellow("note:"));
+        let _ = writeln!(
+            page,
+            "{} [grants.{name}] names a piece that is not in the pieces directory",
+            style.yellow("note:")
+        );
     }
     terminal::print(&page)?;
     for error in broken {
@@ -82,7 +86,11 @@ async fn ask(config: &Config, wanted: Option<&str>) -> anyhow::Result<(Vec<Asked
         let names: Vec<String> = asked.iter().map(|asked| asked.name().to_owned()).collect();
         asked.retain(|asked| asked.piece.metadata().name == name);
         if asked.is_empty() {
-            bail!("there is no piece `{name}` in {}; there is: {}", config.pieces_dir.display(), names.join(", "));
+            bail!(
+                "there is no piece `{name}` in {}; its pieces are: {}",
+                config.pieces_dir.display(),
+                names.join(", ")
+            );
         }
     }
     Ok((asked, broken))
@@ -130,7 +138,7 @@ impl Asked {
     fn hosts(&self, style: Style) -> String {
         let asked = inspect::hosts(&self.piece);
         if asked.is_empty() {
-            return "asks for none".to_owned();
+            return "requests none".to_owned();
         }
         let gets = match (self.granted_hosts(), self.refused_hosts()) {
             (None, _) => style.green("granted"),
@@ -139,7 +147,7 @@ impl Asked {
             }
             (Some(_), refused) => style.yellow(format_args!("not granted: {}", list(&refused))),
         };
-        format!("asks for {}; {gets}", list(&asked))
+        format!("requests {}; {gets}", list(&asked))
     }
 
     /// The lines that would grant everything requested; empty when nothing is missing.
@@ -185,13 +193,13 @@ impl Asked {
         let _ = writeln!(text, "{name} {}  {}", self.piece.metadata().version, style.dim(self.file.display()));
         let _ = writeln!(text, "  hosts    {}", self.hosts(style));
         let _ = match (self.wants_secrets(), self.grant.secrets) {
-            (false, false) => writeln!(text, "  secrets  does not ask to see them"),
+            (false, false) => writeln!(text, "  secrets  does not request them"),
             (false, true) => {
-                writeln!(text, "  secrets  does not ask to see them; {}", style.yellow("granted all the same"))
+                writeln!(text, "  secrets  does not request them; {}", style.yellow("granted anyway"))
             }
-            (true, true) => writeln!(text, "  secrets  asks to see them; {}", style.green("granted")),
+            (true, true) => writeln!(text, "  secrets  requests them; {}", style.green("granted")),
             (true, false) => {
-                writeln!(text, "  secrets  asks to see them; {}", style.red("not granted: it does not load"))
+                writeln!(text, "  secrets  requests them; {}", style.red("not granted: it does not load"))
             }
         };
         if !self.grant.private.is_empty() {
@@ -210,7 +218,7 @@ impl Asked {
         }
         let missing = self.missing();
         if !missing.is_empty() {
-            let _ = writeln!(text, "  To grant it, write in leno.toml:");
+            let _ = writeln!(text, "  To grant what is missing, add to leno.toml:");
             for line in missing.lines() {
                 let _ = writeln!(text, "    {}", style.cyan(line));
             }

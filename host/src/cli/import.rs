@@ -27,7 +27,7 @@ use crate::config::DataDir;
 const BATCH: usize = 100;
 
 #[derive(Debug, clap::Args)]
-#[command(about = "Take over connections of Activepieces or of the workflow builder")]
+#[command(about = "Import connections of Activepieces or of the workflow builder")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -40,35 +40,35 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 #[command(
-    about = "Take over connections: decrypt them with their key, encrypt them with this host's",
-    long_about = "Take over connections: decrypt them with their key, encrypt them with this host's. External ids, names, \
-                  dates and states stay, so flows go on working. Types that this host does not know are kept. No value is \
-                  ever shown. May be run again: what is there already is left as it is.",
-    after_help = "Exit status: 0 all rows were taken over or were there already; 1 some failed; 2 nothing was done.\n\n\
+    about = "Import connections: decrypt them with the other system's key, encrypt them with this host's",
+    long_about = "Import connections: decrypt them with the other system's key, encrypt them with this host's. External ids, \
+                  names, dates and states are kept, so that flows still work. Unknown types are kept. Values are never \
+                  shown. The command can be repeated: connections that exist already are skipped.",
+    after_help = "Exit status: 0 all rows were imported or existed already; 1 some failed; 2 nothing was done.\n\n\
                   A dump is a JSON array with an object for each row of app_connection:\n  \
                   psql -At -c 'SELECT json_agg(c) FROM app_connection c' > dump.json"
 )]
 struct Connections {
-    /// The other system's PostgreSQL database (password in PGPASSWORD, not in the URL: others see command lines), or a JSON
-    /// dump of its table app_connection
+    /// The other system's PostgreSQL database (password in PGPASSWORD, not in the URL: other users can read command lines),
+    /// or a JSON dump of its table app_connection
     #[arg(long, value_name = "URL|FILE")]
     from: String,
     /// The environment variable that holds the other system's encryption key
     #[arg(long, value_name = "NAME")]
     key_env: String,
-    /// The tenant that they will belong to; must be given in production
+    /// The tenant of the imported connections; required in production
     #[arg(long, value_name = "UUID")]
     tenant: Option<Uuid>,
-    /// The user who will own them; without this they keep their owners
+    /// The owner of the imported connections; if absent, they keep their owners
     #[arg(long, value_name = "ID", conflicts_with = "owner_map")]
     owner: Option<String>,
-    /// A JSON file with an object: the owner there to the user here
+    /// A JSON file with an object that maps the owners there to users here
     #[arg(long, value_name = "FILE")]
     owner_map: Option<PathBuf>,
-    /// Overwrite connections that are there already
+    /// Replace connections that exist already
     #[arg(long)]
     replace: bool,
-    /// Do everything, but write nothing
+    /// Check all rows, but write nothing
     #[arg(long)]
     dry_run: bool,
     /// Print a JSON object instead
@@ -86,11 +86,13 @@ pub(super) fn import(args: &Args) -> anyhow::Result<ExitCode> {
 async fn connections(args: &Connections) -> anyhow::Result<ExitCode> {
     let config = args.settings.config()?;
     let old = std::env::var(&args.key_env).map(SecretString::from);
-    let old = old.map_err(|_| anyhow!("the variable {} is not set (--key-env)", args.key_env))?;
+    let old = old.map_err(|_| {
+        anyhow!("the variable {} of --key-env is not set; set it to the other system's key", args.key_env)
+    })?;
     let old = Key::parse(&old).with_context(|| args.key_env.clone())?;
     let tenant = match args.tenant {
         Some(tenant) => tenant,
-        None if config.production => bail!("say with --tenant whose connections they will be"),
+        None if config.production => bail!("production needs --tenant, the tenant of the imported connections"),
         None => DEVELOPMENT,
     };
     let options = Options {
@@ -123,12 +125,12 @@ fn owners(args: &Connections) -> anyhow::Result<Owners> {
     let Some(path) = &args.owner_map else { return Ok(Owners::Kept) };
     let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let map: BTreeMap<String, UserId> = serde_json::from_str(&text).with_context(|| {
-        format!("{} is not a JSON object of texts: {{\"owner there\": \"user here\"}}", path.display())
+        format!("{} is not a JSON object of strings: {{\"owner there\": \"user here\"}}", path.display())
     })?;
     Ok(Owners::Map(map))
 }
 
-/// Hands over the rows of `from`, batch by batch.
+/// Imports the rows of `from`, batch by batch.
 async fn feed(from: &str, import: &mut Import<'_>, now: i64) -> anyhow::Result<()> {
     if !from.starts_with("postgres://") && !from.starts_with("postgresql://") {
         let text = std::fs::read(from).with_context(|| format!("{from} cannot be read"))?;

@@ -12,7 +12,7 @@ use super::{
 };
 
 #[derive(Debug, clap::Args)]
-#[command(about = "Show what a component is: its actions, and what it wants to reach")]
+#[command(about = "Show the actions of a component, its permissions, and the hosts it requests")]
 pub(super) struct Args {
     /// The component
     #[arg(value_name = "PIECE.wasm")]
@@ -156,7 +156,7 @@ fn page(piece: &Piece, style: Style) -> String {
     for host in hosts {
         let words = match host.as_str() {
             "*" => "* (every public host)".to_owned(),
-            host if host.contains("{{") => format!("{host} (as the connection says)"),
+            host if host.contains("{{") => format!("{host} (set by the connection)"),
             host => host.to_owned(),
         };
         page.words(2, &words);
@@ -203,11 +203,11 @@ fn permissions(inspection: &Inspection) -> Vec<(String, String)> {
     });
     let mut rows: Vec<(String, String)> = own.collect();
     if inspection.imports.iter().any(|import| import.interface.starts_with("wasi:")) {
-        let words = "its language's standard library: time, random numbers, last words; no files, no network";
+        let words = "its language's standard library: time, random numbers, stderr; no files, no network";
         rows.push(("wasi".to_owned(), words.to_owned()));
     }
     if rows.is_empty() {
-        rows.push(("none".to_owned(), "it only computes".to_owned()));
+        rows.push(("none".to_owned(), "no permissions: it only computes".to_owned()));
     }
     rows
 }

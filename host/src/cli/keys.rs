@@ -25,15 +25,15 @@ use crate::config::DataDir;
 #[derive(Debug, clap::Args)]
 #[command(
     about = "List, rotate and retire the keys that connections are encrypted with",
-    long_about = "List, rotate and retire the keys that connections are encrypted with. A key is known by its id, which \
-                  follows from the key; the keys themselves are never shown.",
+    long_about = "List, rotate and retire the keys that connections are encrypted with. Keys are shown by their ids, which \
+                  are derived from the keys; the keys themselves are never shown.",
     after_help = "To change the key:\n  \
-                  1. with several hosts, add the new key to LENO_OLD_ENCRYPTION_KEYS of each and restart it: now all can \
-                  read it\n  \
-                  2. set INTEGRATION_ENCRYPTION_KEY to the new key, put the old one into LENO_OLD_ENCRYPTION_KEYS, restart\n  \
-                  3. leno keys rotate    while the hosts serve; may be stopped and begun again\n  \
-                  4. leno keys retire ID, then take the old key out of LENO_OLD_ENCRYPTION_KEYS\n\n\
-                  Keep the old key as long as backups from its time."
+                  1. with several hosts, add the new key to LENO_OLD_ENCRYPTION_KEYS of each and restart it: now each can \
+                  read with it\n  \
+                  2. set INTEGRATION_ENCRYPTION_KEY to the new key, add the old one to LENO_OLD_ENCRYPTION_KEYS, restart\n  \
+                  3. leno keys rotate    while the hosts serve; can be interrupted and repeated\n  \
+                  4. leno keys retire ID, then remove the old key from LENO_OLD_ENCRYPTION_KEYS\n\n\
+                  Keep the old key as long as you keep backups that were made with it."
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -44,9 +44,9 @@ pub(super) struct Args {
 enum Command {
     /// Show the keys, and how many rows are encrypted with each
     List(Common),
-    /// Encrypt everything with the present key that is encrypted with another one
+    /// Encrypt with the present key whatever is encrypted with another one
     Rotate(Common),
-    /// Forbid a key; refused while something is encrypted with it
+    /// Retire a key; refused while something is encrypted with it
     Retire {
         /// The key's id, as `leno keys list` shows it
         #[arg(value_name = "ID")]
@@ -122,7 +122,7 @@ fn counts<'a>(rows: impl IntoIterator<Item = (&'a &'static str, &'a i64)>) -> St
 async fn rotate(common: &Common) -> anyhow::Result<ExitCode> {
     let (db, keyring) = common.open().await?;
     let all = keys::to_rotate(&db, &keyring).await?;
-    let progress = Progress::new("encrypting anew", u64::try_from(all).unwrap_or_default());
+    let progress = Progress::new("re-encrypting", u64::try_from(all).unwrap_or_default());
     let rotation = keys::rotate(&db, &keyring, milliseconds(&SystemClock), |rows| progress.add(rows)).await?;
     drop(progress);
     db.close().await;
@@ -133,12 +133,12 @@ async fn rotate(common: &Common) -> anyhow::Result<ExitCode> {
             terminal::note(format_args!("{} {} {}: {}", Style::stderr().red("left:"), row.table, row.id, row.reason));
         }
         let key = keyring.active();
-        terminal::print(&format!("{} rows were encrypted anew with key {key}\n", HumanCount(rotation.rewrapped)))?;
+        terminal::print(&format!("{} rows were re-encrypted with key {key}\n", HumanCount(rotation.rewrapped)))?;
         if rotation.left > 0 {
             let unopened = rotation.unopened.len();
             terminal::note(format_args!(
-                "{} rows are still under other keys, {unopened} of them because they do not open; does another host still \
-                 write with another key?",
+                "{} rows are still encrypted with other keys, {unopened} of them because they cannot be decrypted; check that no \
+                 other host still encrypts with another key, then run `leno keys rotate` again",
                 rotation.left
             ));
         }
@@ -157,9 +157,9 @@ async fn retire(id: &str, common: &Common) -> anyhow::Result<ExitCode> {
     if common.json {
         terminal::print_json(&json!({ "id": id, "retired": retired, "rows": rows }))?;
     } else if retired {
-        terminal::print(&format!("key {id} is retired; keep it as long as backups from its time\n"))?;
+        terminal::print(&format!("key {id} is retired; keep it as long as you keep backups that were made with it\n"))?;
     } else {
-        terminal::note(format_args!("key {id} is still in use, {}; `leno keys rotate` first", counts(&rows)));
+        terminal::note(format_args!("key {id} is still in use, {}; run `leno keys rotate` first", counts(&rows)));
     }
     Ok(if retired { ExitCode::SUCCESS } else { ExitCode::from(NO) })
 }

@@ -20,7 +20,7 @@ use super::{
 #[command(
     about = "Pin the components of the pieces directory to their digests",
     long_about = "Pin the components of the pieces directory to their digests: writes name, version and SHA-256 of each to \
-                  pieces.lock. With LENO_PRODUCTION=true a server loads only what is pinned, so look at the components \
+                  pieces.lock. With LENO_PRODUCTION=true a server loads only what is pinned, so review the components \
                   first (`leno inspect`)."
 )]
 pub(super) struct Args {
@@ -87,7 +87,7 @@ pub(super) fn lock(args: &Args) -> anyhow::Result<ExitCode> {
         terminal::note(match (args.check, difference.is_none()) {
             (true, true) => format!("{path} matches the {count} components"),
             (true, false) => {
-                format!("{path} does not match; run `leno lock` when the components are as they should be")
+                format!("{path} does not match the components; review them, then run `leno lock`")
             }
             (false, true) => format!("{path} was up to date: {count} components"),
             (false, false) => format!("{path} written: {count} components"),
@@ -116,11 +116,13 @@ async fn pins(engine: &Engine, directory: &Path) -> anyhow::Result<Vec<Pin>> {
             && other != digest
         {
             let (name, version) = (&metadata.name, &metadata.version);
-            broken.push(format!("{first} and {file} are different components, and both are {name} {version}"));
+            broken.push(format!(
+                "{first} and {file} are different components, but both are {name} {version}; raise the version of one"
+            ));
         }
     }
     if !broken.is_empty() {
-        bail!("nothing was locked:\n  {}", broken.join("\n  "));
+        bail!("nothing was locked, because of:\n  {}", broken.join("\n  "));
     }
     Ok(pins.into_iter().map(|((name, version), (sha256, _))| Pin { name, version, sha256 }).collect())
 }

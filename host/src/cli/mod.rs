@@ -27,9 +27,9 @@ use clap::{CommandFactory as _, Parser, Subcommand};
     name = "leno",
     version,
     about = "Hosts automation pieces as WebAssembly components",
-    long_about = "Hosts automation pieces as WebAssembly components. A piece is locked in its sandbox: it reaches the world \
-                  only through what the host hands it.",
-    after_help = "Exit status: 0 done; 1 done, and the answer is no (a piece failed, a lock does not match);\n\
+    long_about = "Hosts automation pieces as WebAssembly components. A piece runs in a sandbox: it reaches the network and \
+                  its connection only through the host.",
+    after_help = "Exit status: 0 done; 1 done, with a negative result (a piece failed, a lock does not match);\n\
                   2 not done (wrong usage or settings, a file that does not load).",
     arg_required_else_help = true,
     subcommand_required = true,

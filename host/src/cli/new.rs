@@ -18,15 +18,15 @@ use super::{
 #[command(
     about = "Start a new piece from the template",
     long_about = "Start a new piece from the template: a Rust crate with an action, a connection, a trigger and tests. The SDK \
-                  is copied into the crate, as vendor/leno, so that nothing else has to be there; --sdk uses another one."
+                  is copied into the crate, as vendor/leno, so that the crate builds on its own; --sdk uses another SDK."
 )]
 pub(super) struct Args {
     /// The piece's name: lower-case letters, digits and inner hyphens
     name: PieceName,
-    /// The directory of the new crate; ./NAME when absent
+    /// The directory of the new crate [default: ./NAME]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// The `sdk` directory of a checkout of Leno, to build against instead of a copy
+    /// The `sdk` directory of a checkout of Leno, to use instead of a copy
     #[arg(long, value_name = "DIR")]
     sdk: Option<PathBuf>,
 }
@@ -53,7 +53,7 @@ template! {
 pub(super) fn new(args: &Args) -> anyhow::Result<ExitCode> {
     let name = args.name.short();
     if name.starts_with(|first: char| first.is_ascii_digit()) {
-        bail!("`{name}` begins with a digit, and the name of a Rust package cannot; choose another name");
+        bail!("`{name}` begins with a digit, which the name of a Rust package cannot; choose another name");
     }
     let directory = args.dir.clone().unwrap_or_else(|| PathBuf::from(name));
     let occupied = fs::read_dir(&directory).is_ok_and(|mut entries| entries.next().is_some());
@@ -90,7 +90,7 @@ fn checkout(given: &Path) -> anyhow::Result<String> {
 /// Where `cargo build` puts the component.
 const COMPONENT: &str = "target/wasm32-wasip2/release/piece.wasm";
 
-/// Tells what to do with the new project, as commands to copy.
+/// Prints the next steps as commands to copy.
 fn next_steps(directory: &Path) {
     let style = Style::stderr();
     terminal::note(format_args!("{} {}\n", style.green("created"), directory.display()));

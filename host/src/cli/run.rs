@@ -23,9 +23,9 @@ use crate::config::{Grants, sqlite_url};
 
 #[derive(Debug, clap::Args)]
 #[command(
-    about = "Run one action of a component, here and now, without a server",
-    long_about = "Run one action of a component, here and now, without a server. The output goes to stdout; logs, host calls \
-                  and figures go to stderr. What the piece stores is forgotten afterwards.",
+    about = "Run one action of a component in this process, without a server",
+    long_about = "Run one action of a component in this process, without a server. The output goes to stdout; logs, host calls \
+                  and usage go to stderr. What the piece stores is deleted afterwards.",
     after_help = "Examples:\n  leno run text.wasm reverse --props '{\"text\": \"abc\"}'\n  \
                   leno run http.wasm request --props @request.json --allow-private 127.0.0.1:8080"
 )]
@@ -41,7 +41,7 @@ pub(super) struct Args {
     /// A file with a connection value, such as {"type": "SECRET_TEXT", "secret_text": "..."}
     #[arg(long, value_name = "FILE")]
     connection: Option<PathBuf>,
-    /// The wall time of the call
+    /// The limit of the call's wall time
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
     timeout_ms: Option<u64>,
     /// A non-public address that the piece may reach, such as 127.0.0.1:8080; may be repeated
@@ -50,7 +50,7 @@ pub(super) struct Args {
     /// A file with [grants.NAME] tables, such as leno.toml
     #[arg(long, value_name = "FILE")]
     grants: Option<PathBuf>,
-    /// Print one JSON object with everything instead
+    /// Print one JSON object with output, logs and usage instead
     #[arg(long)]
     json: bool,
 }
@@ -81,7 +81,7 @@ async fn go(args: &Args) -> anyhow::Result<ExitCode> {
     let run = Uuid::now_v7().to_string();
     let capabilities = Capabilities {
         context: Context { run_id: run.clone(), attempt: 1, idempotency_key: run, webhook_url: None },
-        tenant: "".into(),
+        tenant: None,
         connection,
         transport: Arc::new(Client::new(ClientConfig::default())?),
         store: kept.store.clone(),
@@ -107,10 +107,10 @@ fn input(given: &str) -> anyhow::Result<Value> {
             std::io::stdin().lock().read_to_string(&mut text).context("--props: stdin cannot be read")?;
             (text, "stdin")
         }
-        None => (given.to_owned(), "it"),
+        None => (given.to_owned(), "the value"),
     };
     serde_json::from_str(&text)
-        .map_err(|error| anyhow!("--props: {place} is not JSON: {error}; as in '{{\"text\": \"abc\"}}'"))
+        .map_err(|error| anyhow!("--props: {place} is not JSON: {error}; write it as in '{{\"text\": \"abc\"}}'"))
 }
 
 fn connection(path: &PathBuf) -> anyhow::Result<Arc<dyn Connection>> {
@@ -121,7 +121,7 @@ fn connection(path: &PathBuf) -> anyhow::Result<Arc<dyn Connection>> {
     Ok(Arc::new(Arc::new(value)))
 }
 
-/// Why nothing ran, in the terms of the command line.
+/// Why no step ran, in the terms of the command line.
 fn explain(refusal: &Refusal) -> anyhow::Error {
     match refusal {
         Refusal::Input(problems) => {
@@ -215,12 +215,12 @@ fn fail(failure: &Failure, style: Style) {
     terminal::note(format_args!("{} {}: {message}", style.red("failed:"), style.bold(failure.code())));
     if failure.code() == "egress-denied" {
         terminal::note(
-            "  here a private address is granted with --allow-private ADDRESS:PORT, all else with --grants FILE",
+            "  to allow it here, use --allow-private ADDRESS:PORT for a private address, --grants FILE for other grants",
         );
     }
     if let Failure::Piece(error) = failure {
         if let Some(milliseconds) = error.retry_after_ms {
-            terminal::note(format_args!("  try again in {}", terminal::duration(milliseconds.saturating_mul(1000))));
+            terminal::note(format_args!("  retry in {}", terminal::duration(milliseconds.saturating_mul(1000))));
         }
         if let Some(details) = &error.details {
             terminal::note(format_args!("  {}", terminal::harmless(&details.to_string(), false)));

@@ -1,4 +1,4 @@
-//! What people and pipes see.
+//! Output to terminals and pipes.
 
 use std::{
     fmt::Display,
@@ -50,7 +50,7 @@ pub(super) fn print(text: &str) -> io::Result<()> {
     }
 }
 
-/// Prints one JSON document to stdout: indented for people, on one line for programs.
+/// Prints one JSON document to stdout: indented on a terminal, else on one line.
 pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     let text = match io::stdout().is_terminal() {
         true => serde_json::to_string_pretty(value)?,
@@ -68,7 +68,7 @@ pub(super) fn error(error: &anyhow::Error) {
     note(format_args!("{} {error:#}", Style::stderr().red("error:")));
 }
 
-/// A sign of life on stderr while something takes long; gone when dropped. Only on a terminal.
+/// A spinner on stderr during a long operation; removed on drop. Only on a terminal.
 pub(super) struct Spinner(ProgressBar);
 
 impl Spinner {
@@ -90,7 +90,7 @@ impl Drop for Spinner {
     }
 }
 
-/// How far something has come, on stderr; gone when dropped. Only on a terminal.
+/// A progress bar on stderr; removed on drop. Only on a terminal.
 pub(super) struct Progress(ProgressBar);
 
 impl Progress {

@@ -37,10 +37,10 @@ pub(super) struct Args {
     /// Let the token upload and remove pieces (permission LENO_ADMIN)
     #[arg(long)]
     admin: bool,
-    /// A permission to name in the token; may be repeated
+    /// A further permission of the token; may be repeated
     #[arg(long = "permission", value_name = "NAME")]
     permissions: Vec<String>,
-    /// How long it lasts
+    /// The lifetime of the token
     #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=LONGEST))]
     ttl: u64,
     /// Print a JSON object instead of the bare token

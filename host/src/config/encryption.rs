@@ -16,8 +16,8 @@ pub(super) fn key(reader: &mut Reader<'_>, production: bool) -> Option<SecretStr
     }
     if production {
         reader.problems.add(
-            "INTEGRATION_ENCRYPTION_KEY is not set; production needs one that is kept outside of this machine as well: \
-             without it nobody can read the connections of a backup",
+            "INTEGRATION_ENCRYPTION_KEY is not set; production needs one that is also kept outside this machine: \
+             without it, the connections of a backup cannot be decrypted",
         );
     }
     None
@@ -43,10 +43,10 @@ fn wrong(key: &SecretString) -> Option<String> {
     let but = match key.encode_utf16().count() {
         32 => return None,
         64 if hexadecimal => return None,
-        64 => "64, not all of them hexadecimal".to_owned(),
+        64 => "64, some not hexadecimal".to_owned(),
         other => other.to_string(),
     };
     Some(format!(
-        "a key has 64 hexadecimal characters, or any 32 characters; this one has {but}; `openssl rand -hex 32` makes one"
+        "expected 64 hexadecimal characters, or any 32 characters; got {but}; `openssl rand -hex 32` makes a key"
     ))
 }

@@ -69,13 +69,13 @@ impl File {
             } else if let Some(setting) = setting::all().find(|setting| setting.key() == name) {
                 match (content, scalar(value.get_ref())) {
                     (Content::Grants, _) => {
-                        problems.add(format!("{at}: `{name}` is a setting; it belongs in leno.toml"));
+                        problems.add(format!("{at}: `{name}` is a setting; move it to leno.toml"));
                     }
                     (_, Some(text)) => {
                         self.settings.insert(name.to_owned(), (text, source.line(key.span().start)));
                     }
                     (_, None) => {
-                        problems.add(format!("{at}: {name} ({}): expected one text, number or boolean", setting.env));
+                        problems.add(format!("{at}: {name} ({}): expected one string, number or boolean", setting.env));
                     }
                 }
             } else {

@@ -117,7 +117,7 @@ impl Rules {
         for (key, value) in tables {
             let (name, at) = (key.get_ref().as_ref(), source.at(key.span().start));
             let DeValue::Table(table) = value.get_ref() else {
-                let hint = if MEMBERS.contains(&name) { "; it belongs into one" } else { "" };
+                let hint = if MEMBERS.contains(&name) { "; move it into such a table" } else { "" };
                 problems.add(format!("{at}: `{name}` is not a table [grants.NAME]{hint}"));
                 continue;
             };
@@ -181,7 +181,7 @@ where
     T::Err: std::fmt::Display,
 {
     let DeValue::Array(items) = value else {
-        problems.add(format!("{place}: expected a list of texts, such as {example}"));
+        problems.add(format!("{place}: expected a list of strings, such as {example}"));
         return None;
     };
     let mut list = Vec::new();
@@ -191,7 +191,7 @@ where
                 Ok(parsed) => list.push(parsed),
                 Err(error) => problems.add(format!("{place}: {error}")),
             },
-            _ => problems.add(format!("{place}: expected a list of texts, such as {example}")),
+            _ => problems.add(format!("{place}: expected a list of strings, such as {example}")),
         }
     }
     Some(list)

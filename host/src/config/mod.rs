@@ -50,9 +50,9 @@ pub struct Config {
     pub pieces_dir: PathBuf,
     /// The file with the digests of the components.
     pub pieces_lock: PathBuf,
-    /// How the outside world reaches this host, without a slash at the end.
+    /// The base URL at which clients reach this host, without a slash at the end.
     pub public_url: Option<Url>,
-    /// Whether what is convenient but not safe is refused.
+    /// Whether insecure settings are refused.
     pub production: bool,
     /// `sqlite:` or `postgres:`; may hold a password.
     pub database_url: SecretString,
@@ -66,8 +66,8 @@ pub struct Config {
     pub old_encryption_keys: Vec<SecretString>,
     /// The limits of everything that many share.
     pub budgets: Budgets,
-    /// How many calls run at once.
-    pub engine: EngineSettings,
+    /// How long a call waits for a place.
+    pub queue_wait: Duration,
     /// The budget of a call, unless a grant says otherwise.
     pub limits: Limits,
     /// The largest request body in bytes, but for uploads of components.
@@ -80,19 +80,8 @@ pub struct Config {
     pub file_private: Vec<PrivateGrant>,
     /// What is logged and how.
     pub log: LogSettings,
-    /// What is strange, but no reason not to start.
+    /// Warnings, which do not prevent the start.
     pub warnings: Vec<String>,
-}
-
-/// How many calls run at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EngineSettings {
-    /// Over all pieces.
-    pub max_calls: usize,
-    /// Of one version of a piece.
-    pub max_calls_per_piece: usize,
-    /// How long a call waits for a place.
-    pub queue_wait: Duration,
 }
 
 /// What is logged and how.
@@ -107,7 +96,7 @@ pub struct LogSettings {
 /// The form of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for reading.
     #[default]
     Text,
     /// One JSON object per line.
@@ -120,8 +109,6 @@ const KNOWN_SECRET: &str = "secretKey";
 const SHORTEST_SECRET: usize = 32;
 /// Too long to be guessed over the network.
 const SHORTEST_TOKEN: usize = 16;
-/// The most calls at once. Each reserves 256 MiB of address space, of which there are 128 TiB.
-const MOST_CALLS: u64 = 10_000;
 
 impl Config {
     /// Reads the settings.
@@ -145,11 +132,7 @@ impl Config {
             encryption_key: encryption::key(&mut reader, production),
             old_encryption_keys: encryption::old_keys(&mut reader),
             budgets: budgets(&mut reader),
-            engine: EngineSettings {
-                max_calls: size(reader.number(&setting::MAX_CALLS, 1..=MOST_CALLS).unwrap_or(128)),
-                max_calls_per_piece: size(reader.number(&setting::MAX_CALLS_PER_PIECE, 1..=MOST_CALLS).unwrap_or(64)),
-                queue_wait: Duration::from_millis(reader.number(&setting::QUEUE_WAIT_MS, 0..=600_000).unwrap_or(1_000)),
-            },
+            queue_wait: Duration::from_millis(reader.number(&setting::QUEUE_WAIT_MS, 0..=600_000).unwrap_or(1_000)),
             max_body: size(reader.number(&setting::MAX_BODY_BYTES, 1_024..=1 << 30).unwrap_or(10 << 20)),
             grants: Grants::new(limits.clone(), rules),
             webhook_private: private(&mut reader, &setting::WEBHOOK_PRIVATE),
@@ -165,12 +148,13 @@ impl Config {
             warnings: reader.strangers(),
         };
         if let Some(path) = reader.exposes_secrets() {
-            config
-                .warnings
-                .push(format!("{} holds secrets and can be read by other users; chmod 600 it", path.display()));
+            config.warnings.push(format!(
+                "{} contains secrets and can be read by other users; run chmod 600 on it",
+                path.display()
+            ));
         }
         if config.grants.reveal_to_all() {
-            config.warnings.push("[grants.\"*\"] lets every piece see the secrets of connections".into());
+            config.warnings.push("[grants.\"*\"] lets every piece read the secrets of connections".into());
         }
         reader.problems.none(Some(config))
     }
@@ -212,7 +196,10 @@ fn budgets(reader: &mut Reader<'_>) -> Budgets {
         let limit = reader.number(&Setting::of(spec), spec.range.0..=spec.range.1)?;
         Some((spec, limit))
     };
-    Budgets::new(budget::all().filter_map(limit).collect::<Vec<_>>())
+    let budgets = Budgets::new(budget::all().filter_map(limit).collect::<Vec<_>>());
+    // All of them are in the metrics from the start.
+    budget::all().for_each(|spec| drop(budgets.get(spec)));
+    budgets
 }
 
 /// The grants of `leno.toml`, and those of the file that `LENO_GRANTS` names.
@@ -272,7 +259,7 @@ fn jwt_secret(reader: &mut Reader<'_>, production: bool) -> Option<SecretString>
     if production {
         let wrong = match &secret {
             None => "is not set",
-            Some(secret) if secret.expose_secret() == KNOWN_SECRET => "is Gauzy's default, which everybody knows",
+            Some(secret) if secret.expose_secret() == KNOWN_SECRET => "is Gauzy's default, which is public",
             Some(secret) if secret.expose_secret().len() < SHORTEST_SECRET => "is too short",
             Some(_) => return secret,
         };

@@ -36,7 +36,7 @@ pub enum DataDirError {
     },
     /// A secret's file has something else in it.
     #[error(
-        "{path} does not hold a secret that leno wrote: 64 hexadecimal characters; remove the file to get a new one"
+        "{path} does not contain a secret of 64 hexadecimal characters, as leno writes it; remove the file to get a new one"
     )]
     Malformed {
         /// The file.
@@ -66,7 +66,7 @@ impl DataDir {
             return Err(DataDirError::Exposed {
                 path: path.to_owned(),
                 why: format!("can be written to by other users (mode {:04o})", metadata.mode() & 0o7777),
-                remedy: "take their permission away (chmod 0700), or choose another LENO_DATA_DIR",
+                remedy: "remove that permission (chmod 0700), or choose another LENO_DATA_DIR",
             });
         }
         Ok(Self(path.to_owned()))
@@ -134,7 +134,7 @@ fn read(path: &Path) -> Result<SecretString, DataDirError> {
     let exposed = |why: String| DataDirError::Exposed {
         path: path.to_owned(),
         why,
-        remedy: "somebody else may know the secret: remove the file to get a new one",
+        remedy: "another user may know the secret: remove the file to get a new one",
     };
     if !metadata.is_file() {
         return Err(exposed("is not a regular file".into()));
@@ -210,7 +210,7 @@ mod tests {
         for content in ["", "short", &"x".repeat(64), &"a".repeat(65)] {
             fs::write(&path, content).unwrap();
             let error = data.secret("s").unwrap_err().to_string();
-            assert!(error.contains("does not hold a secret"), "{content:?}: {error}");
+            assert!(error.contains("does not contain a secret"), "{content:?}: {error}");
         }
         fs::rename(&path, temporary.path().join("elsewhere")).unwrap();
         symlink(temporary.path().join("elsewhere"), &path).unwrap();

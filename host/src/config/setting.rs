@@ -84,53 +84,49 @@ macro_rules! settings {
 
 settings! {
     LISTEN = "LENO_LISTEN", Some("listen"), "IP:PORT", "127.0.0.1:4747", false,
-        "Where to listen; port 0 takes a free one";
+        "The address to listen on; port 0 picks a free one";
     DATA_DIR = "LENO_DATA_DIR", Some("data-dir"), "DIR", "./leno-data", false,
-        "Where the embedded database, generated secrets and compiled code are kept";
+        "The directory of the embedded database, generated secrets and compiled code";
     PIECES_DIR = "LENO_PIECES_DIR", Some("pieces-dir"), "DIR", "./pieces", false,
-        "Where the components are; watched for changes";
+        "The directory of the components; watched for changes";
     PIECES_LOCK = "LENO_PIECES_LOCK", Some("pieces-lock"), "FILE", "pieces.lock in the pieces directory", false,
-        "The digests that `leno lock` wrote";
+        "The file with the digests that `leno lock` wrote";
     GRANTS = "LENO_GRANTS", Some("grants"), "FILE", "the [grants] of leno.toml", false,
         "A file with further [grants.NAME] tables: what each piece may do";
     PUBLIC_URL = "LENO_PUBLIC_URL", Some("public-url"), "URL", "the listening address", false,
-        "How the outside world reaches this host";
+        "The base URL at which clients reach this host";
     PRODUCTION = "LENO_PRODUCTION", Some("production"), "BOOL", "false", false,
-        "Refuse what is convenient but not safe: generated or weak secrets, components that are not in pieces.lock";
+        "Refuse insecure settings: generated or weak secrets, components that are not in pieces.lock";
     DATABASE_URL = "DATABASE_URL", None, "URL", "a SQLite file in the data directory", true,
         "sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE";
     JWT_SECRET = "JWT_SECRET", None, "TEXT", "generated, kept in the data directory", true,
         "The secret that Gauzy signs access tokens with";
     INTERNAL_API_TOKEN = "INTERNAL_API_TOKEN", None, "TEXT", "none", true,
-        "What the operator's own processes send as X-Internal-Token";
+        "The token that the operator's own processes send as X-Internal-Token";
     ENCRYPTION_KEY = "INTEGRATION_ENCRYPTION_KEY", None, "KEY", "generated, kept in the data directory", true,
-        "The key that connections are encrypted with: 64 hexadecimal characters, or any 32 characters";
+        "The key that encrypts connections: 64 hexadecimal characters, or any 32 characters";
     AP_ENCRYPTION_KEY = "AP_ENCRYPTION_KEY", None, "KEY", "none", true,
-        "Activepieces' name of INTEGRATION_ENCRYPTION_KEY, read when that is not set";
+        "Activepieces' name of INTEGRATION_ENCRYPTION_KEY, read if that is not set";
     OLD_ENCRYPTION_KEYS = "LENO_OLD_ENCRYPTION_KEYS", None, "KEY,...", "none", true,
-        "Further keys that are read with but never written with, separated by commas; see `leno keys`";
-    MAX_CALLS = "LENO_MAX_CALLS", Some("max-calls"), "N", "128", false,
-        "Calls at once, over all pieces";
-    MAX_CALLS_PER_PIECE = "LENO_MAX_CALLS_PER_PIECE", Some("max-calls-per-piece"), "N", "64", false,
-        "Calls at once of one version of a piece";
+        "Further keys that decrypt but never encrypt, separated by commas; see `leno keys`";
     QUEUE_WAIT_MS = "LENO_QUEUE_WAIT_MS", Some("queue-wait-ms"), "MS", "1000", false,
-        "How long a call waits for a place before it is told to come back";
+        "How long a call waits for a free place before it is refused as overloaded";
     CALL_TIMEOUT_MS = "LENO_CALL_TIMEOUT_MS", Some("call-timeout-ms"), "MS", "30000", false,
-        "Wall time of one call";
+        "The wall time limit of one call";
     CALL_CPU_MS = "LENO_CALL_CPU_MS", Some("call-cpu-ms"), "MS", "5000", false,
-        "CPU time of one call";
+        "The CPU time limit of one call";
     CALL_MEMORY_MB = "LENO_CALL_MEMORY_MB", Some("call-memory-mb"), "MIB", "64", false,
-        "Memory of one call";
+        "The memory limit of one call";
     MAX_BODY_BYTES = "LENO_MAX_BODY_BYTES", Some("max-body-bytes"), "BYTES", "10485760", false,
-        "The largest request body, but for uploads of components";
+        "The largest request body, except for uploads of components";
     WEBHOOK_PRIVATE = "LENO_WEBHOOK_PRIVATE", Some("webhook-private"), "NET,...", "none", false,
-        "Addresses that are not public to which webhooks may be sent, such as 127.0.0.1:8080 or 10.0.0.0/8";
+        "Private addresses to which webhooks may be sent, such as 127.0.0.1:8080 or 10.0.0.0/8";
     FILE_PRIVATE = "LENO_FILE_PRIVATE", Some("file-private"), "NET,...", "none", false,
-        "Addresses that are not public from which files that an input names by URL may be fetched";
+        "Private addresses from which files that an input names by URL may be fetched";
     LOG = "LENO_LOG", Some("log"), "FILTER", "info", false,
-        "What is logged: off, error, warn, info, debug, trace, or per module as in `info,leno::api=debug`";
+        "The log level: off, error, warn, info, debug, trace, or per module as in `info,leno::api=debug`";
     LOG_FORMAT = "LENO_LOG_FORMAT", Some("log-format"), "FORMAT", "text", false,
-        "How it is logged: text or json";
+        "The format of the log: text or json";
 }
 
 #[cfg(test)]
@@ -146,7 +142,7 @@ mod tests {
                 open.map(|name| name.to_lowercase().replace('_', "-"))
             );
         }
-        assert_eq!(MAX_CALLS_PER_PIECE.key(), "max_calls_per_piece");
+        assert_eq!(Setting::of(&leno_sandbox::budgets::MAX_CALLS_PER_PIECE).key(), "max_calls_per_piece");
         assert_eq!(DATABASE_URL.key(), "database_url");
     }
 }

@@ -1,6 +1,7 @@
 use std::fs;
 
 use leno_metadata::PieceName;
+use leno_sandbox::budgets;
 
 use super::*;
 
@@ -22,8 +23,8 @@ impl Setup {
         Self { directory, sources }
     }
 
-    fn flag(mut self, setting: &setting::Setting, value: &str) -> Self {
-        self.sources.flags.insert(setting.env, value.into());
+    fn flag(mut self, env: &'static str, value: &str) -> Self {
+        self.sources.flags.insert(env, value.into());
         self
     }
 
@@ -51,9 +52,7 @@ fn with_nothing_set_everything_has_the_default_that_the_help_names() {
     let setup = Setup { directory: tempfile::tempdir().unwrap(), sources: Sources::default() };
     let config = setup.read();
     assert_eq!(config.listen.to_string(), setting::LISTEN.default);
-    assert_eq!(config.engine.max_calls.to_string(), setting::MAX_CALLS.default);
-    assert_eq!(config.engine.max_calls_per_piece.to_string(), setting::MAX_CALLS_PER_PIECE.default);
-    assert_eq!(config.engine.queue_wait.as_millis().to_string(), setting::QUEUE_WAIT_MS.default);
+    assert_eq!(config.queue_wait.as_millis().to_string(), setting::QUEUE_WAIT_MS.default);
     assert_eq!(config.limits.wall.as_millis().to_string(), setting::CALL_TIMEOUT_MS.default);
     assert_eq!(config.limits.cpu.as_millis().to_string(), setting::CALL_CPU_MS.default);
     assert_eq!((config.limits.memory >> 20).to_string(), setting::CALL_MEMORY_MB.default);
@@ -69,9 +68,10 @@ fn with_nothing_set_everything_has_the_default_that_the_help_names() {
 fn a_flag_wins_over_the_environment_and_that_over_the_file() {
     let toml = "max_calls = 1\nmax_calls_per_piece = \"1\"\nqueue_wait_ms = 1\nproduction = false\n";
     let environment = [("LENO_MAX_CALLS", "2"), ("LENO_MAX_CALLS_PER_PIECE", "2"), ("LENO_QUEUE_WAIT_MS", "")];
-    let engine = Setup::new(toml, &environment).flag(&setting::MAX_CALLS, "3").read().engine;
-    assert_eq!((engine.max_calls, engine.max_calls_per_piece), (3, 2));
-    assert_eq!(engine.queue_wait, Duration::from_millis(1), "an empty variable counts as unset");
+    let config = Setup::new(toml, &environment).flag("LENO_MAX_CALLS", "3").read();
+    let limit = |spec| config.budgets.get(spec).limit();
+    assert_eq!((limit(&budgets::MAX_CALLS), limit(&budgets::MAX_CALLS_PER_PIECE)), (3, 2));
+    assert_eq!(config.queue_wait, Duration::from_millis(1), "an empty variable counts as unset");
 }
 
 #[test]
@@ -87,11 +87,11 @@ fn every_wrong_setting_is_told_at_once_with_where_it_is_and_what_is_expected() {
             ("LENO_LOG", "info,=,"),
         ],
     );
-    let problems = setup.flag(&setting::LOG_FORMAT, "xml").problems();
+    let problems = setup.flag(setting::LOG_FORMAT.env, "xml").problems();
     let expected = [
         "leno.toml:7: grants.http: there is no `host` (did you mean `hosts`?)",
         "leno.toml:3: there is no setting `listen_port`",
-        "leno.toml:5: log (LENO_LOG): expected one text, number or boolean",
+        "leno.toml:5: log (LENO_LOG): expected one string, number or boolean",
         "leno.toml:4: there is no setting `max_cals` (did you mean `max_calls`?)",
         "LENO_PRODUCTION (environment): expected true or false; got \"maybe\"",
         "LENO_CALL_MEMORY_MB (environment): expected a whole number from 1 to 128; got \"4096\"",
@@ -137,10 +137,10 @@ fn production_takes_no_weak_or_missing_secret() {
 fn a_wrong_encryption_key_is_told_by_its_variable_and_its_length() {
     let (hex, text) = ("0f".repeat(32), "é".repeat(32));
     for (variable, value, problem) in [
-        ("INTEGRATION_ENCRYPTION_KEY", hex[1..].to_owned(), "this one has 63"),
-        ("INTEGRATION_ENCRYPTION_KEY", format!("{}g", &hex[1..]), "this one has 64, not all of them hexadecimal"),
-        ("AP_ENCRYPTION_KEY", text.replacen('é', "", 1), "this one has 31"),
-        ("AP_ENCRYPTION_KEY", format!("{text}x"), "this one has 33"),
+        ("INTEGRATION_ENCRYPTION_KEY", hex[1..].to_owned(), "got 63"),
+        ("INTEGRATION_ENCRYPTION_KEY", format!("{}g", &hex[1..]), "got 64, some not hexadecimal"),
+        ("AP_ENCRYPTION_KEY", text.replacen('é', "", 1), "got 31"),
+        ("AP_ENCRYPTION_KEY", format!("{text}x"), "got 33"),
         ("LENO_OLD_ENCRYPTION_KEYS", format!("{hex}, {}", &hex[..32 + 1]), "key 2: "),
         ("LENO_OLD_ENCRYPTION_KEYS", format!("{hex},"), "key 2: "),
     ] {
@@ -264,12 +264,12 @@ fn wrong_grants_are_told_at_once_and_grant_nothing() {
     let problems = Setup::new(toml, &[]).problems();
     for (line, part) in [
         (2, "no setting `hosts`"),
-        (4, "it belongs into one"),
+        (4, "move it into such a table"),
         (5, "grants.Http"),
-        (7, "expected a list of texts"),
+        (7, "expected a list of strings"),
         (8, "expected true or false"),
         (10, "is not a host pattern"),
-        (10, "expected a list of texts"),
+        (10, "expected a list of strings"),
         (11, "is not a private grant"),
         (12, "no limit `cpu` (did you mean `cpu_ms`?)"),
         (12, "b.limits.wall_ms: expected a whole number from 1 to"),
@@ -296,7 +296,7 @@ fn grants_may_have_a_file_of_their_own_but_a_piece_has_one_table() {
     let twice = read("[grants.a]\n").problems();
     assert_eq!(twice, ["grants.toml:1: [grants.a] is in leno.toml:1 already; keep one of them"]);
     let setting = read("listen = '127.0.0.1:1'\n").problems();
-    assert_eq!(setting, ["grants.toml:1: `listen` is a setting; it belongs in leno.toml"]);
+    assert_eq!(setting, ["grants.toml:1: `listen` is a setting; move it to leno.toml"]);
     let missing = Setup::new("", &environment).problems();
     assert_eq!(missing, ["LENO_GRANTS: there is no file grants.toml"]);
 }

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Part
 use super::Rejection;
 use crate::identity::{Caller, Identity, Permission};
 
-/// Where a process of the operator shows the internal token.
+/// The header with the internal token of the operator's own processes.
 const INTERNAL_TOKEN: HeaderName = HeaderName::from_static("x-internal-token");
 
 /// The challenge for a request without a token.
@@ -38,7 +38,7 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Rejection> {
     let missing = |detail: &'static str| unauthorized("token-missing", detail, CHALLENGE);
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else {
-        return Err(missing("this address needs an access token; send `Authorization: Bearer TOKEN`"));
+        return Err(missing("this route needs an access token; send `Authorization: Bearer TOKEN`"));
     };
     if values.next().is_some() {
         return Err(missing("the request has several Authorization headers; send one"));
@@ -81,7 +81,7 @@ where
         match parts.headers.get(INTERNAL_TOKEN) {
             Some(token) => internal(&Identity::from_ref(state), token),
             None => {
-                let detail = "this address is for processes of the operator; send the X-Internal-Token header";
+                let detail = "this route is for processes of the operator; send the X-Internal-Token header";
                 Err(unauthorized("internal-token", detail, CHALLENGE))
             }
         }
@@ -92,7 +92,7 @@ fn internal(identity: &Identity, token: &HeaderValue) -> Result<Internal, Reject
     if identity.is_internal(token.to_str().unwrap_or_default()) {
         return Ok(Internal);
     }
-    let detail = "the X-Internal-Token header is not this host's INTERNAL_API_TOKEN, or that is not set";
+    let detail = "the X-Internal-Token header is not this host's INTERNAL_API_TOKEN, or INTERNAL_API_TOKEN is not set";
     Err(unauthorized("internal-token", detail, CHALLENGE))
 }
 
@@ -119,8 +119,8 @@ where
         }
         let permission = Permission::Admin.as_str();
         let detail = format!(
-            "changing what this host serves needs {permission} among the token's permissions, or the X-Internal-Token \
-             header; a role in a tenant, SUPER_ADMIN too, does not include it"
+            "this route needs the permission {permission} in the token, or the X-Internal-Token header; a role in a tenant, \
+             SUPER_ADMIN included, does not grant it"
         );
         let challenge = format!(r#"Bearer realm="leno", error="insufficient_scope", scope="{permission}""#);
         let challenge = HeaderValue::from_str(&challenge).unwrap_or(HeaderValue::from_static("Bearer"));

@@ -22,14 +22,14 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
         match AxumPath::<T>::from_request_parts(parts, state).await {
             Ok(AxumPath(value)) => Ok(Self(value)),
             Err(PathRejection::FailedToDeserializePathParams(error)) => {
-                Err(Rejection::bad_request("invalid_path", format!("the address is not usable: {error}")))
+                Err(Rejection::bad_request("invalid_path", format!("the path is not valid: {error}")))
             }
             Err(error) => Err(Rejection::internal(error.to_string())),
         }
     }
 }
 
-/// The pairs of the query, decoded. Names that a route does not know are its business to ignore.
+/// The pairs of the query, decoded. Unknown names are ignored.
 pub(crate) struct Query(Vec<(String, String)>);
 
 impl Query {
@@ -68,7 +68,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
 /// Reads a body of at most `limit` bytes. One that says it is longer is refused unread.
 pub(crate) async fn bytes(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Rejection> {
     let too_large = || {
-        let detail = format!("the body is larger than the {limit} bytes that this route takes; send less");
+        let detail = format!("the body is larger than the {limit} bytes that this route accepts; send less");
         Rejection::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "Body too large", detail)
     };
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
@@ -79,7 +79,7 @@ pub(crate) async fn bytes(headers: &HeaderMap, body: Body, limit: usize) -> Resu
         let limited = std::error::Error::source(&error).is_some_and(|source| source.is::<LengthLimitError>());
         match limited {
             true => too_large(),
-            false => Rejection::bad_request("body_incomplete", format!("the body did not arrive as a whole: {error}")),
+            false => Rejection::bad_request("body_incomplete", format!("the body did not arrive completely: {error}")),
         }
     })
 }
@@ -172,7 +172,7 @@ fn explain<T: JsonBody>(bytes: &[u8], error: &serde_json::Error) -> Rejection {
         Err(error) => return Rejection::bad_request("malformed_json", format!("the body is not JSON: {error}")),
     };
     let Value::Object(members) = &value else {
-        let detail = format!("the body is {}, and an object is expected, for example {example}", name_of(&value));
+        let detail = format!("the body is {}; send an object, for example {example}", name_of(&value));
         return Rejection::bad_request("invalid_request", detail);
     };
     let mut problems: Vec<Fault> =
@@ -195,11 +195,11 @@ fn fault<T: JsonBody>(name: &str, value: &Value) -> Option<Fault> {
     match T::MEMBERS.iter().find(|member| member.name == name) {
         None => {
             let known: Vec<&str> = T::MEMBERS.iter().map(|member| member.name).collect();
-            Some(Fault::new(pointer(name), format!("no such member; there are: {}", known.join(", "))))
+            Some(Fault::new(pointer(name), format!("unknown member; known members: {}", known.join(", "))))
         }
         Some(member) if member.kind.fits(value) || (value.is_null() && !member.required) => None,
         Some(member) => {
-            let message = format!("is {}, and must be {}", name_of(value), member.kind.name());
+            let message = format!("is {}; it must be {}", name_of(value), member.kind.name());
             Some(Fault::new(pointer(name), message))
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! | File | Holds |
 //! | --- | --- |
-//! | `listener/` | connections: accepting, time limits for heads, bodies and answers, graceful end |
+//! | `listener/` | connections: accepting, time limits for heads, bodies and responses, graceful end |
 //! | `ring` | request ids, response headers, panics, counting |
 //! | `authorization` | the bearer token or the internal token of a request |
 //! | `extract` | path, query and JSON bodies, with every fault listed |

@@ -37,9 +37,9 @@ pub(crate) struct Parts {
     pub(crate) kind: Option<ErrorKind>,
     /// Every single fault of the request.
     pub(crate) problems: Vec<Fault>,
-    /// What the piece added.
+    /// Details from the piece.
     pub(crate) details: Option<Value>,
-    /// The run that ended with it.
+    /// The run that ended with this error.
     pub(crate) run: Option<FailedRun>,
     /// Headers that go with it in every form: `Retry-After`, `WWW-Authenticate`.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
@@ -86,7 +86,7 @@ impl Rejection {
         }))
     }
 
-    /// The request is not what the route takes.
+    /// The request is not valid for the route.
     pub fn bad_request(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, "Invalid request", detail)
     }
@@ -108,13 +108,13 @@ impl Rejection {
         Self::bad_request(code, lines.join("\n")).listing(problems)
     }
 
-    /// A fault of this host. The cause goes to its log, not to the caller.
+    /// A fault of this host. The cause is logged, not returned to the caller.
     pub fn internal(cause: impl Into<String>) -> Self {
         let mut rejection = Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "host_error",
             "The host failed",
-            "this host failed, not the piece; its log tells more under the id in the X-Request-Id header",
+            "this host failed, not the piece; its log has the cause under the id in the X-Request-Id header",
         );
         rejection.0.cause = Some(cause.into());
         rejection
@@ -124,13 +124,22 @@ impl Rejection {
     #[must_use]
     pub fn exhausted(refusal: &Exhausted) -> Self {
         let detail = refusal.to_string();
-        let name = refusal.spec.name();
-        let rejection = match refusal.retry_after {
-            Some(wait) => Self::new(StatusCode::TOO_MANY_REQUESTS, "budget_exhausted", "Too much at once", detail)
-                .retry_after(wait),
+        match refusal.retry_after {
+            Some(_) => Self::new(StatusCode::TOO_MANY_REQUESTS, "budget_exhausted", "Too much at once", detail),
             None => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "budget_exceeded", "Too large", detail),
-        };
-        rejection.details(Some(json!({"budget": name, "per": refusal.spec.per.as_str(), "limit": refusal.limit})))
+        }
+        .budget(refusal)
+    }
+
+    /// With the budget that refused, and when to come back.
+    #[must_use]
+    pub fn budget(self, refusal: &Exhausted) -> Self {
+        let Exhausted { spec, limit, retry_after } = refusal;
+        let rejection = self.details(Some(json!({"budget": spec.name(), "per": spec.per.as_str(), "limit": limit})));
+        match retry_after {
+            Some(wait) => rejection.retry_after(*wait),
+            None => rejection,
+        }
     }
 
     /// With a response header, in whatever form the rejection is rendered.

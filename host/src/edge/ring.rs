@@ -38,7 +38,7 @@ pub(crate) async fn ring(State(metrics): State<Arc<Metrics>>, request: Request, 
         let run = run_id.as_deref();
         tracing::error!(request = ?id, run, %method, route = route.as_str(), status = status.as_u16(), %cause, "the host failed");
     }
-    tracing::debug!(request = ?id, %method, route = route.as_str(), status = status.as_u16(), ?took, "answered");
+    tracing::debug!(request = ?id, %method, route = route.as_str(), status = status.as_u16(), ?took, "responded");
     metrics.request(route, &method, status, took);
     dress(response.headers_mut(), id);
     response

@@ -13,13 +13,13 @@ pub enum AuthError {
     #[error("the access token is malformed: {0}")]
     Malformed(&'static str),
     /// The signature is not HS256 under this host's secret: another key, another algorithm, none, or a changed token.
-    #[error("the access token is not signed with this host's JWT_SECRET (HS256); sign in again where you got it")]
+    #[error("the access token is not signed with this host's JWT_SECRET (HS256); get a new token where you signed in")]
     Signature,
     /// Past its `exp`.
     #[error("the access token expired at {0} (seconds since 1970); sign in again")]
     Expired(u64),
     /// Before its `nbf`.
-    #[error("the access token is not valid before {0} (seconds since 1970); are the clocks right?")]
+    #[error("the access token is not valid before {0} (seconds since 1970); check the clocks")]
     NotYet(u64),
     /// A refresh token, for one.
     #[error("this is not an access token: its `tokenType` must be \"ACCESS_TOKEN_TYPE\"")]

@@ -66,11 +66,11 @@ impl Verified<'_> {
         let header: Header = serde_json::from_slice(&decode(header)?)
             .map_err(|_| AuthError::Malformed("its header is not a JSON object with an `alg`"))?;
         if header.alg != "HS256" {
-            return Err(AuthError::Malformed("its header names another algorithm than HS256"));
+            return Err(AuthError::Malformed("its algorithm is not HS256"));
         }
         if header.crit.is_some() {
             // RFC 7515, section 4.1.11: extensions that are not understood must be refused.
-            return Err(AuthError::Malformed("its header asks for extensions (`crit`)"));
+            return Err(AuthError::Malformed("its header requires extensions (`crit`)"));
         }
         decode(payload)
     }

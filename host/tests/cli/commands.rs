@@ -113,9 +113,11 @@ fn grants_show_what_is_asked_what_is_given_and_what_is_misspelt() {
     place.run(&["token"]).ok();
     place.write("leno.toml", "[grants.http]\nhosts = ['api.example.com']\nprivate = ['10.1.2.3:80']\n[grants.htp]\n");
     let page = place.run(&["grants"]).ok().stdout;
-    for words in
-        ["asks for *; narrowed to api.example.com", "10.1.2.3:80", "[grants.htp] is for a piece that is not here"]
-    {
+    for words in [
+        "requests *; narrowed to api.example.com",
+        "10.1.2.3:80",
+        "[grants.htp] names a piece that is not in the pieces directory",
+    ] {
         assert!(page.contains(words), "{words}: {page}");
     }
     let document = place.run(&["grants", "--json"]).ok().json();

@@ -107,7 +107,7 @@ fn a_second_signal_does_not_wait() {
     host.signal(Signal::INT);
     let (code, _, log) = host.end();
     assert_eq!(code, Some(0));
-    assert!(log.contains("not waiting any longer"), "{log}");
+    assert!(log.contains("stopping without waiting"), "{log}");
     call.join().unwrap();
 }
 

@@ -45,7 +45,7 @@ impl fmt::Debug for KeyId {
 /// A text that is no key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "an encryption key is 64 hexadecimal characters, or any 32 characters; this has {0} characters; \
+    "an encryption key has 64 hexadecimal characters, or any 32 characters; this one has {0}; \
      `openssl rand -hex 32` makes one"
 )]
 pub struct InvalidKey(usize);
@@ -206,9 +206,9 @@ pub enum OpenError {
     #[error("the value is encrypted with key {0}, which this host does not have; add it to LENO_OLD_ENCRYPTION_KEYS")]
     UnknownKey(KeyId),
     /// The text was changed, or copied from another row.
-    #[error("the encrypted value was changed or moved since it was written")]
+    #[error("the encrypted value was changed or moved after it was written")]
     Tampered,
-    /// The bytes make no sense under this key.
+    /// The bytes do not decrypt under this key.
     #[error("the value does not decrypt: it was encrypted with another key")]
     WrongKey,
 }
@@ -242,7 +242,7 @@ impl Keyring {
     /// Encrypts `plain` for the row at `place`. Returns the JSON text to store.
     ///
     /// # Errors
-    /// The operating system has no random bytes.
+    /// The operating system returns no random bytes.
     pub fn seal(&self, plain: &SecretString, place: Place<'_>) -> Result<String, NoRandomness> {
         let iv = random::bytes::<16>()?;
         let key = &self.active;
@@ -352,7 +352,7 @@ mod tests {
         for text in ["", "short", &K64[1..], &format!("{K64}0"), &"é".repeat(31), &format!("{}x", &K64[..63])] {
             let error = Key::parse(&text.into()).unwrap_err();
             let count = text.chars().count();
-            assert!(error.to_string().contains(&format!("this has {count} characters")), "{error}");
+            assert!(error.to_string().contains(&format!("this one has {count};")), "{error}");
             assert!(text.is_empty() || !error.to_string().contains(text));
         }
         assert_eq!(key(K64).id(), key(&K64.to_uppercase()).id());

@@ -15,7 +15,7 @@ use crate::{InvalidKey, Key, Keyring, Place};
 
 /// Rows that are rewritten in one transaction: few, so that others wait for milliseconds only.
 const BATCH: i64 = 200;
-/// How often a rotation goes over a table again while others change it.
+/// How often a rotation repeats a table that other hosts change.
 const PASSES: usize = 10;
 
 /// Keys that do not fit the database.
@@ -23,9 +23,9 @@ const PASSES: usize = 10;
 pub enum KeyError {
     /// Starting would lose secrets.
     #[error(
-        "this host does not have the key of {}; nothing was started and nothing is lost: set \
+        "this host does not have the key of {}; it did not start, and no data is lost: set \
          INTEGRATION_ENCRYPTION_KEY to that key again, or add it to LENO_OLD_ENCRYPTION_KEYS (a generated key is in the \
-         file `encryption-key` of the data directory); the key that was set is {active}",
+         file `encryption-key` of the data directory); the present key is {active}",
         missing(.rows)
     )]
     Missing {
@@ -38,10 +38,10 @@ pub enum KeyError {
     #[error("the encryption key {0} was retired; set INTEGRATION_ENCRYPTION_KEY to another one")]
     Retired(String),
     /// The key that writes cannot be retired.
-    #[error("the key {0} is the one that this host writes with; set another INTEGRATION_ENCRYPTION_KEY first")]
+    #[error("the key {0} is the one this host encrypts with; set another INTEGRATION_ENCRYPTION_KEY first")]
     Active(String),
     /// The key is unknown.
-    #[error("there is no key {kid}; there are: {}", .known.join(", "))]
+    #[error("there is no key {kid}; known keys: {}", .known.join(", "))]
     Unknown {
         /// The requested id.
         kid: String,
@@ -101,12 +101,12 @@ pub async fn check(db: &Db, keyring: &Keyring, now: i64) -> Result<Vec<String>, 
     for key in recorded {
         match (keyring.has(&key.kid), key.retired_at) {
             (false, None) => warnings.push(format!(
-                "the encryption key {0} was used here and this host does not have it; nothing is encrypted with it now: \
-                 `leno keys retire {0}` if no other host uses it",
+                "the encryption key {0} was used before and this host does not have it; nothing is encrypted with it now: \
+                 run `leno keys retire {0}` if no other host uses it",
                 key.kid
             )),
             (true, Some(_)) => {
-                warnings.push(format!("the encryption key {} was retired and is of no use any more", key.kid));
+                warnings.push(format!("the encryption key {} was retired; remove it from the settings", key.kid));
             }
             _ => {}
         }

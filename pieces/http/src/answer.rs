@@ -1,4 +1,4 @@
-//! What came back, as a flow can use it.
+//! The response, in the form that flows use.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -38,7 +38,7 @@ pub(crate) fn of(response: Response, read_as: ResponseType) -> Result<Value> {
     Ok(json!({"status": status, "headers": headers, "url": url, "body": body}))
 }
 
-/// JSON where it is said to be and is; text where it is text; else base64. An empty body is `null`.
+/// JSON if the content type says so and the body is JSON; text if it is text; else base64. An empty body is `null`.
 fn automatic(response: &Response) -> Value {
     let bytes = response.bytes();
     if bytes.is_empty() {

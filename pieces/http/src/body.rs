@@ -1,4 +1,4 @@
-//! What a request carries.
+//! The body of a request.
 
 use leno_sdk::http::{Multipart, Request};
 use leno_sdk::prelude::*;
@@ -24,11 +24,11 @@ pub struct FilePart {
     /// The name of the form's field
     name: String,
     file: File,
-    /// For example `image/png`; guessed from the file's name if not said
+    /// For example `image/png`; guessed from the file's name if absent
     content_type: Option<String>,
 }
 
-/// Adds the body that the properties ask for.
+/// Adds the body that the properties describe.
 pub(crate) fn add(request: Request, props: &SendRequest) -> Result<Request> {
     let missing = |property: &str, kind: &str| {
         Error::invalid_input("invalid-props", format!("{property}: is required when the body is {kind}"))
@@ -52,7 +52,7 @@ pub(crate) fn add(request: Request, props: &SendRequest) -> Result<Request> {
     })
 }
 
-/// Names and texts; a list gives its name several times, `null` not at all.
+/// Names and texts; a list repeats its name, `null` is left out.
 pub(crate) fn pairs(values: &Map) -> impl Iterator<Item = (&str, String)> {
     values.iter().flat_map(|(name, value)| {
         let values = match value {

@@ -44,7 +44,7 @@ impl Method {
     }
 }
 
-/// What `send_request` is given.
+/// The properties of `send_request`.
 #[derive(Props)]
 pub struct SendRequest {
     #[prop(default = Method::Get)]
@@ -55,41 +55,41 @@ pub struct SendRequest {
     /// Names and values
     #[prop(default)]
     pub(crate) headers: Map,
-    /// Names and values, added to the URL; a list gives its name several times
+    /// Names and values, added to the URL; a list repeats its name
     #[prop(default, display_name = "Query parameters")]
     pub(crate) query: Map,
     #[prop(default = BodyType::None, display_name = "Body")]
     pub(crate) body_type: BodyType,
-    /// The body, when it is JSON
+    /// The body, if it is JSON
     #[prop(display_name = "JSON body")]
     pub(crate) json: Option<Value>,
-    /// The fields of the body, when it is a form
+    /// The fields of the body, if it is a form
     #[prop(display_name = "Form fields")]
     pub(crate) form: Option<Map>,
-    /// The files of the body, when it is a form with files
+    /// The files of the body, if it is a form with files
     #[prop(default)]
     pub(crate) files: Vec<FilePart>,
-    /// The body, when it is text
+    /// The body, if it is text
     #[prop(display_name = "Text body")]
     pub(crate) text: Option<LongText>,
-    #[prop(default = ResponseType::Auto, display_name = "Read the answer as")]
+    #[prop(default = ResponseType::Auto, display_name = "Read the response as")]
     pub(crate) response_type: ResponseType,
-    /// How long to wait for the answer; the server has a limit of its own
+    /// How long to wait for the response; the host has a limit of its own
     #[prop(display_name = "Timeout in seconds", min = 1, max = 600, advanced)]
     pub(crate) timeout: Option<u32>,
-    /// Go where the answer points to, 10 times at most
+    /// Follow redirects, at most 10
     #[prop(default = true, advanced)]
     pub(crate) follow_redirects: bool,
-    /// Let the step fail when the status is 400 or more
+    /// Fail the step if the status is 400 or more
     #[prop(default = true, advanced)]
     pub(crate) fail_on_status: bool,
 }
 
-/// Sends a request and answers status, headers, URL and body. With a connection, its credentials are added.
+/// Sends a request and returns status, headers, URL and body. With a connection, its credentials are added.
 #[action(
     auth = false,
     classification = "WRITE",
-    ai(description = "Calls any HTTP API. Prefer a piece made for the service, if there is one.", idempotent = false),
+    ai(description = "Calls any HTTP API. Prefer the service's own piece, if there is one.", idempotent = false),
     retry_on_failure(default = false),
     continue_on_failure(default = false)
 )]

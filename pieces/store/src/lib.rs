@@ -1,4 +1,4 @@
-//! The built-in piece `store`: keeps small values between the runs of a flow or of a whole project.
+//! The built-in piece `store`: stores small values between the runs of a flow or of a whole project.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use leno_sdk::prelude::*;
 use leno_sdk::props::JSON_EDITOR;
 use leno_sdk::store::{Scope, Store};
 
-/// Who shares the values.
+/// The runs that share a value.
 #[derive(Choice, Clone, Copy)]
 #[choice(rename_all = "UPPERCASE")]
 pub enum Owner {
@@ -27,11 +27,11 @@ impl Owner {
     }
 }
 
-/// Keys have a name of their own, so that no key of a flow can be one that the host or a trigger keeps there.
+/// Keys get a prefix, so that no key of a flow collides with one of the host or a trigger.
 fn stored(key: &str) -> Result<String> {
     let key = key.trim();
     if key.is_empty() {
-        return Err(Error::invalid_input("empty-key", "key: it must not be empty"));
+        return Err(Error::invalid_input("empty-key", "key: must not be empty"));
     }
     Ok(format!("value.{key}"))
 }
@@ -41,14 +41,14 @@ fn stored(key: &str) -> Result<String> {
 pub struct Get {
     /// The name of the value
     key: String,
-    /// Who shares the value
+    /// The runs that share the value
     #[prop(default = Owner::Flow, display_name = "Shared by")]
     scope: Owner,
-    /// What to answer when there is no value
+    /// The result if there is no value
     default: Option<Value>,
 }
 
-/// Reads a value. Answers null, or the default, when there is none.
+/// Reads a value. Returns the default, or null, if there is none.
 #[action(display_name = "Get value", classification = "READ", ai(idempotent = true))]
 pub fn get(props: Get) -> Result<Value> {
     let value = props.scope.store().get(&stored(&props.key)?)?;
@@ -63,15 +63,15 @@ pub struct Put {
     /// Text, or any other JSON value
     #[prop(custom = JSON_EDITOR)]
     value: Value,
-    /// Who shares the value
+    /// The runs that share the value
     #[prop(default = Owner::Flow, display_name = "Shared by")]
     scope: Owner,
-    /// After how many seconds the value is forgotten; never if not said
+    /// After how many seconds the value expires; never if absent
     #[prop(min = 1)]
     ttl_seconds: Option<u32>,
 }
 
-/// Keeps a value. Answers it.
+/// Stores a value and returns it.
 #[action(display_name = "Put value", classification = "WRITE", ai(idempotent = true))]
 pub fn put(props: Put) -> Result<Value> {
     let (store, key) = (props.scope.store(), stored(&props.key)?);
@@ -87,16 +87,16 @@ pub fn put(props: Put) -> Result<Value> {
 pub struct Add {
     /// The name of the number
     key: String,
-    /// What to add; a negative number subtracts
+    /// The number to add; a negative number subtracts
     #[prop(default = 1.0)]
     amount: f64,
-    /// Who shares the number
+    /// The runs that share the number
     #[prop(default = Owner::Flow, display_name = "Shared by")]
     scope: Owner,
 }
 
-/// Adds to a number and answers the sum; a missing number counts as 0. Runs at the same time do not lose each other's
-/// additions. A number that is kept for a time becomes one that is kept for good.
+/// Adds to a number and returns the sum; a missing number counts as 0. Concurrent runs do not lose each other's
+/// additions. A number that would expire no longer does.
 #[action(display_name = "Add to number", classification = "WRITE", ai(idempotent = false))]
 pub fn add(props: Add) -> Result<Value> {
     let key = stored(&props.key)?;
@@ -111,7 +111,7 @@ pub fn add(props: Add) -> Result<Value> {
     })
 }
 
-/// A whole number as one, so that a counter is shown as `3` and not as `3.0`.
+/// A whole number as an integer, so that a counter is shown as `3` and not as `3.0`.
 #[allow(clippy::cast_possible_truncation, reason = "guarded by the range of exact whole doubles")]
 fn number(sum: f64) -> Result<Value> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -129,12 +129,12 @@ fn number(sum: f64) -> Result<Value> {
 pub struct Remove {
     /// The name of the value
     key: String,
-    /// Who shares the value
+    /// The runs that share the value
     #[prop(default = Owner::Flow, display_name = "Shared by")]
     scope: Owner,
 }
 
-/// Forgets a value. To forget what is not there is no error.
+/// Removes a value. An absent value is not an error.
 #[action(display_name = "Remove value", classification = "DESTRUCTIVE", ai(idempotent = true))]
 pub fn remove(props: Remove) -> Result<()> {
     props.scope.store().delete(&stored(&props.key)?)

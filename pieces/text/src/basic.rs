@@ -1,4 +1,4 @@
-//! Cutting and joining. Places and lengths count characters (Unicode scalar values), not bytes.
+//! Cutting and joining. Positions and lengths count characters (Unicode scalar values), not bytes.
 
 use leno_sdk::prelude::*;
 
@@ -7,7 +7,7 @@ use leno_sdk::prelude::*;
 pub struct Concat {
     /// The texts to join, in order
     texts: Vec<String>,
-    /// What stands between two texts
+    /// The text between two texts
     #[prop(default = "")]
     separator: String,
 }
@@ -23,16 +23,16 @@ pub fn concat(props: Concat) -> Result<String> {
 pub struct Split {
     /// The text to split
     text: LongText,
-    /// What stands between two parts; without it every character is a part
+    /// The text between two parts; if absent, every character is a part
     #[prop(default = ",")]
     separator: String,
-    /// Take spaces and line ends off both ends of each part
+    /// Remove spaces and line ends at both ends of each part
     #[prop(default = true)]
     trim: bool,
     /// Leave empty parts out
     #[prop(default = false)]
     skip_empty: bool,
-    /// The most parts; the last one keeps the rest
+    /// The maximum number of parts; the last one contains the rest
     #[prop(min = 1)]
     most: Option<u32>,
 }
@@ -59,27 +59,27 @@ pub fn split(props: Split) -> Result<Vec<String>> {
 pub struct Replace {
     /// The text to search in
     text: LongText,
-    /// The text to look for
+    /// The text to find
     search: String,
-    /// What to put in its place
+    /// The replacement
     #[prop(default = "")]
     replacement: String,
-    /// Only the first one found
+    /// Replace only the first match
     #[prop(default = false)]
     first_only: bool,
 }
 
-/// Replaces a part of a text wherever it is found.
+/// Replaces every occurrence of a part of a text.
 #[action(classification = "READ", ai(idempotent = true))]
 pub fn replace(props: Replace) -> Result<String> {
     if props.search.is_empty() {
-        return Err(Error::invalid_input("empty-search", "search: there is nothing to look for"));
+        return Err(Error::invalid_input("empty-search", "search: must not be empty"));
     }
     let most = if props.first_only { 1 } else { usize::MAX };
     Ok(props.text.replacen(&props.search, &props.replacement, most))
 }
 
-/// Where to trim.
+/// The ends to trim.
 #[derive(Choice)]
 pub enum Side {
     /// At both ends.
@@ -97,11 +97,11 @@ pub struct Trim {
     text: LongText,
     #[prop(default = Side::Both)]
     side: Side,
-    /// The characters to take off; spaces and line ends if not said
+    /// The characters to remove; spaces and line ends if absent
     characters: Option<String>,
 }
 
-/// Takes spaces, or other characters, off the ends of a text.
+/// Removes spaces, or other characters, at the ends of a text.
 #[action(classification = "READ", ai(idempotent = true))]
 pub fn trim(props: Trim) -> Result<String> {
     let characters = props.characters.unwrap_or_default();
@@ -117,9 +117,9 @@ pub fn trim(props: Trim) -> Result<String> {
 /// The cases of letters.
 #[derive(Choice)]
 pub enum Case {
-    /// all small
+    /// all lower case
     Lower,
-    /// ALL LARGE
+    /// ALL UPPER CASE
     Upper,
     /// The First Letter Of Each Word
     Title,
@@ -136,7 +136,7 @@ pub struct ChangeCase {
     case: Case,
 }
 
-/// Changes small letters and capitals.
+/// Changes the case of letters.
 #[action(classification = "READ", ai(idempotent = true))]
 pub fn change_case(props: ChangeCase) -> Result<String> {
     Ok(match props.case {
@@ -147,7 +147,7 @@ pub fn change_case(props: ChangeCase) -> Result<String> {
     })
 }
 
-/// Capitals for the first letter and the first after a character that `begins` something; small letters elsewhere.
+/// Upper case for the first letter and for each letter after a character that `begins` something; else lower case.
 fn capitalize(text: &str, begins: impl Fn(char) -> bool) -> String {
     let mut changed = String::with_capacity(text.len());
     let mut at_beginning = true;
@@ -168,15 +168,15 @@ fn capitalize(text: &str, begins: impl Fn(char) -> bool) -> String {
 pub struct Slice {
     /// The text to cut from
     text: LongText,
-    /// The place of the first character, from 0; a negative one counts from the end
+    /// The position of the first character, from 0; a negative one counts from the end
     #[prop(default = 0)]
     start: i64,
-    /// How many characters; up to the end if not said
+    /// The number of characters; up to the end if absent
     #[prop(min = 0)]
     length: Option<u32>,
 }
 
-/// Cuts a part out of a text.
+/// Returns a part of a text.
 #[action(classification = "READ", ai(idempotent = true))]
 pub fn slice(props: Slice) -> Result<String> {
     let start = match usize::try_from(props.start) {

@@ -40,15 +40,15 @@ pub struct DecodeBase64 {
     text: LongText,
 }
 
-/// Decodes base64 that holds UTF-8 text.
+/// Decodes base64 of UTF-8 text.
 #[action(display_name = "Decode base64", classification = "READ", ai(idempotent = true))]
 pub fn decode_base64(props: DecodeBase64) -> Result<String> {
     let plain: String = props.text.chars().filter(|char| !char.is_whitespace()).collect();
     let plain = plain.trim_end_matches('=').replace('-', "+").replace('_', "/");
     let bytes = STANDARD_NO_PAD
         .decode(plain)
-        .map_err(|error| Error::invalid_input("not-base64", format!("text: it is not base64: {error}")))?;
-    String::from_utf8(bytes).map_err(|_| Error::invalid_input("not-text", "text: what it encodes is not UTF-8 text"))
+        .map_err(|error| Error::invalid_input("not-base64", format!("text: is not base64: {error}")))?;
+    String::from_utf8(bytes).map_err(|_| Error::invalid_input("not-text", "text: the decoded bytes are not UTF-8 text"))
 }
 
 /// What `encode_url` and `decode_url` are given.
@@ -58,16 +58,16 @@ pub struct UrlText {
     text: LongText,
 }
 
-/// Makes a text fit to be part of a URL: everything but letters, digits and `-._~` becomes `%XX`.
+/// Encodes a text as part of a URL: everything but letters, digits and `-._~` becomes `%XX`.
 #[action(display_name = "Encode for URLs", classification = "READ", ai(idempotent = true))]
 pub fn encode_url(props: UrlText) -> Result<String> {
     Ok(http::percent_encode(&props.text))
 }
 
-/// Undoes the encoding of a part of a URL; `+` becomes a space.
+/// Decodes a part of a URL; `+` becomes a space.
 #[action(display_name = "Decode from URLs", classification = "READ", ai(idempotent = true))]
 pub fn decode_url(props: UrlText) -> Result<String> {
-    let refuse = || Error::invalid_input("not-url-encoded", "text: a `%` must be followed by two hexadecimal digits");
+    let refuse = || Error::invalid_input("not-url-encoded", "text: `%` must be followed by two hexadecimal digits");
     let mut bytes = props.text.bytes();
     let mut decoded = Vec::with_capacity(props.text.len());
     while let Some(byte) = bytes.next() {
@@ -81,7 +81,8 @@ pub fn decode_url(props: UrlText) -> Result<String> {
             byte => byte,
         });
     }
-    String::from_utf8(decoded).map_err(|_| Error::invalid_input("not-text", "text: what it encodes is not UTF-8 text"))
+    String::from_utf8(decoded)
+        .map_err(|_| Error::invalid_input("not-text", "text: the decoded bytes are not UTF-8 text"))
 }
 
 /// What `hash` is given.
@@ -106,7 +107,7 @@ pub struct Slugify {
     separator: String,
 }
 
-/// Makes a short name for URLs and files of a title: small letters and digits, the rest becomes the separator.
+/// Makes a title a short name for URLs and files: lower-case letters and digits, the rest becomes the separator.
 #[action(classification = "READ", ai(idempotent = true))]
 pub fn slugify(props: Slugify) -> Result<String> {
     let mut slug = String::new();
@@ -131,7 +132,7 @@ pub fn slugify(props: Slugify) -> Result<String> {
     Ok(slug)
 }
 
-/// Latin letters with marks, as they are written without.
+/// Latin letters with diacritics, and their plain forms.
 fn plain(char: char) -> Option<&'static str> {
     Some(match char {
         'à' | 'á' | 'â' | 'ã' | 'å' | 'ā' | 'ă' | 'ą' | 'À' | 'Á' | 'Â' | 'Ã' | 'Å' | 'Ā' | 'Ă' | 'Ą' => {

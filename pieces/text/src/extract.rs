@@ -7,7 +7,7 @@ use leno_sdk::prelude::*;
 pub struct ExtractEmails {
     /// The text to search in
     text: LongText,
-    /// Leave out those that were found before
+    /// Leave out duplicates
     #[prop(default = true)]
     unique: bool,
 }
@@ -29,7 +29,7 @@ pub fn extract_emails(props: ExtractEmails) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// The end of a text that can stand before the `@`.
+/// The end of a text that is valid before the `@`.
 fn local_part(text: &str) -> Option<&str> {
     let allowed = |char: char| char.is_alphanumeric() || "!#$%&*+/=?^_`{|}~.-".contains(char);
     let start = text.char_indices().rev().take_while(|(_, char)| allowed(*char)).last()?.0;

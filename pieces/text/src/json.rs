@@ -1,4 +1,4 @@
-//! Values of any kind, and between them and text.
+//! JSON values, and their conversion from and to text.
 
 use leno_sdk::prelude::*;
 use leno_sdk::props::{JSON_EDITOR, RawValue};
@@ -11,7 +11,7 @@ pub struct Echo {
     value: Option<Box<RawValue>>,
 }
 
-/// Answers its value as it came, unread: useful to try a flow, and to measure what a call costs.
+/// Returns its value unchanged: to try a flow, or to measure the cost of a call.
 #[action(classification = "READ", ai(idempotent = true))]
 pub fn echo(props: Echo) -> Result<Option<Box<RawValue>>> {
     Ok(props.value)
@@ -24,11 +24,11 @@ pub struct ParseJson {
     text: LongText,
 }
 
-/// Reads text as JSON, so that following steps can reach its members.
+/// Parses text as JSON, so that later steps can use its members.
 #[action(display_name = "Parse JSON", classification = "READ", ai(idempotent = true))]
 pub fn parse_json(props: ParseJson) -> Result<Box<RawValue>> {
     RawValue::from_string(props.text.trim().to_owned())
-        .map_err(|error| Error::invalid_input("not-json", format!("text: it is not JSON: {error}")))
+        .map_err(|error| Error::invalid_input("not-json", format!("text: is not JSON: {error}")))
 }
 
 /// What `to_json` is given.
@@ -37,7 +37,7 @@ pub struct ToJson {
     /// Any JSON value
     #[prop(custom = JSON_EDITOR)]
     value: Value,
-    /// Write it in lines, indented
+    /// Write it on several lines, indented
     #[prop(default = false)]
     pretty: bool,
 }
@@ -54,12 +54,12 @@ pub struct DefaultValue {
     /// The value to prefer
     #[prop(custom = JSON_EDITOR)]
     value: Option<Value>,
-    /// The value to take when the preferred one is missing, null or an empty text
+    /// The value to use if the preferred one is missing, null or an empty text
     #[prop(custom = JSON_EDITOR)]
     default: Value,
 }
 
-/// Takes a second value where the first is missing or empty.
+/// Returns a second value if the first is missing or empty.
 #[action(display_name = "Default value", classification = "READ", ai(idempotent = true))]
 pub fn default_value(props: DefaultValue) -> Result<Value> {
     Ok(props.value.filter(|value| value.as_str() != Some("")).unwrap_or(props.default))

@@ -1,4 +1,4 @@
-//! The built-in piece `text`: cuts, joins, searches and converts text. It reaches nothing outside of itself.
+//! The built-in piece `text`: cuts, joins, searches and converts text. It needs no network, store or connection.
 
 mod basic;
 mod convert;

@@ -1,20 +1,20 @@
-//! Templates with named places.
+//! Templates with named placeholders.
 
 use leno_sdk::prelude::*;
 
 /// What `fill_template` is given.
 #[derive(Props)]
 pub struct FillTemplate {
-    /// Text with places such as `[[name]]` or `[[order.total]]`
+    /// Text with placeholders such as `[[name]]` or `[[order.total]]`
     template: LongText,
     /// The values, by name
     values: Map,
-    /// What to put where there is no value; without it that is an error
+    /// The text for a placeholder without a value; if absent, such a placeholder is an error
     missing: Option<String>,
 }
 
-/// Fills the places of a template with values. A path such as `order.items.0` reaches into objects and lists; what is
-/// not text is written as JSON.
+/// Fills the placeholders of a template with values. A path such as `order.items.0` selects a member of objects and
+/// lists; a value that is not text is written as JSON.
 #[action(classification = "READ", ai(idempotent = true))]
 pub fn fill_template(props: FillTemplate) -> Result<String> {
     let mut filled = String::with_capacity(props.template.len());
@@ -27,7 +27,7 @@ pub fn fill_template(props: FillTemplate) -> Result<String> {
             (Some(value), _) => filled.push_str(&value.to_string()),
             (None, Some(missing)) => filled.push_str(missing),
             (None, None) => {
-                let message = format!("values: there is no `{}`, which the template asks for", path.trim());
+                let message = format!("values: `{}` is missing, which the template uses", path.trim());
                 return Err(Error::invalid_input("missing-value", message));
             }
         }

@@ -72,7 +72,7 @@ fn templates_are_filled_and_what_is_missing_is_named() {
         "Hi Ada: 2 [{\"n\":2}] [[open"
     );
     let error = fill("[[order.total]]").unwrap_err();
-    assert_eq!(error.message(), "values: there is no `order.total`, which the template asks for");
+    assert_eq!(error.message(), "values: `order.total` is missing, which the template uses");
     let filled = ok("fill_template", json!({"template": "[[x]]!", "values": {}, "missing": "?"}));
     assert_eq!(filled, "?!");
 }

@@ -76,7 +76,7 @@ pub fn send_all(requests: impl IntoIterator<Item = Request>) -> Vec<Result<Respo
     let ready: Vec<Result<Outgoing, Error>> = requests.into_iter().map(Request::finish).collect();
     let outgoing = ready.iter().filter_map(|request| request.as_ref().ok().cloned()).collect();
     let mut responses = sys::send_all(outgoing).into_iter();
-    let missing = || Err(Error::internal("http-send-all", "the host returned fewer responses than it got requests"));
+    let missing = || Err(Error::internal("http-send-all", "the host returned fewer responses than requests"));
     ready
         .into_iter()
         .map(|request| request.and_then(|_| responses.next().unwrap_or_else(missing)))

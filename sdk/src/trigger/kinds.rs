@@ -155,7 +155,7 @@ pub trait Manual {
 
 fn request(text: Option<&str>) -> Result<WebhookRequest> {
     let text =
-        text.ok_or_else(|| Error::invalid_input("no-webhook-request", "this trigger runs only on a webhook request"))?;
+        text.ok_or_else(|| Error::invalid_input("no-webhook-request", "this trigger runs only on webhook requests"))?;
     json_path::read(text).map_err(|error| {
         Error::invalid_input("webhook-request", format!("the webhook request cannot be read: {error}"))
     })

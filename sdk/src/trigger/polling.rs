@@ -170,7 +170,7 @@ fn run<T: Polling>(text: &str) -> Result<Vec<String>> {
     if encoded != *bytes && !store::flow().compare_and_set_bytes(KEY, stored.as_deref(), &encoded)? {
         return Err(Error::unavailable(
             "polling-overlap",
-            "a concurrent poll of this trigger changed its memory first",
+            "a concurrent poll of this trigger changed its memory; the next poll retries",
         ));
     }
     Ok(new)

@@ -71,7 +71,7 @@ impl<'a> Call<'a> {
         let trail = Arc::new(Trail::default());
         let capabilities = Capabilities {
             context: self.host.context(),
-            tenant: "test".into(),
+            tenant: None,
             connection: self.connection.map(|given| Arc::new(given) as Arc<dyn Connection>),
             transport: self.transport.clone(),
             store: self.store,

@@ -29,8 +29,8 @@ impl Piece {
         Call::new(self, host, "checking the connection").run(Step::Validate).await
     }
 
-    /// Checks of the metadata what loading has not: that the piece says the same of itself at any time, and that the
-    /// document survives the way through Activepieces' shape, in which clients get it.
+    /// Checks what loading does not: that `describe` always returns the same metadata, and that the metadata is still valid
+    /// in Activepieces' shape, in which clients get it.
     ///
     /// Invalid documents, templates that refer to an unknown field and the like are refused when the piece is loaded.
     ///
@@ -41,10 +41,10 @@ impl Piece {
         host.clock().set("2099-12-31T23:59:59Z");
         let run = Call::new(self, &host, "the metadata").describe().await;
         let (said, says) = (&self.metadata().document, run.output());
-        assert!(said == says, "the piece says something else of itself each time:\n{said:#}\n{says:#}");
+        assert!(said == says, "`describe` returns different metadata each time:\n{said:#}\n{says:#}");
         let full = self.metadata().full();
         if let Err(problems) = Metadata::parse_within(&full.to_string(), usize::MAX) {
-            panic!("in Activepieces' shape the metadata is no longer valid:\n{problems}");
+            panic!("the metadata is not valid in Activepieces' shape:\n{problems}");
         }
     }
 }

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use leno_base::budget::Budgets;
 use leno_sandbox::{Cache, CacheKey, Engine, EngineConfig};
 
 /// The engine, with room for as many calls as tests make at once.
@@ -16,7 +17,10 @@ pub(crate) fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
         let config = EngineConfig {
-            max_calls: 64,
+            budgets: Budgets::new([
+                (&leno_sandbox::budgets::MAX_CALLS, 64),
+                (&leno_sandbox::budgets::GUEST_MEMORY, 8 << 30),
+            ]),
             // Tests that run side by side wait for each other rather than fail.
             queue_wait: Duration::from_secs(60),
             // Without it every test program compiles the component again: slower, and nothing else.

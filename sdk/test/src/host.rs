@@ -160,7 +160,9 @@ impl Host {
         self.script.mask.set(&value, Some(auth));
         match auth.accept(value.expose()) {
             Ok(value) => Some(Given::Value(Arc::new(value))),
-            Err(problems) => panic!("no such connection of type {} could be saved:\n{problems}", Auth::kind(auth)),
+            Err(problems) => {
+                panic!("a connection of type {} with this value would not be accepted:\n{problems}", Auth::kind(auth))
+            }
         }
     }
 

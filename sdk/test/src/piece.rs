@@ -21,7 +21,7 @@ pub struct Piece {
 
 impl Piece {
     /// Builds the package under test as a component, in the release profile, and loads it with the default grant. Builds
-    /// once for all tests of a program; cargo sees to it that nothing is built twice.
+    /// once for all tests of a program; cargo does not build it twice.
     ///
     /// # Errors
     /// When it does not build, or the sandbox refuses it.

@@ -17,11 +17,11 @@ pub struct RunError {
     pub code: String,
     /// What the caller may do about it.
     pub kind: ErrorKind,
-    /// For people.
+    /// A message for users.
     pub message: String,
     /// The problems with the props. The paths point into the request, and so start with `/input`.
     pub problems: Vec<Problem>,
-    /// What the piece adds.
+    /// Details from the piece.
     pub details: Option<Value>,
     /// When to try again, if the service said.
     pub retry_after: Option<Duration>,
@@ -134,7 +134,7 @@ impl Run {
     pub fn output_as<T: DeserializeOwned>(&self) -> T {
         let output = self.output();
         T::deserialize(output)
-            .unwrap_or_else(|error| panic!("the output of {} is another: {error}\n{output:#}", self.what))
+            .unwrap_or_else(|error| panic!("the output of {} has another type: {error}\n{output:#}", self.what))
     }
 
     /// The events that a trigger returned, oldest first.
@@ -145,7 +145,7 @@ impl Run {
     pub fn events(&self) -> &[Value] {
         match self.output() {
             Value::Array(events) => events,
-            other => panic!("{} answered no events: {other}", self.what),
+            other => panic!("{} returned no list of events: {other}", self.what),
         }
     }
 
@@ -156,7 +156,7 @@ impl Run {
     #[track_caller]
     pub fn error(&self) -> &RunError {
         match &self.result {
-            Ok(output) => panic!("{} did not fail; it answered {output}{}", self.what, self.trail()),
+            Ok(output) => panic!("{} did not fail; it returned {output}{}", self.what, self.trail()),
             Err(error) => error,
         }
     }
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "action `x` did not fail; it answered {\"a\":1}")]
+    #[should_panic(expected = "action `x` did not fail; it returned {\"a\":1}")]
     fn a_success_is_told_where_a_failure_was_expected() {
         let mut run = Run::refused("action `x`".to_owned(), RunError::new(ErrorKind::Internal, "", ""));
         run.result = Ok(json!({"a": 1}));

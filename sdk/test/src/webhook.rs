@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
-/// What the far end sends to a trigger's webhook. `Into<Value>` is the JSON that the piece gets.
+/// A request of the service to a trigger's webhook. `Into<Value>` is the JSON that the piece gets.
 ///
 /// ```
 /// use leno_test::Webhook;

@@ -70,13 +70,13 @@ async fn an_unexpected_request_fails_the_call_and_the_test() {
     .await;
     assert_eq!(
         message,
-        "a request that the test did not expect:
+        "the piece sent an unexpected request:
   GET https://own.test/v1
     x-key: **REDACTED**
   expected:
   - GET https://own.test/v2, header x-key: **REDACTED**
     but the address is https://own.test/v1
-an expected request never came:
+an expected request was never sent:
   GET https://own.test/v2, header x-key: **REDACTED**"
     );
 }
@@ -104,7 +104,7 @@ async fn a_failed_run_says_what_happened_on_the_way() {
         message.contains("\nhost calls:\n") && message.contains("http.send GET https://own.test/v1 -> unavailable"),
         "{message}"
     );
-    assert!(message.contains("\na request that the test did not expect:"), "{message}");
+    assert!(message.contains("\nthe piece sent an unexpected request:"), "{message}");
     assert!(!message.contains("canary"), "{message}");
 }
 
@@ -116,7 +116,7 @@ async fn verify_tells_once_and_leaves_nothing_for_the_end() {
         host.verify();
     })
     .await;
-    assert_eq!(message, "an expected request came 0 times instead of 2:\n  GET https://poll.test/items");
+    assert_eq!(message, "an expected request was sent 0 times instead of 2:\n  GET https://poll.test/items");
     let host = Host::new();
     host.http().allow(get("https://poll.test/items")).respond(reply(200));
     host.verify();
@@ -168,7 +168,7 @@ async fn a_connection_is_required_checked_and_can_be_broken() {
     })
     .await;
     assert!(
-        message.starts_with("no such connection of type CUSTOM_AUTH could be saved:\n/props/base_url"),
+        message.starts_with("a connection of type CUSTOM_AUTH with this value would not be accepted:\n/props/base_url"),
         "{message}"
     );
 }

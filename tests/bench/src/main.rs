@@ -1,4 +1,4 @@
-//! Prints the speed table of the design, each figure beside its baseline measured in the same run.
+//! Prints the table of speed budgets, each figure beside its baseline measured in the same run.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command")]
 
 mod bare;

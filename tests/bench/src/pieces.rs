@@ -30,7 +30,7 @@ impl Transport for Nowhere {
 pub(crate) fn capabilities() -> Capabilities {
     Capabilities {
         context: Context { run_id: "bench".into(), attempt: 1, idempotency_key: "bench".into(), webhook_url: None },
-        tenant: "bench".into(),
+        tenant: None,
         connection: None,
         transport: Arc::new(Nowhere),
         store: Arc::new(NoStore),

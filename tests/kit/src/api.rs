@@ -146,7 +146,7 @@ pub struct File {
 pub struct Reason {
     /// For programs.
     pub code: String,
-    /// For people.
+    /// A message for users.
     pub message: String,
 }
 

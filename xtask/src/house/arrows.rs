@@ -65,8 +65,10 @@ pub(crate) fn check(workspace: &Workspace, house: &[Room]) -> Vec<String> {
     for package in &workspace.packages {
         match house.iter().find(|room| room.name == package.name) {
             Some(room) => wrong.extend(check_package(package, *room, workspace, house)),
-            None => wrong
-                .push(format!("{} has no row in xtask/src/house/arrows.rs: say there what it may use", package.name)),
+            None => wrong.push(format!(
+                "{} has no row in xtask/src/house/arrows.rs: add one that lists what it may use",
+                package.name
+            )),
         }
     }
     for room in house.iter().filter(|room| !workspace.contains(room.name)) {

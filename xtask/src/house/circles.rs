@@ -118,7 +118,10 @@ pub(crate) fn leave_out(allowed: &[Allowed], circles: &mut Vec<Circle>) -> Vec<S
             sorted != files.iter().map(Path::new).collect::<Vec<_>>()
         });
         if circles.len() == before {
-            wrong.push(format!("no circle of {} any more: remove it from the list of allowed ones", files.join(", ")));
+            wrong.push(format!(
+                "{} form no circle any more: remove them from the list of allowed circles",
+                files.join(", ")
+            ));
         }
     }
     wrong

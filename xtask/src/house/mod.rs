@@ -46,7 +46,7 @@ pub(crate) fn check() -> Result<()> {
     }
     match wrong.len() {
         0 => println!(
-            "the arrows between {} crates hold; {files} files form no circle, but for {} allowed",
+            "the arrows between {} crates hold; {files} files form no circle, except for {} allowed",
             workspace.packages.len(),
             circles::ALLOWED.len()
         ),

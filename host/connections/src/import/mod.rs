@@ -36,11 +36,11 @@ pub enum Owners {
 /// How to import.
 #[derive(Debug)]
 pub struct Options {
-    /// The tenant that they will belong to.
+    /// The tenant of the imported connections.
     pub tenant: TenantId,
     /// The owners of the imported connections.
     pub owners: Owners,
-    /// Overwrite connections that are there already.
+    /// Replace connections that exist already.
     pub replace: bool,
     /// Do everything, but leave the database as it was.
     pub dry_run: bool,
@@ -75,7 +75,7 @@ pub struct Failed {
 pub struct Report {
     /// New connections.
     pub imported: u64,
-    /// Connections that were overwritten.
+    /// Connections that were replaced.
     pub replaced: u64,
     /// What was there already.
     pub skipped: Vec<Skipped>,
@@ -184,7 +184,7 @@ impl<'a> Import<'a> {
         let record = Record::read(row)?;
         let owner = match (&self.options.owners, &record.owner) {
             (Owners::One(owner), _) => owner.clone(),
-            (_, None) => return Err("it has no owner; say whose it will be with --owner".into()),
+            (_, None) => return Err("it has no owner; set one with --owner".into()),
             (Owners::Kept, Some(owner)) => UserId::from(owner.as_str()),
             (Owners::Map(map), Some(owner)) => {
                 map.get(owner).cloned().ok_or_else(|| format!("its owner {owner:?} is not in the map of owners"))?
@@ -192,7 +192,7 @@ impl<'a> Import<'a> {
         };
         let plain = self.old.open_unauthenticated(&record.value).map_err(|error| error.to_string())?;
         let value = ConnectionValue::parse(plain.expose_secret())
-            .map_err(|_| "what was encrypted is no connection value; is it the right key?")?;
+            .map_err(|_| "the decrypted text is not a connection value; check that the key is the right one")?;
         Ok(Opened { record, owner, value, plain })
     }
 
@@ -214,7 +214,7 @@ impl<'a> Import<'a> {
     }
 
     async fn write_one(&self, tx: &mut AnyConnection, row: &Opened, now: i64) -> Result<Outcome, WriteError> {
-        const PRESENT: &str = "the owner has a connection of this external id";
+        const PRESENT: &str = "the owner has a connection with this external id";
         let (tenant, owner) = (&self.options.tenant, &row.owner);
         users::hold(tx, tenant, owner, false, now).await?;
         let present = app_connections::by_external_id(tx, tenant, owner, row.record.external_id.as_str()).await?;
@@ -229,7 +229,7 @@ impl<'a> Import<'a> {
             false => app_connections::insert(tx, &fresh, &sealed).await?,
         };
         if !done {
-            return Ok(Outcome::Skipped("somebody changed it at the same time"));
+            return Ok(Outcome::Skipped("it was changed concurrently"));
         }
         let detail = json!({"externalId": row.record.external_id, "from": row.record.id, "replaced": replaced});
         let entry = AuditEntry::new(now, tenant.clone(), "host", "connection.imported", fresh.id).with(detail);

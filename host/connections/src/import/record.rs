@@ -78,9 +78,9 @@ impl Fields<'_> {
         match self.get(camel, snake) {
             None => Ok(None),
             // PostgreSQL's texts do not hold it.
-            Some(Value::String(text)) if text.contains('\0') => Err(format!("`{camel}` holds a zero character")),
+            Some(Value::String(text)) if text.contains('\0') => Err(format!("`{camel}` contains a null character")),
             Some(Value::String(text)) => Ok(Some(text.clone())),
-            Some(_) => Err(format!("`{camel}` is not a text")),
+            Some(_) => Err(format!("`{camel}` is not a string")),
         }
     }
 
@@ -105,14 +105,14 @@ impl Fields<'_> {
 }
 
 fn one_of(name: &str, value: &str, known: &[&str]) -> Result<(), String> {
-    known.contains(&value).then_some(()).ok_or_else(|| format!("`{name}` is none of {}", known.join(", ")))
+    known.contains(&value).then_some(()).ok_or_else(|| format!("`{name}` is not one of {}", known.join(", ")))
 }
 
 fn projects(value: Option<&Value>) -> Result<String, String> {
     match value {
         None => Ok("[]".into()),
         Some(Value::Array(ids)) if ids.iter().all(Value::is_string) => Ok(Value::Array(ids.clone()).to_string()),
-        Some(_) => Err("`projectIds` is not a list of texts".into()),
+        Some(_) => Err("`projectIds` is not a list of strings".into()),
     }
 }
 

@@ -116,7 +116,7 @@ async fn a_name_is_refused_if_any_of_its_addresses_is() {
         let error = client(&names).send(get(url), &policy, &Caps::default()).await.unwrap_err();
         assert!(matches!(error, Error::Denied(Denied::Address { .. })), "{addresses:?}: {error}");
         let told = error.to_string();
-        assert!(told.contains("the host `api.test` leads to an address that is not public"), "{told}");
+        assert!(told.contains("`api.test` resolves to an address that is not public"), "{told}");
         let refused = addresses.iter().find(|address| !["1.1.1.1", "2606:4700::1111"].contains(address)).unwrap();
         let refused = refused.trim_start_matches("::ffff:");
         assert!(!told.contains(refused) && error.for_operator().contains(refused), "{told}");

@@ -1,4 +1,4 @@
-//! A hostile server gets no more time, memory or say than the caps grant.
+//! A hostile server gets no more time, memory and bytes than the caps allow.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -134,7 +134,7 @@ async fn requests_that_share_a_meter_share_its_limits_and_each_body_is_in_the_me
     let resolver: Arc<dyn Resolver> = Names::loopback();
     let config = ClientConfig { resolver, budgets: budgets.clone(), ..ClientConfig::default() };
     let (client, policy) = (Client::new(config).unwrap(), policy(&["*"], &[&server.grant()]));
-    let meter = Arc::new(Meter::of(Payer::new("t".into(), "p")).within(100, 450_000));
+    let meter = Arc::new(Meter::of(Payer::new(Some("t".into()), "p")).within(100, 450_000));
     let caps = Caps::default();
     let sends = (0..16).map(|_| client.send(Request { meter: meter.clone(), ..get(server.url("/")) }, &policy, &caps));
     let (fit, refused): (Vec<_>, Vec<_>) =

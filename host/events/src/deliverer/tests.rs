@@ -203,7 +203,7 @@ async fn a_receiver_that_always_fails_is_asked_for_a_day_and_then_given_up_and_i
     for attempt in 1..=ATTEMPTS {
         assert_eq!(scene.host.deliver_due().await, 1, "{attempt}");
         let row = scene.only().await;
-        assert_eq!((row.attempts, row.last_error.as_deref()), (attempt, Some("the receiver answered 500")));
+        assert_eq!((row.attempts, row.last_error.as_deref()), (attempt, Some("the receiver responded 500")));
         let wait = row.next_at - scene.now();
         if attempt < ATTEMPTS {
             assert_eq!(row.status, "PENDING");
@@ -280,7 +280,7 @@ async fn no_redirect_is_followed_and_the_reason_quotes_nothing_of_the_receiver()
     assert_eq!(scene.host.deliver_due().await, 1);
     assert_eq!(scene.receiver.ids().len(), 1);
     let row = scene.only().await;
-    assert_eq!(row.last_error.as_deref(), Some("the receiver answered 302; deliveries follow no redirects"));
+    assert_eq!(row.last_error.as_deref(), Some("the receiver responded 302; deliveries do not follow redirects"));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Moments. Nothing here depends on the machine's time zone.
+//! Points in time. Nothing here depends on the machine's time zone.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -8,7 +8,7 @@ use serde_json::Value;
 const ADVICE: &str = "write ISO 8601 such as \"2024-03-14\" or \"2024-03-14T09:00:00+01:00\", \
                       or give epoch milliseconds as a number";
 
-/// Reads a moment and writes it as `YYYY-MM-DDTHH:MM:SS.mmmZ`; else says what to write.
+/// Reads a point in time and writes it as `YYYY-MM-DDTHH:MM:SS.mmmZ`; the error says what to write.
 pub(super) fn read(value: &Value) -> Result<String, &'static str> {
     let timestamp = match value {
         Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?)).and_then(milliseconds),

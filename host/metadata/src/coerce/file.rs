@@ -89,7 +89,7 @@ impl Coerced {
     ///
     /// When no file is pending at the pointer.
     pub fn fill(&mut self, pointer: &str, content: &FileContent) -> Result<(), Problem> {
-        let missing = || Problem::new(pointer, "no file is awaited here; fill only what `files` lists");
+        let missing = || Problem::new(pointer, "no file is pending here; give only the files that `files` lists");
         let index = self.files.iter().position(|file| file.pointer == pointer).ok_or_else(missing)?;
         let place = self.value.pointer_mut(pointer).ok_or_else(missing)?;
         *place = file(&content.filename, content.extension.as_deref(), STANDARD.encode(&content.data));
@@ -117,7 +117,7 @@ pub(super) fn read(value: &Value) -> Option<Result<Given, String>> {
         () if has_scheme(text, "data:") => data_uri(text).map(Given::Content),
         () if has_scheme(text, "http://") || has_scheme(text, "https://") => match Url::parse(text) {
             Ok(url) => Ok(Given::Url { text: text.to_owned(), url: url.into() }),
-            Err(error) => Err(format!("the URL of the file is broken ({error}); correct it")),
+            Err(error) => Err(format!("the URL of the file is malformed ({error}); correct it")),
         },
         () => Err("this text is neither a data: URI nor an http(s) URL; give base64 content as \
                    {\"filename\": …, \"base64\": …}"

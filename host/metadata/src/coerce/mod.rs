@@ -1,4 +1,4 @@
-//! From the input of a step to what the piece receives.
+//! From the input of a step to the piece's properties.
 
 mod date;
 mod file;
@@ -219,7 +219,7 @@ impl<'a> Coercion<'a> {
                 Ok(text) => Outcome::Given(Value::String(text)),
                 Err(advice) => {
                     let given = self.quoted(value);
-                    self.report.add(at, format_args!("{given} is not a clear moment; {advice}"));
+                    self.report.add(at, format_args!("{given} is not an unambiguous time; {advice}"));
                     Outcome::Refused
                 }
             },

@@ -16,7 +16,7 @@ impl fmt::Display for Wanted<'_> {
             }
             PropertyKind::Number => "a number",
             PropertyKind::Checkbox => "true or false",
-            PropertyKind::DateTime => "a moment in ISO 8601, such as \"2024-03-14T09:00:00Z\"",
+            PropertyKind::DateTime => "a time in ISO 8601, such as \"2024-03-14T09:00:00Z\"",
             PropertyKind::StaticDropdown { options } => return write!(f, "{}", Offered(options)),
             PropertyKind::Dropdown(_) => "one of the options that the piece offers",
             PropertyKind::StaticMultiSelectDropdown { .. } | PropertyKind::MultiSelectDropdown(_) => {
@@ -51,7 +51,7 @@ pub(super) struct Offered<'a>(pub(super) &'a Choices);
 impl fmt::Display for Offered<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.options.is_empty() {
-            return f.write_str("nothing: there are no options");
+            return f.write_str("nothing: the property has no options");
         }
         f.write_str("one of ")?;
         some_of(f, self.0.options.iter().map(|choice| excerpt(&choice.value.to_string())))
@@ -64,9 +64,9 @@ pub(super) struct Unknown<'a>(pub(super) &'a Properties);
 impl fmt::Display for Unknown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
-            return f.write_str("unknown property; there are none here, so leave it out");
+            return f.write_str("unknown property; none are declared here, so leave it out");
         }
-        f.write_str("unknown property; correct or remove it; there are: ")?;
+        f.write_str("unknown property; correct or remove it; known are: ")?;
         some_of(f, self.0.keys())
     }
 }

@@ -92,8 +92,8 @@ fn a_token_that_is_none_is_refused() {
     malformed(r#"{"access_token":null}"#, "no access token");
     malformed(r#"{"access_token":""}"#, "empty");
     malformed(r#"{"access_token":"  "}"#, "empty");
-    malformed(r#"{"access_token":["a"]}"#, "no text");
-    malformed(r#"{"access_token":{"a":1}}"#, "no text");
+    malformed(r#"{"access_token":["a"]}"#, "not a string");
+    malformed(r#"{"access_token":{"a":1}}"#, "not a string");
 }
 
 #[test]
@@ -103,10 +103,10 @@ fn what_is_no_answer_is_refused_without_quoting_it() {
     malformed("<html>the-token</html>", "not JSON");
     malformed(r#"{"access_token":"at""#, "not JSON");
     malformed(r#"{"access_token":"at"} trailing"#, "not JSON");
-    malformed(r#""at""#, "no JSON object");
-    malformed("[1]", "no JSON object");
-    malformed("null", "no JSON object");
-    malformed(r#"{"access_token":"a","access_token":"b"}"#, "member twice");
+    malformed(r#""at""#, "not a JSON object");
+    malformed("[1]", "not a JSON object");
+    malformed("null", "not a JSON object");
+    malformed(r#"{"access_token":"a","access_token":"b"}"#, "duplicate member");
     malformed(vec![0xff, 0xfe, b'{', 0], "not UTF-8");
     malformed(b"{\"access_token\":\"a\xe4\"}".as_slice(), "not UTF-8");
     for depth in [40, 120, 100_000] {
@@ -121,7 +121,7 @@ fn what_is_no_answer_is_refused_without_quoting_it() {
         other => panic!("{other:?}"),
     }
     match ask(200, "application/x-www-form-urlencoded", "access_token=a&access_token=b").err() {
-        Some(TokenError::Malformed { problem }) => assert!(problem.contains("twice")),
+        Some(TokenError::Malformed { problem }) => assert!(problem.contains("duplicate")),
         other => panic!("{other:?}"),
     }
 }

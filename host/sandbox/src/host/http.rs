@@ -38,7 +38,7 @@ impl CallState {
                 PieceError::new(
                     ErrorKind::Unauthorized,
                     "no-connection",
-                    "this request needs a connection; the step has none",
+                    "this request needs a connection, and the step has none; choose one in the step's settings",
                 )
             })?;
             Some(resolved.credentials()?)

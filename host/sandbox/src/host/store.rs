@@ -44,7 +44,7 @@ impl CallState {
         let begun = self.begin();
         let result = match self.admit(key, value) {
             Ok(store) => tokio::time::timeout(self.limits.store_wall, operation(store)).await.unwrap_or_else(|_| {
-                let message = format!("the store did not answer within {} ms", self.limits.store_wall.as_millis());
+                let message = format!("the store did not respond within {} ms", self.limits.store_wall.as_millis());
                 Err(PieceError::new(ErrorKind::Timeout, "store-timeout", message))
             }),
             Err(error) => Err(error),

@@ -13,7 +13,7 @@ impl CallState {
         self.reach()?.capabilities.setup.clone().ok_or_else(|| {
             PieceError::denied(
                 "not-enabling",
-                "a schedule or listener can be arranged only while a trigger is being enabled",
+                "a schedule or listener can be set only while a trigger is being enabled",
             )
         })
     }

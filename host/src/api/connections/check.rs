@@ -35,9 +35,9 @@ use crate::{
 #[serde(rename_all = "lowercase")]
 #[schema(as = ConnectionTestStatus, rename_all = "lowercase")]
 pub(in crate::api) enum Verdict {
-    /// It works, as far as can be checked.
+    /// Every check passed.
     Success,
-    /// It does not.
+    /// A check failed.
     Error,
 }
 
@@ -46,7 +46,7 @@ pub(in crate::api) enum Verdict {
 #[schema(as = ConnectionTest)]
 pub(in crate::api) struct Found {
     status: Verdict,
-    /// For people.
+    /// A message for users.
     message: String,
 }
 
@@ -61,12 +61,12 @@ pub(in crate::api) struct TestBody {
     piece_name: String,
     /// As for storing.
     r#type: String,
-    /// As for storing. An authorization code is not spent.
+    /// As for storing. An authorization code is not exchanged.
     #[schema(value_type = Object)]
     value: Value,
-    /// The piece's version; without it the newest.
+    /// The piece's version; the newest if absent.
     piece_version: Option<String>,
-    /// Taken for compatibility, as the other members of a connection.
+    /// Accepted for compatibility, as are the other members of a connection.
     #[expect(dead_code, reason = "a test stores nothing")]
     external_id: Option<String>,
     #[expect(dead_code, reason = "a test stores nothing")]
@@ -92,10 +92,10 @@ impl JsonBody for TestBody {
     const EXAMPLE: &'static str = r#"{"pieceName": "NAME", "type": "SECRET_TEXT", "value": {"secret_text": "…"}}"#;
 }
 
-/// Tries credentials out before they are stored.
+/// Tests credentials before they are stored.
 ///
-/// The piece checks them itself, in its sandbox. Of an OAuth 2.0 request with a `code`, only what can be checked without
-/// spending the code is.
+/// The piece checks them in its sandbox. Of an OAuth 2.0 request with a `code`, only the members are checked: the code is
+/// not exchanged.
 #[utoipa::path(
     post,
     path = "/api/app-connections/test",
@@ -103,11 +103,11 @@ impl JsonBody for TestBody {
     tag = "connections",
     request_body = TestBody,
     responses(
-        (status = 200, description = "It works.", body = Found),
-        (status = 400, description = "It does not, or the request is not what this route takes.",
+        (status = 200, description = "The connection works.", body = Found),
+        (status = 400, description = "The test failed, or the request is invalid.",
             content((Found = "application/json"), (crate::api::problem::Members<'static> = "application/problem+json"))),
         (status = 404, description = "This host does not have the piece."),
-        (status = 429, description = "Too many calls; `Retry-After` says when to come back."),
+        (status = 429, description = "Too many calls; `Retry-After` says when to retry."),
     ),
 )]
 pub(in crate::api) async fn new(
@@ -129,10 +129,10 @@ pub(in crate::api) async fn new(
     let auths = input::auths(&newest);
     if matches!(value.kind(), ConnectionKind::OAuth2 | ConnectionKind::PlatformOAuth2) && !has_token(&value) {
         let Some(oauth2) = auths.iter().find_map(input::as_oauth2) else {
-            return Ok(failed("the piece takes no OAuth 2.0 connection".into()));
+            return Ok(failed("the piece does not use OAuth 2.0 connections".into()));
         };
         return Ok(match app.connections.rehearse(&owner(&caller), piece.short(), oauth2, &value).await {
-            Ok(()) => worked("all that can be checked without spending the code is right".into()),
+            Ok(()) => worked("the request is valid; the code is not exchanged in a test".into()),
             Err(error) => failed(error.to_string()),
         });
     }
@@ -144,7 +144,7 @@ pub(in crate::api) async fn new(
     verdict(&app, &caller, &piece, &version, value).await
 }
 
-/// Tries a stored connection out: it decrypts, its token can be renewed, and the piece says that it works.
+/// Tests a stored connection: it decrypts, its token can be renewed, and the piece reports that it works.
 #[utoipa::path(
     post,
     path = "/api/app-connections/{id}/test",
@@ -152,10 +152,10 @@ pub(in crate::api) async fn new(
     tag = "connections",
     params(("id" = String, Path, description = "The row id.")),
     responses(
-        (status = 200, description = "It works.", body = Found),
-        (status = 400, description = "It does not.", body = Found),
+        (status = 200, description = "The connection works.", body = Found),
+        (status = 400, description = "The test failed.", body = Found),
         (status = 404, description = "The caller has no such connection."),
-        (status = 429, description = "Too many calls; `Retry-After` says when to come back."),
+        (status = 429, description = "Too many calls; `Retry-After` says when to retry."),
     ),
 )]
 pub(in crate::api) async fn stored(
@@ -172,7 +172,7 @@ pub(in crate::api) async fn stored(
     }
     let piece = stored.row().piece_name.parse::<PieceName>();
     let (Ok(piece), true) = (piece, input::piece(&app, &stored.row().piece_name).is_some()) else {
-        let message = "the value can be read; this host does not have the piece, which alone could say more";
+        let message = "the value can be read; this host does not have the piece, so the piece did not check it";
         return Ok(worked(message.into()));
     };
     verdict(&app, &caller, &piece, &VersionReq::default(), Arc::new(stored)).await
@@ -191,7 +191,7 @@ async fn verdict(
     let run = app.runs.run(&caller.actor, request).await;
     let run = run.map_err(|refusal| failure::refused(&app.registry, refusal))?;
     match run.report.result {
-        Ok(_) => Ok(worked("the piece says that the connection works".into())),
+        Ok(_) => Ok(worked("the piece reports that the connection works".into())),
         Err(Failure::Piece(error)) => Ok(failed(error.message)),
         Err(failure @ Failure::Overloaded { .. }) => Err(failure::overloaded(&failure)),
         Err(Failure::Host(cause)) => Err(Rejection::internal(cause)),

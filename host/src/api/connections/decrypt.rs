@@ -34,7 +34,7 @@ struct Decrypted<'a> {
     value: &'a RawValue,
 }
 
-/// The decrypted value of a connection, with a token that holds.
+/// Returns the decrypted value of a connection, with a valid token.
 ///
 /// For the operator's own processes that run pieces. The refresh token and the client's secret are left out: a service
 /// call needs neither, and both outlive the access token. `privileged=true` adds them. Every read is audited.
@@ -46,15 +46,15 @@ struct Decrypted<'a> {
     security(("internal" = [])),
     params(
         ("externalId" = String, Path, description = "The name that flows use."),
-        ("tenantId" = String, Query, description = "The tenant: external ids are unique only per owner."),
-        ("ownerId" = String, Query, description = "Whose connection it is."),
-        ("privileged" = Option<bool>, Query, description = "With refresh token and client secret."),
+        ("tenantId" = String, Query, description = "The owner's tenant: external ids are unique only per owner."),
+        ("ownerId" = String, Query, description = "The owner: a user of the tenant."),
+        ("privileged" = Option<bool>, Query, description = "Whether the value includes the refresh token and the client secret."),
     ),
     responses(
         (status = 200, description = "The connection with its value.", body = schema::DecryptedConnection),
         (status = 404, description = "The owner has no such connection."),
         (status = 424, description = "The connection does not work; its owner must connect again."),
-        (status = 503, description = "The token is being renewed; `Retry-After` says when to come back."),
+        (status = 503, description = "The token is being renewed; `Retry-After` says when to retry."),
     ),
 )]
 pub(in crate::api) async fn decrypt(
@@ -67,7 +67,7 @@ pub(in crate::api) async fn decrypt(
     let mut required = |name: &'static str| {
         let value = query.get(name).filter(|value| !value.is_empty()).map(str::to_owned);
         if value.is_none() {
-            faults.push(Fault::new(name, "is missing; say whose connection it is"));
+            faults.push(Fault::new(name, "is missing; name the owner of the connection"));
         }
         value
     };

@@ -14,7 +14,7 @@ use crate::api::App;
 /// The longest name of a connection, in characters.
 const MAX_NAME: usize = 255;
 
-/// What a name must be.
+/// The problem with an invalid name.
 pub(super) const NAME: &str = "must have 1 to 255 characters, none of them control characters";
 
 /// Whether a text can be the name of a connection.
@@ -47,7 +47,7 @@ pub(super) fn as_oauth2(auth: &Auth) -> Option<&OAuth2> {
     }
 }
 
-/// Takes a value over. `kind` is the request's own `type`, which the value may leave out and must not contradict.
+/// Reads a value. `kind` is the request's own `type`; the value may leave its type out, and must not contradict it.
 ///
 /// # Errors
 /// With JSON pointers into the request.
@@ -72,8 +72,8 @@ pub(super) fn value(kind: &str, value: Value) -> Result<ConnectionValue, Vec<Fau
             Err(vec![Fault::new("/type", message)])
         }
         ConnectionKind::CloudOAuth2 => {
-            let message = "CLOUD_OAUTH2 needs Activepieces' own secret service, which only Activepieces' cloud has; \
-                           use OAUTH2 with a client of your own";
+            let message = "CLOUD_OAUTH2 needs the secrets of Activepieces' cloud, which this host does not have; \
+                           use OAUTH2 with an OAuth app of your own";
             Err(vec![Fault::new("/type", message)])
         }
         _ => Ok(value),

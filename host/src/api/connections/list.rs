@@ -39,13 +39,13 @@ struct Page<'a> {
     operation_id = "listConnections",
     tag = "connections",
     params(
-        ("pieceName" = Option<String>, Query, description = "Only those for this piece, in either form of its name."),
-        ("displayName" = Option<String>, Query, description = "Part of the display name, in any case."),
-        ("status" = Option<Vec<schema::ConnectionStatus>>, Query, description = "Any of these; repeated or separated by commas."),
-        ("scope" = Option<schema::ConnectionScope>, Query, description = "Only those of this scope."),
-        ("limit" = Option<u32>, Query, description = "At most so many; 100 without it.", minimum = 1, maximum = 1000),
+        ("pieceName" = Option<String>, Query, description = "The piece, in either form of its name."),
+        ("displayName" = Option<String>, Query, description = "A part of the display name; case does not matter."),
+        ("status" = Option<Vec<schema::ConnectionStatus>>, Query, description = "One or more states; repeated or separated by commas."),
+        ("scope" = Option<schema::ConnectionScope>, Query, description = "The scope."),
+        ("limit" = Option<u32>, Query, description = "The maximum number of connections; 100 if absent.", minimum = 1, maximum = 1000),
         ("cursor" = Option<String>, Query, description = "`next` or `previous` of another page."),
-        ("projectId" = Option<String>, Query, description = "Taken for compatibility; connections belong to users."),
+        ("projectId" = Option<String>, Query, description = "Accepted for compatibility and ignored: connections belong to users."),
     ),
     responses((status = 200, description = "A page.", body = schema::ConnectionPage)),
 )]
@@ -76,7 +76,7 @@ pub(in crate::api) async fn list(
     Ok(Json(page).into_response())
 }
 
-/// What a list is narrowed to.
+/// The filters of a list.
 struct Wanted {
     filter: ConnectionFilter,
     limit: usize,
@@ -124,7 +124,7 @@ impl Wanted {
     }
 }
 
-/// The position of a page, for clients to send back. It holds nothing that they have not seen.
+/// The position of a page, for clients to send back. It contains only what they have received.
 fn write_cursor((created_at, id): &Position, backwards: bool) -> String {
     URL_SAFE_NO_PAD.encode(format!("{}{created_at}:{id}", if backwards { '<' } else { '>' }))
 }

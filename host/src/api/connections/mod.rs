@@ -54,7 +54,7 @@ fn if_match(headers: &HeaderMap) -> Result<Option<Edition>, Rejection> {
     let number = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).and_then(|text| text.parse().ok());
     number.map(|number| Some(Edition(number))).ok_or_else(|| {
         let detail =
-            "the If-Match header is none of this host's entity tags; send the ETag that came with the connection";
+            "the If-Match header is not an entity tag of this host; send the ETag of the connection's last response";
         Rejection::bad_request("invalid_header", detail)
     })
 }
@@ -68,7 +68,7 @@ pub(super) fn refused(error: ConnectionError) -> Rejection {
             StatusCode::PRECONDITION_FAILED,
             "connection_exists",
             "The connection exists",
-            "there is a connection of this external id already, and `If-None-Match: *` forbids to replace it; choose another external id",
+            "a connection with this external id exists already, and `If-None-Match: *` forbids replacing it; choose another external id",
         ),
         ConnectionError::Changed => {
             Rejection::new(StatusCode::PRECONDITION_FAILED, "connection_changed", "The connection was changed", said)
@@ -77,7 +77,7 @@ pub(super) fn refused(error: ConnectionError) -> Rejection {
             let steps: Vec<String> =
                 uses.iter().take(20).map(|used| format!("{} of workflow {}", used.node_id, used.workflow_id)).collect();
             let detail = format!(
-                "{} step(s) use the connection: {}; change them, or send `force=true`",
+                "{} step(s) use the connection: {}; change these steps, or send `force=true`",
                 uses.len(),
                 steps.join(", ")
             );
@@ -114,11 +114,11 @@ fn provider(error: &TokenError) -> Rejection {
         TokenError::InvalidGrant { .. } | TokenError::Refused { .. } => {
             Rejection::new(StatusCode::UNPROCESSABLE_ENTITY, "oauth2_refused", "The provider refused", said)
         }
-        _ => Rejection::new(StatusCode::BAD_GATEWAY, "oauth2_unavailable", "The provider gave no token", said),
+        _ => Rejection::new(StatusCode::BAD_GATEWAY, "oauth2_unavailable", "The provider returned no token", said),
     }
 }
 
 fn not_found() -> Rejection {
-    let detail = "you have no such connection; GET /api/app-connections lists those you have";
+    let detail = "you have no such connection; GET /api/app-connections lists your connections";
     Rejection::new(StatusCode::NOT_FOUND, "connection_not_found", "Connection not found", detail)
 }

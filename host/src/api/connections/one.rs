@@ -45,14 +45,14 @@ pub(in crate::api) async fn show(
     Ok(answer(StatusCode::OK, &row))
 }
 
-/// What to change. What is absent stays.
+/// The changes. Absent members stay as they are.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = ConnectionChange, example = json!({"displayName": "Main CRM"}))]
 pub(in crate::api) struct ChangeBody {
-    /// The name for people.
+    /// The name shown to users.
     display_name: Option<String>,
-    /// Replaces what was there.
+    /// Replaces the present metadata.
     #[schema(value_type = Option<Object>)]
     metadata: Option<Value>,
     /// New credentials, with the members of the connection's type: `secret_text`; `username` and `password`; the props
@@ -78,16 +78,16 @@ impl JsonBody for ChangeBody {
     tag = "connections",
     params(
         ("id" = String, Path, description = "The row id."),
-        ("If-Match" = Option<String>, Header, description = "Only if the connection is still of this `ETag`."),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` that the connection must still have."),
     ),
     request_body = ChangeBody,
     responses(
         (status = 200, description = "The connection, changed.", body = schema::Connection,
             headers(("ETag" = String, description = "For `If-Match`."))),
         (status = 404, description = "The caller has no such connection."),
-        (status = 412, description = "It was changed meanwhile."),
-        (status = 424, description = "Its value cannot be read, so it cannot be changed; store it again."),
-        (status = 503, description = "Its token is being renewed; `Retry-After` says when to come back."),
+        (status = 412, description = "Another request changed it."),
+        (status = 424, description = "Its value cannot be read and so cannot be changed; store it again."),
+        (status = 503, description = "Its token is being renewed; `Retry-After` says when to retry."),
     ),
 )]
 pub(in crate::api) async fn change(
@@ -127,7 +127,7 @@ pub(in crate::api) struct Done {
     success: bool,
 }
 
-/// Removes a connection, and revokes its tokens at the provider where the piece says how.
+/// Removes a connection, and revokes its tokens at the provider if the piece names a revocation URL.
 #[utoipa::path(
     delete,
     path = "/api/app-connections/{id}",
@@ -135,12 +135,12 @@ pub(in crate::api) struct Done {
     tag = "connections",
     params(
         ("id" = String, Path, description = "The row id."),
-        ("force" = Option<bool>, Query, description = "Also when workflows use it."),
+        ("force" = Option<bool>, Query, description = "Whether to remove it even if workflows use it."),
     ),
     responses(
         (status = 200, description = "It is removed.", body = Done),
         (status = 404, description = "The caller has no such connection."),
-        (status = 409, description = "Workflows use it; the answer names them."),
+        (status = 409, description = "Workflows use it; the response names them."),
     ),
 )]
 pub(in crate::api) async fn remove(

@@ -49,23 +49,23 @@ pub(in crate::api) struct StartBody {
     client_id: Option<String>,
     /// The redirect URI: this host's callback, or a page of the client's own.
     redirect_url: Option<String>,
-    /// The piece's version; without it the newest.
+    /// The piece's version; the newest if absent.
     piece_version: Option<String>,
-    /// What the user filled in, by name.
+    /// The values that the user entered, by name.
     #[schema(value_type = Option<Object>)]
     props: Option<Map<String, Value>>,
-    /// `OAUTH2`, which is meant without it, or `PLATFORM_OAUTH2`.
+    /// `OAUTH2` (the default) or `PLATFORM_OAUTH2`.
     r#type: Option<String>,
     /// The client's secret, for the exchange on this host; a public client has none.
     client_secret: Option<String>,
-    /// With it, this host makes the connection itself when the user has agreed.
+    /// If present, this host stores the connection under this id when the user has agreed.
     external_id: Option<String>,
-    /// The name for people; the external id without it.
+    /// The name shown to users; the external id if absent.
     display_name: Option<String>,
-    /// Free, and shown to clients.
+    /// Any JSON object; returned to clients.
     #[schema(value_type = Option<Object>)]
     metadata: Option<Value>,
-    /// Taken for compatibility.
+    /// Accepted for compatibility and ignored.
     #[expect(dead_code, reason = "connections belong to users")]
     project_id: Option<String>,
 }
@@ -94,7 +94,7 @@ impl JsonBody for StartBody {
 pub(in crate::api) struct Started {
     /// The URL to send the browser to.
     authorization_url: String,
-    /// Comes back with the result.
+    /// Returned with the result.
     state: String,
     /// The PKCE verifier, when the client makes the connection itself; else empty.
     code_verifier: String,
@@ -106,12 +106,12 @@ pub(in crate::api) struct Started {
     scope: String,
 }
 
-/// Begins to sign in at the provider of a piece.
+/// Starts a sign-in at the provider of a piece.
 ///
-/// The response sets a cookie: only the browser that has it can finish. With `externalId` this host makes the
+/// The response sets a cookie: only the browser that has it can finish. With `externalId` this host stores the
 /// connection when the user has agreed, and the final page reports it to the window that opened it: `{connectionId,
 /// externalId, state}` or `{error, errorDescription, state}`. Without, it reports `{code, state}`, where `code` is a
-/// one-time ticket that stands for the real one in `POST /api/app-connections`.
+/// one-time ticket that replaces the real code in `POST /api/app-connections`.
 #[utoipa::path(
     post,
     path = "/api/app-connections/oauth2/start",
@@ -120,7 +120,7 @@ pub(in crate::api) struct Started {
     request_body = StartBody,
     responses(
         (status = 200, description = "Send the browser to `authorizationUrl`.", body = Started,
-            headers(("Set-Cookie" = String, description = "Binds the sign-in to this browser."))),
+            headers(("Set-Cookie" = String, description = "The cookie that binds the sign-in to this browser."))),
         (status = 404, description = "This host does not have the piece."),
     ),
 )]
@@ -137,11 +137,14 @@ pub(in crate::api) async fn start(
         return Err(piece_unknown(&checked.piece_name));
     };
     let Some(oauth2) = input::oauth2(&piece) else {
-        let fault = Fault::new("/pieceName", "the piece takes no OAuth 2.0 connection");
+        let fault = Fault::new("/pieceName", "the piece does not use OAuth 2.0 connections");
         return Err(Rejection::invalid_members(vec![fault]));
     };
     if oauth2.auth_url.is_empty() {
-        let fault = Fault::new("/pieceName", "the piece signs in without a browser; POST /api/app-connections does it");
+        let fault = Fault::new(
+            "/pieceName",
+            "the piece uses client credentials, without a browser; store the connection with POST /api/app-connections",
+        );
         return Err(Rejection::invalid_members(vec![fault]));
     }
     let browser = match cookie(&app, &headers) {
@@ -250,10 +253,10 @@ impl StartBody {
     tag = "connections",
     security(()),
     params(
-        ("state" = Option<String>, Query, description = "As it was sent."),
+        ("state" = Option<String>, Query, description = "The `state` of the authorization request."),
         ("code" = Option<String>, Query, description = "The provider's code."),
         ("error" = Option<String>, Query, description = "Why there is no code."),
-        ("error_description" = Option<String>, Query, description = "The same for people."),
+        ("error_description" = Option<String>, Query, description = "The provider's description of the error."),
     ),
     responses((status = 200, description = "The page.", body = String, content_type = "text/html")),
 )]
@@ -264,14 +267,14 @@ pub(in crate::api) async fn callback(State(app): State<Arc<App>>, headers: Heade
         description: description.chars().filter(|c| !c.is_control()).take(500).collect(),
     };
     if state.is_empty() {
-        let failed = failed("missing_state", "the provider sent no state back; begin again");
+        let failed = failed("missing_state", "the provider returned no state; start again");
         return page(&app, &told(&failed, &state));
     }
     // With both, the error counts (RFC 6749, section 4.1.2.1).
     let answer = match (query.get("error"), query.get("code")) {
         (Some(error), _) => Err(failed(error, query.get("error_description").unwrap_or_default())),
         (None, Some(code)) if !code.is_empty() => Ok(SecretString::from(code)),
-        (None, _) => Err(failed("missing_code", "the provider sent no code")),
+        (None, _) => Err(failed("missing_code", "the provider returned no code; start again")),
     };
     let piece = |name: &str| input::oauth2(&*input::piece(&app, name)?).cloned();
     let browser = cookie(&app, &headers);
@@ -292,7 +295,7 @@ fn page(app: &App, result: &Value) -> Response {
     let nonce = hex::encode(rand::random::<[u8; 16]>());
     let said = match result.get("error").and_then(Value::as_str) {
         None => "You are connected.",
-        Some(_) => "That did not work.",
+        Some(_) => "The connection failed.",
     };
     let why = result.get("errorDescription").and_then(Value::as_str).unwrap_or_default();
     let html = include_str!("callback.html")
@@ -314,7 +317,7 @@ fn page(app: &App, result: &Value) -> Response {
     response
 }
 
-/// JSON that may stand in a script: it cannot end the script, nor a line of it.
+/// JSON that is safe inside a script: it can end neither the script nor a line of it.
 fn script(value: &Value) -> String {
     value
         .to_string()

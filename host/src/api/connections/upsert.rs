@@ -36,23 +36,23 @@ const UNKNOWN_VERSION: &str = "0.0.0";
     "value": {"type": "SECRET_TEXT", "secret_text": "…"}
 }))]
 pub(in crate::api) struct UpsertBody {
-    /// The stable name that flows refer to. What the caller has under it is replaced.
+    /// The stable name that flows refer to. A connection of the caller with this name is replaced.
     external_id: String,
-    /// The name for people.
+    /// The name shown to users.
     display_name: String,
     /// `slack` or `@activepieces/piece-slack`.
     piece_name: String,
     /// `SECRET_TEXT`, `BASIC_AUTH`, `CUSTOM_AUTH`, `OAUTH2`, `PLATFORM_OAUTH2` or `NO_AUTH`.
     r#type: String,
-    /// The credentials; for OAUTH2 the code to get them with, or tokens that are there already.
+    /// The credentials; for OAUTH2 the authorization code, or tokens obtained elsewhere.
     #[schema(value_type = Object)]
     value: Value,
-    /// The piece's version; without it the newest that this host has.
+    /// The piece's version; the newest that this host has if absent.
     piece_version: Option<String>,
-    /// Free, and shown to clients.
+    /// Any JSON object; returned to clients.
     #[schema(value_type = Option<Object>)]
     metadata: Option<Value>,
-    /// Taken for compatibility.
+    /// Accepted for compatibility and ignored.
     #[expect(dead_code, reason = "connections belong to users")]
     project_id: Option<String>,
 }
@@ -71,7 +71,7 @@ impl JsonBody for UpsertBody {
     const EXAMPLE: &'static str = r#"{"externalId": "ID", "displayName": "NAME", "pieceName": "NAME", "type": "SECRET_TEXT", "value": {"secret_text": "…"}}"#;
 }
 
-/// Stores a connection: a new one, or in place of the caller's of the same external id.
+/// Stores a connection, new or in place of the caller's connection with the same external id.
 ///
 /// OAUTH2 with a `code` fetches the tokens now; the code, its verifier and the client's secret are used once and only for that.
 #[utoipa::path(
@@ -80,17 +80,17 @@ impl JsonBody for UpsertBody {
     operation_id = "putConnection",
     tag = "connections",
     params(
-        ("If-None-Match" = Option<String>, Header, description = "`*`: only if there is none of this external id."),
-        ("If-Match" = Option<String>, Header, description = "Only if the one there is still of this `ETag`."),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: only if no connection has this external id."),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` that the present connection must still have."),
     ),
     request_body = UpsertBody,
     responses(
-        (status = 201, description = "It is stored.", body = schema::Connection,
+        (status = 201, description = "The stored connection.", body = schema::Connection,
             headers(("ETag" = String, description = "For `If-Match`."))),
-        (status = 404, description = "This host does not have the piece, without which OAuth 2.0 is not possible."),
-        (status = 412, description = "It was changed meanwhile, or there is one already."),
+        (status = 404, description = "This host does not have the piece, which OAuth 2.0 needs."),
+        (status = 412, description = "Another request changed it, or a connection with this external id exists already."),
         (status = 422, description = "The provider refused the code or the client."),
-        (status = 502, description = "The provider is out of reach, or answered nonsense."),
+        (status = 502, description = "The provider is unavailable, or its response cannot be used."),
     ),
 )]
 pub(in crate::api) async fn upsert(
@@ -126,8 +126,8 @@ pub(in crate::api) async fn upsert(
     Ok(answer(StatusCode::CREATED, &row))
 }
 
-/// Checks a value as far as that is possible before a code is spent. Returns it with the OAuth 2.0 schema that its code is
-/// exchanged by, if it has one.
+/// Checks a value as far as possible before its code is exchanged. Returns it with the OAuth 2.0 schema for the exchange,
+/// if the value has a code.
 fn completable(
     piece: Option<&Version>,
     name: &str,
@@ -139,7 +139,7 @@ fn completable(
     }
     match auths.map(|auths| auths.iter().find_map(input::as_oauth2)) {
         Some(None) => {
-            let message = "the piece takes no OAuth 2.0 connection";
+            let message = "the piece does not use OAuth 2.0 connections";
             Err(Rejection::invalid_members(vec![Fault::new("/type", message)]))
         }
         None if !has_token(&value) || *value.kind() == ConnectionKind::PlatformOAuth2 => Err(piece_unknown(name)),
@@ -156,7 +156,7 @@ pub(super) fn has_token(value: &ConnectionValue) -> bool {
 pub(super) fn piece_unknown(piece: &str) -> Rejection {
     let piece: String = piece.chars().filter(|c| !c.is_control()).take(100).collect();
     let detail =
-        format!("this host does not have the piece `{piece}`, so it does not know its provider; install it first");
+        format!("this host does not have the piece `{piece}`, so the provider is unknown; install the piece first");
     Rejection::new(StatusCode::NOT_FOUND, "piece_not_found", "Piece metadata not found", detail)
 }
 
@@ -169,7 +169,7 @@ fn replace(headers: &HeaderMap) -> Result<Replace, Rejection> {
     match headers.get(header::IF_NONE_MATCH).map(|value| value.to_str().unwrap_or_default().trim()) {
         None => Ok(if_match(headers)?.map_or(Replace::Any, Replace::Only)),
         Some("*") => Ok(Replace::Never),
-        Some(_) => Err(Rejection::bad_request("invalid_header", "the If-None-Match header can only be `*` here")),
+        Some(_) => Err(Rejection::bad_request("invalid_header", "the If-None-Match header must be `*` here")),
     }
 }
 
@@ -179,7 +179,7 @@ struct Checked {
 }
 
 impl UpsertBody {
-    /// Checks what the types do not say, and takes the value over.
+    /// Checks what the types do not express, and reads the value.
     fn check(&mut self) -> Result<Checked, Rejection> {
         let mut faults = Vec::new();
         let external_id = self.external_id.parse::<ExternalId>();

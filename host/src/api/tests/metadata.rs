@@ -8,7 +8,7 @@ async fn a_host_without_pieces_lists_none_and_says_so() {
     assert_eq!(host.get("/api/pieces").await.body, json!([]));
     let problem = host.get("/api/pieces/slack").await.refused(404, "piece_not_found");
     assert_eq!(problem.body["error"], "Piece not found");
-    assert!(problem.detail().contains("no pieces yet"), "{}", problem.text);
+    assert!(problem.detail().contains("this host has no pieces"), "{}", problem.text);
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn a_piece_is_found_by_either_form_of_its_name_and_by_version() {
     let problem = host.get("/api/pieces/text?version=99.0.0").await.refused(404, "version_not_found");
     assert!(problem.detail().contains("2.0.0, 1.3.0, 1.2.0"), "{}", problem.text);
     let problem = host.get("/api/pieces/slack").await.refused(404, "piece_not_found");
-    assert!(problem.detail().contains("there are: text"), "{}", problem.text);
+    assert!(problem.detail().contains("the pieces of this host are: text"), "{}", problem.text);
     for path in ["/api/pieces/@evil/piece-text", "/api/pieces/..%2F..%2Fetc", "/api/pieces/TEXT", "/api/pieces/a%00b"] {
         host.get(path).await.refused(404, "piece_not_found");
     }

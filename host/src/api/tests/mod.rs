@@ -112,9 +112,9 @@ async fn open(setup: Setup) -> (crate::host::Host, tempfile::TempDir) {
         db,
         keyring: Keyring::new(Key::parse(&"ab".repeat(32).into()).unwrap(), Vec::new()),
         identity: Identity::new(&"a-secret-that-is-long-enough-for-hs256".into(), Some(&INTERNAL.into())),
-        budgets: Budgets::default(),
+        budgets: Budgets::new([(&leno_sandbox::budgets::MAX_CALLS, 16)]),
         clock: Arc::new(SystemClock),
-        engine: EngineConfig { max_calls: 16, ..EngineConfig::default() },
+        engine: EngineConfig::default(),
         pieces_dir: directory,
         pieces_lock: temporary.path().join("pieces.lock"),
         // Here only the API is in production.

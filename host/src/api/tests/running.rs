@@ -45,7 +45,7 @@ async fn what_is_not_there_is_a_404_that_says_what_is() {
     let host = Host::with_piece().await;
     let body = json!({"input": {}});
     let problem = host.json("/api/pieces/slack/actions/echo/run", &body).await.refused(404, "piece_not_found");
-    assert!(problem.detail().contains("there are: text"), "{}", problem.text);
+    assert!(problem.detail().contains("the pieces of this host are: text"), "{}", problem.text);
     let problem = host.json("/api/pieces/text/actions/shout/run", &body).await.refused(404, "unknown");
     assert!(problem.detail().contains("echo, crash"), "{}", problem.text);
     let hostile = format!("/api/pieces/text/actions/{}/run", "%0a%1b".repeat(500));

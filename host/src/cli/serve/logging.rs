@@ -1,4 +1,4 @@
-//! Logs: to stderr, for people or for programs.
+//! Logs to stderr, as text or JSON.
 
 use std::io::{self, IsTerminal as _};
 

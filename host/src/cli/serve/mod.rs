@@ -22,7 +22,7 @@ use super::{
     terminal,
 };
 use crate::{
-    config::{Config, DataDir, EngineSettings},
+    config::{Config, DataDir},
     edge::{PublicUrl, listener},
     host::{Host, Setup},
     identity::Identity,
@@ -31,19 +31,19 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(
     about = "Serve the pieces of a directory over HTTP",
-    long_about = "Serve the pieces of a directory over HTTP. With nothing set it runs: SQLite and generated secrets in \
-                  ./leno-data, the pieces in ./pieces, on 127.0.0.1:4747. Once it accepts connections it prints one line to \
-                  stdout, `listening on http://IP:PORT`; logs go to stderr. SIGTERM and SIGINT let the requests under way \
-                  end, a second one does not wait.",
+    long_about = "Serve the pieces of a directory over HTTP. Without settings it runs with SQLite and generated secrets \
+                  in ./leno-data, the pieces of ./pieces, on 127.0.0.1:4747. Once it accepts connections it prints one line to \
+                  stdout, `listening on http://IP:PORT`; logs go to stderr. On SIGTERM or SIGINT it finishes the requests \
+                  under way; on a second signal it stops at once.",
     after_help = "Settings come from flags, then the environment, then leno.toml (keys as the flags, with underscores).\n\
-                  Secrets have no flags, as everybody on a machine can read its command lines:\n  \
+                  Secrets have no flags, because every user of a machine can read its command lines:\n  \
                   DATABASE_URL        sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE\n  \
                   JWT_SECRET          the secret that Gauzy signs access tokens with\n  \
-                  INTERNAL_API_TOKEN  what the operator's own processes send as X-Internal-Token\n  \
+                  INTERNAL_API_TOKEN  the token that the operator's own processes send as X-Internal-Token\n  \
                   INTEGRATION_ENCRYPTION_KEY, else AP_ENCRYPTION_KEY\n  \
-                  \u{20}                   what connections are encrypted with: `openssl rand -hex 32`\n  \
+                  \u{20}                   the key that encrypts connections; `openssl rand -hex 32` makes one\n  \
                   LENO_OLD_ENCRYPTION_KEYS\n  \
-                  \u{20}                   keys that are still read with, separated by commas; see `leno keys`\n\n\
+                  \u{20}                   keys that still decrypt, separated by commas; see `leno keys`\n\n\
                   What a piece may do beyond its manifest is granted in leno.toml; see `leno grants`:\n  \
                   [grants.http]\n  \
                   private = [\"10.1.2.3:8080\"]"
@@ -71,7 +71,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let mut stop = Signals::new()?;
     let listener = TcpListener::bind(config.listen)
         .await
-        .with_context(|| format!("{} cannot be listened on; set LENO_LISTEN to another address", config.listen))?;
+        .with_context(|| format!("cannot listen on {}; set LENO_LISTEN to another address", config.listen))?;
     let address = listener.local_addr()?;
 
     let host = tokio::select! {
@@ -88,10 +88,10 @@ async fn run(config: Config) -> anyhow::Result<()> {
     host.start().await;
 
     let draining = listener::serve(listener, host.router(), stop.next()).await;
-    tracing::info!("stopping: no new connections, requests under way may end");
+    tracing::info!("stopping: no new connections; waiting for requests under way");
     tokio::select! {
         () = host.drain(draining) => {}
-        () = stop.next() => tracing::warn!("second signal: not waiting any longer"),
+        () = stop.next() => tracing::warn!("second signal: stopping without waiting"),
     }
     host.close().await;
     tracing::info!("stopped");
@@ -107,13 +107,10 @@ async fn open(config: &Config, address: SocketAddr) -> anyhow::Result<Host> {
         Some(secret) => secret.clone(),
         None => data.secret(DataDir::JWT_SECRET)?,
     };
-    let EngineSettings { max_calls, max_calls_per_piece, queue_wait } = config.engine;
     let cache = Some(Cache::open(data.compiled(), data.cache_key()?)?);
     let compiler = component::compiler()?;
     let engine = EngineConfig {
-        max_calls,
-        max_calls_per_piece,
-        queue_wait,
+        queue_wait: config.queue_wait,
         budgets: config.budgets.clone(),
         file_private: config.file_private.clone(),
         cache,

@@ -40,7 +40,7 @@ struct Wait {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
     /// Nothing came for too long.
-    #[error("the request body came too slowly")]
+    #[error("the request body arrived too slowly")]
     TooSlow,
     /// The connection broke.
     #[error(transparent)]

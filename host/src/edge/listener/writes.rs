@@ -1,4 +1,4 @@
-//! A stream whose peer has to keep reading.
+//! A stream that fails when its peer stops reading.
 
 use std::{
     io,
@@ -40,7 +40,10 @@ impl<T> TimelyWrites<T> {
             until.as_mut().reset(Instant::now() + self.stall);
             self.waiting = true;
         }
-        until.as_mut().poll(context).map(|()| Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")))
+        until
+            .as_mut()
+            .poll(context)
+            .map(|()| Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read the response")))
     }
 }
 

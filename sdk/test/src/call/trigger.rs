@@ -69,14 +69,14 @@ impl<'p> TriggerCall<'p> {
         self.fire(host, Some(request.into().to_string())).await
     }
 
-    /// Asks for events to try a flow with. What it writes to the store is forgotten.
+    /// Runs the trigger's test, which returns events to try a flow with. What it writes to the store is discarded.
     pub async fn test(&self, host: &Host) -> Run {
         let mut call = self.call(host, "testing");
         call.store = Arc::new(Held::new(host.store.clone()));
         self.enter(call, Hook::Test).await
     }
 
-    /// Asks for the response to a request with which the service verifies the webhook.
+    /// Runs the handshake: the response to a request with which the service verifies the webhook.
     pub async fn handshake(&self, host: &Host, request: impl Into<Value>) -> Run {
         self.enter(self.call(host, "the handshake of"), Hook::Handshake { request: request.into().to_string() }).await
     }
@@ -92,7 +92,7 @@ impl<'p> TriggerCall<'p> {
         call.store = held.clone();
         let mut run = self.enter(call, Hook::Run { event }).await;
         if run.result.is_ok() && !self.dying && !held.settle() {
-            let message = "another run of the trigger has changed in the store what this one found there";
+            let message = "a concurrent run of the trigger changed the store entry that this run read";
             run.result = Err(RunError::new(ErrorKind::Unavailable, "store-conflict", message).into());
         }
         run

@@ -100,7 +100,8 @@ impl Matcher {
     /// When `body` cannot be written as JSON.
     #[track_caller]
     pub fn json(mut self, body: impl Serialize) -> Self {
-        let body = serde_json::to_value(body).unwrap_or_else(|error| panic!("the body is no JSON: {error}"));
+        let body =
+            serde_json::to_value(body).unwrap_or_else(|error| panic!("the body cannot be written as JSON: {error}"));
         self.body = Some(Body::Json(body));
         self
     }
@@ -111,13 +112,13 @@ impl Matcher {
         self
     }
 
-    /// With anything else that can be said of a request; `what` says it in messages: `its signature is right`.
+    /// With any other condition; `what` describes it in messages: `its signature is right`.
     pub fn that(mut self, what: &str, holds: impl Fn(&SentRequest) -> bool + Send + Sync + 'static) -> Self {
         self.conditions.push((what.to_owned(), Arc::new(holds)));
         self
     }
 
-    /// Everything in which `sent` is another request, the gravest first; empty when it is the one that is meant.
+    /// The differences of `sent` from this request, the most important first; empty if it matches.
     pub(super) fn differences(&self, sent: &SentRequest) -> Vec<String> {
         let mut found = Vec::new();
         if sent.method != self.method {
@@ -150,8 +151,8 @@ impl Matcher {
             found.push(format!("it has the header `{name}`"));
         }
         match self.authorized {
-            Some(true) if !sent.authorized => found.push("it carries no credentials of the host".to_owned()),
-            Some(false) if sent.authorized => found.push("it carries credentials of the host".to_owned()),
+            Some(true) if !sent.authorized => found.push("it has no credentials from the host".to_owned()),
+            Some(false) if sent.authorized => found.push("it has credentials from the host".to_owned()),
             _ => {}
         }
         match &self.body {
@@ -165,13 +166,13 @@ impl Matcher {
         }
         for (what, holds) in &self.conditions {
             if !holds(sent) {
-                found.push(format!("it does not hold that {what}"));
+                found.push(format!("it does not satisfy: {what}"));
             }
         }
         found
     }
 
-    /// How far `differences` are from none: another address is further away than another header.
+    /// The weight of `differences`: another address weighs more than another header.
     pub(super) fn distance(&self, sent: &SentRequest) -> usize {
         let elsewhere = self.url.origin() != sent.url.origin() || self.url.path() != sent.url.path();
         self.differences(sent).len() + if elsewhere { 10 } else { 0 }

@@ -78,8 +78,8 @@ impl Script {
         for arranged in ledger.arranged.iter_mut().filter(|arranged| arranged.is_owed()) {
             let times = arranged.times.unwrap_or_default();
             let how = match (times, arranged.seen) {
-                (1, _) => "never came".to_owned(),
-                (times, seen) => format!("came {seen} times instead of {times}"),
+                (1, _) => "was never sent".to_owned(),
+                (times, seen) => format!("was sent {seen} times instead of {times}"),
             };
             complaints.push(self.mask.text(&format!("an expected request {how}:\n  {}", arranged.matcher)));
             arranged.seen = times;
@@ -97,14 +97,14 @@ const LISTED: usize = 5;
 
 /// Describes, for a request that nothing fits, the closest arrangement and the difference.
 fn complaint(arranged: &[Arranged], sent: &SentRequest) -> String {
-    let mut text = format!("a request that the test did not expect:\n  {sent}");
+    let mut text = format!("the piece sent an unexpected request:\n  {sent}");
     let mut near: Vec<&Arranged> = arranged.iter().collect();
     near.sort_by_key(|arranged| arranged.matcher.distance(sent));
     text.push_str(if near.is_empty() { "\n  nothing was expected" } else { "\n  expected:" });
     for arranged in near.iter().take(LISTED) {
         let differences = arranged.matcher.differences(sent);
         let why = match differences.is_empty() {
-            true => format!("it came {} times already", arranged.seen),
+            true => format!("it was sent {} times already", arranged.seen),
             false => differences.join("; "),
         };
         // Writing to a string does not fail.

@@ -149,7 +149,7 @@ async fn an_unexpected_request_is_told_with_what_comes_nearest_and_without_secre
     let [complaint, never, never_either] = &net.script.complaints()[..] else { panic!() };
     assert_eq!(
         complaint,
-        "a request that the test did not expect:
+        "the piece sent an unexpected request:
   GET https://api.test/v1?city=Paris&key=**REDACTED**
     accept: text/plain
     authorization: Bearer **REDACTED**
@@ -159,8 +159,11 @@ async fn an_unexpected_request_is_told_with_what_comes_nearest_and_without_secre
   - POST https://else.test/
     but the method is GET; the address is https://api.test/v1"
     );
-    assert_eq!(never, "an expected request never came:\n  POST https://else.test/");
-    assert!(never_either.starts_with("an expected request never came:\n  GET https://api.test/v1"), "{never_either}");
+    assert_eq!(never, "an expected request was never sent:\n  POST https://else.test/");
+    assert!(
+        never_either.starts_with("an expected request was never sent:\n  GET https://api.test/v1"),
+        "{never_either}"
+    );
     assert!(net.script.complaints().is_empty(), "told once");
     assert!(!format!("{:?}", net.script.sent()).contains("canary"));
 }
@@ -176,11 +179,11 @@ async fn arrangements_are_used_up_in_order() {
     }
     assert_eq!(codes, ["201", "202", "202", "unavailable"]);
     let complaints = net.script.complaints().join("\n");
-    assert!(complaints.contains("but it came 2 times already"), "{complaints}");
+    assert!(complaints.contains("but it was sent 2 times already"), "{complaints}");
 
     net.http().expect(get(URL)).times(3).respond(reply(200));
     net.code(asking(URL)).await;
-    assert_eq!(net.script.complaints(), [format!("an expected request came 1 times instead of 3:\n  GET {URL}")]);
+    assert_eq!(net.script.complaints(), [format!("an expected request was sent 1 times instead of 3:\n  GET {URL}")]);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ wasip2::http::proxy::export!(Hello);
 impl Guest for Hello {
     fn handle(_: IncomingRequest, answer: ResponseOutparam) {
         let fields = Fields::new();
-        // Without a length the answer is sent in chunks, which the load does not read.
+        // Without a length the response is sent in chunks, which the load does not read.
         fields.set("content-length", &[HELLO.len().to_string().into_bytes()]).expect("a plain header");
         let response = OutgoingResponse::new(fields);
         let body = response.body().expect("the first body");

@@ -1,4 +1,4 @@
-//! Misbehaviour that needs no network: time, memory, answers, logs, handles.
+//! Misbehaviour that needs no network: time, memory, results, logs, handles.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -35,14 +35,17 @@ pub fn sleep(props: &Value) -> Answer {
     Ok(json!({ "slept": true }).to_string())
 }
 
-/// Takes and touches memory until there is none. With `polite`, it notices the refusal and answers with what it got.
+/// Takes and touches memory until there is none, or until it has `mib`. With `polite`, it notices the refusal and returns
+/// what it got, after `hold_ms`.
 pub fn allocate(props: &Value) -> Answer {
     const BLOCK: usize = 1 << 20;
     let polite = props["polite"].as_bool().unwrap_or(false);
     let mut blocks: Vec<Vec<u8>> = Vec::with_capacity(8192);
+    let most = usize::try_from(number(props, "mib", u64::MAX)).unwrap_or(usize::MAX);
     loop {
         let mut block = Vec::new();
-        if polite && block.try_reserve_exact(BLOCK).is_err() {
+        if blocks.len() >= most || (polite && block.try_reserve_exact(BLOCK).is_err()) {
+            std::thread::sleep(Duration::from_millis(number(props, "hold_ms", 0)));
             let bytes = blocks.len() * BLOCK;
             drop(blocks);
             return Ok(json!({ "bytes": bytes }).to_string());

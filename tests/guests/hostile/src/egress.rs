@@ -8,12 +8,12 @@ use crate::bindings::leno::piece::types::{Error, ErrorKind};
 use crate::bindings::leno::piece::{context as call, http};
 use crate::{Answer, number, text};
 
-/// Sends one request and answers `{"response": {…}}` or `{"error": {…}}`: a refusal must not end the call.
+/// Sends one request and returns `{"response": {…}}` or `{"error": {…}}`: a refusal must not end the call.
 pub fn fetch(props: &Value) -> Answer {
     Ok(told(send(props)).to_string())
 }
 
-/// Sends the requests of `requests` together, and answers an array of what [`fetch`] answers.
+/// Sends the requests of `requests` together, and returns an array of what [`fetch`] returns.
 pub fn fetch_all(props: &Value) -> Answer {
     let requests: Vec<_> = props["requests"].as_array().into_iter().flatten().map(request).collect();
     let answers: Vec<Value> = http::send_all(&requests).into_iter().map(told).collect();
@@ -39,7 +39,7 @@ pub fn fetch_many(props: &Value) -> Answer {
     Ok(json!({ "ok": ok, "bytes": bytes, "errors": errors, "first": first }).to_string())
 }
 
-/// Sends the same request `times` times and keeps every answer; stops at the first error and tells it.
+/// Sends the same request `times` times and keeps every response; stops at the first error and returns it.
 pub fn fetch_forever(props: &Value) -> Answer {
     let mut kept = Vec::new();
     for _ in 0..number(props, "times", u64::MAX) {

@@ -21,7 +21,7 @@ mod bindings {
 use bindings::exports::leno::piece::{actions, authentication, metadata as describing, properties, triggers};
 use bindings::leno::piece::types::{Error, ErrorKind};
 
-/// What an action answers: the text goes to the host as it is, JSON or not.
+/// The result of an action: the text is passed to the host as it is, JSON or not.
 type Answer = Result<String, Error>;
 
 struct Hostile;

@@ -17,7 +17,7 @@ const ACTIONS: &[(&str, &[(&str, &str)])] = &[
     ("busy_ms", &[("ms", "NUMBER")]),
     ("spin", &[]),
     ("sleep", &[("ms", "NUMBER")]),
-    ("allocate", &[("polite", "CHECKBOX")]),
+    ("allocate", &[("polite", "CHECKBOX"), ("mib", "NUMBER"), ("hold_ms", "NUMBER")]),
     ("recurse", &[]),
     ("big_output", &[("bytes", "NUMBER")]),
     ("deep_json", &[("depth", "NUMBER")]),

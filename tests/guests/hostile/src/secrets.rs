@@ -69,7 +69,7 @@ fn revealed() -> Answer {
     secret.map(str::to_owned).ok_or_else(|| fail(ErrorKind::Internal, "no-secret", "the connection has no secret"))
 }
 
-/// What the host added to a request for `url`, whose server answers with the JSON of the headers that it got.
+/// What the host added to a request for `url`, whose server responds with the JSON of the headers that it got.
 fn echoed(url: &str) -> Answer {
     let response = egress::send(&json!({ "url": url, "authorize": true }))?;
     let echo = crate::parse(&String::from_utf8_lossy(&response.body))?;

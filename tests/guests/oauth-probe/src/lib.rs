@@ -51,7 +51,7 @@ fn check(_: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Asks the provider whose token it is, and answers what it said.
+/// Asks the provider whose token it is, and returns its response.
 #[action]
 pub fn me() -> Result<Value> {
     #[derive(serde::Deserialize)]
@@ -81,7 +81,7 @@ pub fn idle() -> Result<Value> {
     Ok(json!({}))
 }
 
-/// Answers what the piece may know of its connection, after saying it in the log.
+/// Returns what the piece may know of its connection, after logging it.
 #[action]
 pub fn settings() -> Result<Value> {
     let settings: Value = connection::settings()?;
@@ -89,7 +89,7 @@ pub fn settings() -> Result<Value> {
     Ok(json!({"kind": connection::kind().map(connection::Kind::as_str), "settings": settings}))
 }
 
-/// Looks at the whole value and tells everything it can, in every way it has: the host must keep the secrets out.
+/// Reads the whole value and reveals everything it can, in every way it has: the host must keep the secrets out.
 #[cfg(feature = "privileged")]
 #[action]
 pub fn tell() -> Result<Value> {

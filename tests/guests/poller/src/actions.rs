@@ -18,7 +18,7 @@ pub fn now(ctx: &Context) -> Result<Value> {
     }))
 }
 
-/// Answers what the piece may see of its connection, after a request to the connection's own host.
+/// Returns what the piece may read of its connection, after a request to the connection's own host.
 #[action]
 pub fn recall() -> Result<Value> {
     #[derive(serde::Deserialize)]

@@ -107,7 +107,7 @@ impl AppWebhook for Mention {
 
 pub struct Fired;
 
-/// Fires when somebody says so.
+/// Fires when the test says so.
 #[trigger(auth = false, sample = json!({"by": "hand"}))]
 impl Manual for Fired {
     type Props = NoProps;

@@ -1,7 +1,7 @@
 //! Components made by hand, for what no compiler would emit.
 //!
-//! A [`Core`] is a well-behaved piece whose functions are WebAssembly text; a test replaces the one that shall
-//! misbehave and makes the component. The data layout is fixed, so that bodies may name addresses: see [`Core::new`].
+//! A [`Core`] is a well-behaved piece whose functions are WebAssembly text; a test replaces the function that
+//! must misbehave and makes the component. The data layout is fixed, so that bodies may name addresses: see [`Core::new`].
 
 pub mod bombs;
 pub mod imports;

@@ -71,7 +71,7 @@ fn a_crate_without_a_row_and_a_row_without_a_crate_are_named() {
     assert_eq!(
         check(&workspace, &house),
         [
-            "flows has no row in xtask/src/house/arrows.rs: say there what it may use",
+            "flows has no row in xtask/src/house/arrows.rs: add one that lists what it may use",
             "xtask/src/house/arrows.rs has a row for gone, which is not a crate of the workspace",
         ]
     );

@@ -208,7 +208,7 @@ fn an_allowed_circle_passes_and_one_that_is_gone_is_named() {
     assert_eq!(found.len(), 0);
     assert_eq!(
         leave_out(&[allowed], &mut found),
-        ["no circle of a.rs, b.rs any more: remove it from the list of allowed ones"]
+        ["a.rs, b.rs form no circle any more: remove them from the list of allowed circles"]
     );
 }
 
