@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use leno_base::{
     TenantId,
-    budget::{Budgets, Each},
+    budget::{Budget, Budgets, Each},
     fair::Permit,
 };
 use serde::Serialize;
@@ -71,6 +71,10 @@ pub(crate) struct Inner {
     pub(crate) gate: Gate,
     /// The memory of all guests, by tenant.
     pub(crate) memory: Each<Option<TenantId>>,
+    /// Outputs and logs of ended calls, by tenant.
+    pub(crate) outputs: Each<Option<TenantId>>,
+    pub(crate) details: Arc<Budget>,
+    pub(crate) denials: Arc<Budget>,
     pub(crate) config: EngineConfig,
 }
 
@@ -113,7 +117,9 @@ impl Engine {
         })?;
         let gate = Gate::new("this host".into(), calls, config.queue_wait);
         let memory = config.budgets.shared(&budgets::GUEST_MEMORY);
-        Ok(Self(Arc::new(Inner { wasmtime, base, privileged, gate, memory, config })))
+        let outputs = config.budgets.shared(&budgets::OUTPUT);
+        let (details, denials) = (config.budgets.get(&budgets::ERROR_DETAILS), config.budgets.get(&budgets::DENIALS));
+        Ok(Self(Arc::new(Inner { wasmtime, base, privileged, gate, memory, outputs, details, denials, config })))
     }
 
     /// How full the engine is.

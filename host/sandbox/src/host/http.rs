@@ -12,6 +12,7 @@ use crate::{
         http::{self, Host},
         types,
     },
+    mask::Mask,
     state::CallState,
 };
 
@@ -25,6 +26,27 @@ struct Admitted {
     caps: Caps,
     transport: Arc<dyn Transport>,
     meter: Arc<Meter>,
+}
+
+impl Admitted {
+    /// Sends the request. What comes back to one with credentials is free of the secrets of `mask`.
+    async fn send(self, mask: Arc<Mask>) -> Result<Response, PieceError> {
+        let Self { request, policy, caps, transport, .. } = self;
+        let authorized = request.credentials.is_some();
+        match transport.send(request, &policy, &caps).await {
+            Ok(response) if authorized => Ok(mask.response(response).await),
+            Ok(response) => Ok(response),
+            Err(error) => {
+                let error = refusal(&error);
+                // A redirect that is refused is told with its address.
+                Err(if authorized {
+                    PieceError { message: mask.text(&error.message).into_owned(), ..error }
+                } else {
+                    error
+                })
+            }
+        }
+    }
 }
 
 impl CallState {
@@ -85,21 +107,26 @@ impl CallState {
         begun: Instant,
         subject: &str,
         meter: &Meter,
-        result: Result<Response, leno_egress::Error>,
-    ) -> Result<http::Response, types::Error> {
+        result: Result<Response, PieceError>,
+    ) -> wasmtime::Result<Result<http::Response, types::Error>> {
         self.usage.bytes_in = self.usage.bytes_in.saturating_add(meter.received());
         self.usage.bytes_out = self.usage.bytes_out.saturating_add(meter.sent());
-        let result = result.map_err(|error| refusal(&error));
-        self.end(begun, "http.send", subject, &result);
-        let Response { status, url, headers, body } = result?;
-        Ok(http::Response { status, url, headers, body: body.into() })
+        self.end(begun, "http.send", subject, &result)?;
+        let response =
+            |Response { status, url, headers, body }| http::Response { status, url, headers, body: body.into() };
+        Ok(result.map(response).map_err(Into::into))
     }
 
     /// Returns a refusal that did not reach the transport.
-    fn refuse(&mut self, begun: Instant, subject: &str, error: PieceError) -> Result<http::Response, types::Error> {
+    fn refuse(
+        &mut self,
+        begun: Instant,
+        subject: &str,
+        error: PieceError,
+    ) -> wasmtime::Result<Result<http::Response, types::Error>> {
         let result = Err(error);
-        self.end(begun, "http.send", subject, &result);
-        result.map_err(Into::into)
+        self.end(begun, "http.send", subject, &result)?;
+        Ok(result.map_err(Into::into))
     }
 }
 
@@ -124,11 +151,12 @@ impl Host for CallState {
         let begun = self.begin();
         let subject = subject(&request);
         match self.admit_request(request).await {
-            Ok(Admitted { request, policy, caps, transport, meter }) => {
-                let answer = transport.send(request, &policy, &caps).await;
-                Ok(self.account(begun, &subject, &meter, answer))
+            Ok(admitted) => {
+                let meter = admitted.meter.clone();
+                let answer = admitted.send(self.mask.clone()).await;
+                self.account(begun, &subject, &meter, answer)
             }
-            Err(error) => Ok(self.refuse(begun, &subject, error)),
+            Err(error) => self.refuse(begun, &subject, error),
         }
     }
 
@@ -141,22 +169,27 @@ impl Host for CallState {
         for request in requests {
             let subject = subject(&request);
             admitted.push((subject, self.admit_request(request).await));
+            // There may be many, all refused at once.
+            tokio::task::coop::consume_budget().await;
         }
+        let mask = &self.mask;
         let sent = stream::iter(admitted).map(|(subject, admitted)| async move {
             match admitted {
-                Ok(Admitted { request, policy, caps, transport, meter }) => {
-                    (subject, Ok((transport.send(request, &policy, &caps).await, meter)))
+                Ok(admitted) => {
+                    let meter = admitted.meter.clone();
+                    (subject, Ok((admitted.send(mask.clone()).await, meter)))
                 }
                 Err(error) => (subject, Err(error)),
             }
         });
         let answers: Vec<_> = sent.buffered(AT_ONCE).collect().await;
-        Ok(answers
-            .into_iter()
-            .map(|(subject, answer)| match answer {
-                Ok((result, meter)) => self.account(begun, &subject, &meter, result),
-                Err(error) => self.refuse(begun, &subject, error),
-            })
-            .collect())
+        let mut told = Vec::with_capacity(answers.len());
+        for (subject, answer) in answers {
+            told.push(match answer {
+                Ok((result, meter)) => self.account(begun, &subject, &meter, result)?,
+                Err(error) => self.refuse(begun, &subject, error)?,
+            });
+        }
+        Ok(told)
     }
 }

@@ -118,8 +118,10 @@ fn act(action: &str, props: &Value) -> Answer {
         "fetch" => egress::fetch(props),
         "fetch_all" => egress::fetch_all(props),
         "fetch_forever" => egress::fetch_forever(props),
+        "insist" => egress::insist(props),
         "settings" => secrets::settings(),
         "reveal" => secrets::reveal(),
+        "reveal_often" => secrets::reveal_often(props),
         "echo_secret" => secrets::echo(props),
         other => Err(fail(ErrorKind::NotFound, "no-such-action", other)),
     }
