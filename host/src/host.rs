@@ -138,7 +138,8 @@ impl Host {
             let (tenant, flow) = (actor.tenant.clone(), flow.map(str::to_owned));
             Arc::new(PieceStore::new(stores.clone(), tenant, piece.clone(), flow, None)) as Arc<dyn Store>
         };
-        let runs = Runs::new(registry.clone(), client, Arc::new(store_for), db.clone(), metrics.clone());
+        let runs =
+            Runs::new(registry.clone(), client, Arc::new(store_for), db.clone(), metrics.clone(), &setup.budgets);
         let counted = metrics.clone();
         let tasks = Periodic::new(Arc::new(move |task, took, ok| counted.task(task, took, ok)));
         let store = StoreEntries::new(db.clone());

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use leno_base::{
     TenantId,
-    budget::{Budgets, Each},
+    budget::{Budget, Budgets, Each},
     fair::Permit,
 };
 use leno_egress::PrivateGrant;
@@ -77,6 +77,10 @@ pub(crate) struct Inner {
     pub(crate) files: Files,
     /// The memory of all guests, by tenant.
     pub(crate) memory: Each<Option<TenantId>>,
+    /// Outputs and logs of ended calls, by tenant.
+    pub(crate) outputs: Each<Option<TenantId>>,
+    pub(crate) details: Arc<Budget>,
+    pub(crate) denials: Arc<Budget>,
     pub(crate) config: EngineConfig,
 }
 
@@ -119,8 +123,10 @@ impl Engine {
         })?;
         let gate = Gate::new("this host".into(), calls, config.queue_wait);
         let memory = config.budgets.shared(&budgets::GUEST_MEMORY);
+        let outputs = config.budgets.shared(&budgets::OUTPUT);
+        let (details, denials) = (config.budgets.get(&budgets::ERROR_DETAILS), config.budgets.get(&budgets::DENIALS));
         let files = Files::new(&config.budgets, config.file_private.clone());
-        Ok(Self(Arc::new(Inner { wasmtime, base, privileged, gate, files, memory, config })))
+        Ok(Self(Arc::new(Inner { wasmtime, base, privileged, gate, files, memory, outputs, details, denials, config })))
     }
 
     /// How full the engine is.

@@ -223,7 +223,7 @@ fn fail(failure: &Failure, style: Style) {
             terminal::note(format_args!("  retry in {}", terminal::duration(milliseconds.saturating_mul(1000))));
         }
         if let Some(details) = &error.details {
-            terminal::note(format_args!("  {}", terminal::harmless(&details.to_string(), false)));
+            terminal::note(format_args!("  {}", terminal::harmless(details.as_str(), false)));
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::{
         http::{self, Host},
         types,
     },
+    mask::Mask,
     state::CallState,
 };
 
@@ -24,6 +25,30 @@ struct Admitted {
     policy: Arc<Policy>,
     caps: Caps,
     transport: Arc<dyn Transport>,
+}
+
+/// An error as the guest is told it, and as the operator may know it.
+struct Refusal {
+    told: PieceError,
+    known: String,
+}
+
+impl Admitted {
+    /// Sends the request. What comes back to one with credentials is free of the secrets of `mask`.
+    async fn send(self, mask: Arc<Mask>) -> Result<Response, Refusal> {
+        let Self { request, policy, caps, transport } = self;
+        let authorized = request.credentials.is_some();
+        match transport.send(request, &policy, &caps).await {
+            Ok(response) if authorized => Ok(mask.response(response).await),
+            Ok(response) => Ok(response),
+            Err(error) => {
+                let (told, known) = (refusal(&error), error.for_operator());
+                // A redirect that is refused is told with its address.
+                let message = if authorized { mask.text(&told.message).into_owned() } else { told.message };
+                Err(Refusal { told: PieceError { message, ..told }, known })
+            }
+        }
+    }
 }
 
 impl CallState {
@@ -74,23 +99,29 @@ impl CallState {
         &mut self,
         begun: Instant,
         subject: &str,
-        result: Result<Response, leno_egress::Error>,
-    ) -> Result<http::Response, types::Error> {
-        // The operator's log may say more than the guest.
-        let known =
-            result.as_ref().map(|_| ()).map_err(|error| PieceError { message: error.for_operator(), ..refusal(error) });
-        self.end(begun, "http.send", subject, &known);
-        let result = result.map_err(|error| refusal(&error));
+        result: Result<Response, Refusal>,
+    ) -> wasmtime::Result<Result<http::Response, types::Error>> {
+        let known = match &result {
+            Ok(_) => Ok(()),
+            Err(Refusal { told, known }) => Err(PieceError { message: known.clone(), ..told.clone() }),
+        };
+        self.end(begun, "http.send", subject, &known)?;
         // What the body held is given back here: wasmtime copies it into the guest before this thread does anything else.
-        let Response { status, url, headers, body, .. } = result?;
-        Ok(http::Response { status, url, headers, body: body.into() })
+        let response =
+            |Response { status, url, headers, body, .. }| http::Response { status, url, headers, body: body.into() };
+        Ok(result.map(response).map_err(|refusal| refusal.told.into()))
     }
 
     /// Returns a refusal that did not reach the transport.
-    fn refuse(&mut self, begun: Instant, subject: &str, error: PieceError) -> Result<http::Response, types::Error> {
+    fn refuse(
+        &mut self,
+        begun: Instant,
+        subject: &str,
+        error: PieceError,
+    ) -> wasmtime::Result<Result<http::Response, types::Error>> {
         let result = Err(error);
-        self.end(begun, "http.send", subject, &result);
-        result.map_err(Into::into)
+        self.end(begun, "http.send", subject, &result)?;
+        Ok(result.map_err(Into::into))
     }
 }
 
@@ -116,11 +147,11 @@ impl Host for CallState {
         let begun = self.begin();
         let subject = subject(&request);
         match self.admit_request(request).await {
-            Ok(Admitted { request, policy, caps, transport }) => {
-                let answer = transport.send(request, &policy, &caps).await;
-                Ok(self.receive(begun, &subject, answer))
+            Ok(admitted) => {
+                let answer = admitted.send(self.mask.clone()).await;
+                self.receive(begun, &subject, answer)
             }
-            Err(error) => Ok(self.refuse(begun, &subject, error)),
+            Err(error) => self.refuse(begun, &subject, error),
         }
     }
 
@@ -133,22 +164,24 @@ impl Host for CallState {
         for request in requests {
             let subject = subject(&request);
             admitted.push((subject, self.admit_request(request).await));
+            // There may be many, all refused at once.
+            tokio::task::coop::consume_budget().await;
         }
+        let mask = &self.mask;
         let sent = stream::iter(admitted).map(|(subject, admitted)| async move {
             match admitted {
-                Ok(Admitted { request, policy, caps, transport }) => {
-                    (subject, Ok(transport.send(request, &policy, &caps).await))
-                }
+                Ok(admitted) => (subject, Ok(admitted.send(mask.clone()).await)),
                 Err(error) => (subject, Err(error)),
             }
         });
         let answers: Vec<_> = sent.buffered(AT_ONCE).collect().await;
-        Ok(answers
-            .into_iter()
-            .map(|(subject, answer)| match answer {
-                Ok(result) => self.receive(begun, &subject, result),
-                Err(error) => self.refuse(begun, &subject, error),
-            })
-            .collect())
+        let mut told = Vec::with_capacity(answers.len());
+        for (subject, answer) in answers {
+            told.push(match answer {
+                Ok(result) => self.receive(begun, &subject, result)?,
+                Err(error) => self.refuse(begun, &subject, error)?,
+            });
+        }
+        Ok(told)
     }
 }

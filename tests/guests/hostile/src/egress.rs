@@ -51,6 +51,13 @@ pub fn fetch_forever(props: &Value) -> Answer {
     Ok(json!({ "sent": kept.len() }).to_string())
 }
 
+/// Sends the same request `times` times, whatever the host says to it.
+pub fn insist(props: &Value) -> Answer {
+    let times = number(props, "times", u64::MAX);
+    let refused = (0..times).filter(|_| send(props).is_err()).count();
+    Ok(json!({ "refused": refused }).to_string())
+}
+
 pub fn send(props: &Value) -> Result<http::Response, Error> {
     http::send(&request(props))
 }

@@ -19,7 +19,7 @@ const ACTIONS: &[(&str, &[(&str, &str)])] = &[
     ("sleep", &[("ms", "NUMBER")]),
     ("allocate", &[("polite", "CHECKBOX"), ("mib", "NUMBER"), ("hold_ms", "NUMBER")]),
     ("recurse", &[]),
-    ("big_output", &[("bytes", "NUMBER")]),
+    ("big_output", &[("bytes", "NUMBER"), ("connected", "CHECKBOX")]),
     ("deep_json", &[("depth", "NUMBER")]),
     ("not_json", &[]),
     ("raw_output", &[("text", "LONG_TEXT")]),
@@ -31,6 +31,7 @@ const ACTIONS: &[(&str, &[(&str, &str)])] = &[
             ("message", "SHORT_TEXT"),
             ("retry_after_ms", "NUMBER"),
             ("details", "JSON"),
+            ("details_bytes", "NUMBER"),
         ],
     ),
     ("trap", &[]),
@@ -57,8 +58,10 @@ const ACTIONS: &[(&str, &[(&str, &str)])] = &[
     ("fetch_many", &[("urls", "JSON"), ("times", "NUMBER"), ("redirects", "NUMBER"), ("timeout_ms", "NUMBER")]),
     ("files", &[("files", "FILES")]),
     ("fetch_forever", REQUEST),
+    ("insist", REQUEST),
     ("settings", &[]),
     ("reveal", &[]),
+    ("reveal_often", &[("times", "NUMBER")]),
     ("echo_secret", &[("through", "SHORT_TEXT"), ("url", "SHORT_TEXT"), ("leak", "SHORT_TEXT")]),
 ];
 
