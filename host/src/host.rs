@@ -1,6 +1,6 @@
 //! Opens the rooms of a host, runs its background tasks, and drains it.
 
-use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
+use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::Router;
 use leno_base::{Actor, Clock, Periodic, SystemClock, budget::Budgets, milliseconds};
@@ -66,6 +66,8 @@ pub struct Setup {
     pub providers: PrivateFor,
     /// The non-public addresses that events may be sent to.
     pub endpoints: Vec<PrivateGrant>,
+    /// Where this host listens: pieces reach it only by a grant that names address and port.
+    pub own: Vec<SocketAddr>,
     /// The base URL at which clients reach this host.
     pub public_url: PublicUrl,
     /// Whether raw connection values in requests are refused.
@@ -124,7 +126,8 @@ impl Host {
             on_status: on_status(db.clone(), metrics.clone()),
         };
         let registry = Registry::open(options, engine.clone()).await?;
-        let client = Arc::new(Client::new(ClientConfig::default())?);
+        let egress = ClientConfig { budgets: setup.budgets.clone(), own: setup.own, ..ClientConfig::default() };
+        let client = Arc::new(Client::new(egress)?);
         let events = Events::new(db.clone(), clock.clone());
         let (key, out) = (keyring.clone(), client.clone());
         let connections = Connections::new(db.clone(), key, clock.clone(), out, setup.providers, events.clone());
@@ -135,7 +138,8 @@ impl Host {
             let (tenant, flow) = (actor.tenant.clone(), flow.map(str::to_owned));
             Arc::new(PieceStore::new(stores.clone(), tenant, piece.clone(), flow, None)) as Arc<dyn Store>
         };
-        let runs = Runs::new(registry.clone(), client, Arc::new(store_for), db.clone(), metrics.clone());
+        let runs =
+            Runs::new(registry.clone(), client, Arc::new(store_for), db.clone(), metrics.clone(), &setup.budgets);
         let counted = metrics.clone();
         let tasks = Periodic::new(Arc::new(move |task, took, ok| counted.task(task, took, ok)));
         let store = StoreEntries::new(db.clone());

@@ -8,12 +8,14 @@
     reason = "all of it is test code: a failure is a failed test"
 )]
 
+mod calls;
+mod egress;
 mod permits;
 mod scene;
 mod soak;
 
 /// The budgets that each file exhausts.
-const EXHAUSTED: &[&[&str]] = &[permits::EXHAUSTS];
+const EXHAUSTED: &[&[&str]] = &[calls::EXHAUSTS, egress::EXHAUSTS, permits::EXHAUSTS];
 
 #[tokio::test]
 async fn each_budget_of_the_host_is_exhausted_by_a_test() -> anyhow::Result<()> {

@@ -107,6 +107,24 @@ async fn a_granted_reveal_is_counted_and_shows_this_calls_connection_only() -> a
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_reveals_again_and_again_makes_one_audit_entry_and_is_counted() -> anyhow::Result<()> {
+    let options = Options::new().guest(PRIVILEGED).grant(PRIVILEGED, Grant::default().with_secrets());
+    let scene = Scene::with(options).await?;
+    scene.client.active("hostile-privileged.wasm").await?;
+    let run = Run::new(PRIVILEGED, "reveal_often").secret("a-secret").input(json!({ "times": 500 }));
+    assert_eq!(scene.client.run(&run).await?.output()["revealed"], 500);
+    let reveals = scene.client.metrics().await?.sum("leno_secret_reveals_total", &[("piece", PRIVILEGED)]);
+    assert!((reveals - 500.0).abs() < f64::EPSILON, "{reveals} reveals are counted");
+    let log = scene.server.stderr.all();
+    let audited: Vec<_> = log.iter().filter(|line| line.contains("audit") && line.contains(PRIVILEGED)).collect();
+    assert!(
+        matches!(audited[..], [first, sum] if first.contains("secret_revealed") && sum.contains("reveals=500")),
+        "{audited:?}"
+    );
+    scene.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn settings_of_a_connection_show_no_secret() -> anyhow::Result<()> {
     let scene = Scene::with_hostile(Options::new()).await?;
     let connection =

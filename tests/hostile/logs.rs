@@ -76,6 +76,19 @@ fn strings(value: &serde_json::Value) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_credential_that_a_service_sends_back_does_not_enter_the_sandbox() -> anyhow::Result<()> {
+    let upstream = Upstream::start().await?;
+    let scene = Scene::with_hostile(Options::new().grant(HOSTILE, Grant::private([upstream.address]))).await?;
+    let input = json!({ "through": "log", "url": upstream.url("/echo") });
+    let answer = scene.client.run(&Run::new(HOSTILE, "echo_secret").secret(CANARY).input(input)).await?;
+    // The length that the guest saw is the mask's.
+    assert_eq!(answer.output()["bytes"], "**REDACTED**".len(), "{}", answer.text);
+    let sent = upstream.received();
+    assert_eq!(sent[0].header("authorization"), Some(&*format!("Bearer {CANARY}")));
+    scene.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_secret_leaves_by_no_log_error_url_or_key() -> anyhow::Result<()> {
     let upstream = Upstream::start().await?;
     let grant = || Grant::private([upstream.address]);

@@ -4,13 +4,25 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::Method;
-use http::header::{self, HeaderMap};
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Method, Uri};
+use http_body::Body as _;
+use http_body_util::{BodyExt as _, Full};
+use tower::Service as _;
+use tower_http::decompression::DecompressionBody;
 
-use crate::error::Error;
-use crate::message::{Caps, Credentials, Meter, Request, Response};
+use crate::body::{Body, Overrun};
+use crate::connector::TENANT;
+use crate::denied::Denied;
+use crate::error::{self, Error};
+use crate::exchange::{Encoded, Tapped};
+use crate::hold::{Hold, Memory};
+use crate::message::{Caps, Credentials, Request, Response};
+use crate::meter::Meter;
 use crate::outgoing;
-use crate::policy::{Admitted, Denied, Policy, Question, read_url};
+use crate::own::Own;
+use crate::places::{Place, Places};
+use crate::policy::{Admitted, Policy, Question, read_url};
 use crate::pool::{ClientConfig, Pools, SetupError};
 use crate::threads::Threads;
 
@@ -33,6 +45,9 @@ pub trait Transport: Send + Sync {
 /// HTTP/2 and HTTP/1.1 over TLS, HTTP/1.1 in the clear; no cookies, no proxy, no `Referer`.
 pub struct Client {
     pools: Pools,
+    places: Places,
+    memory: Memory,
+    user_agent: HeaderValue,
     connect_timeout: Duration,
     threads: Threads,
 }
@@ -44,8 +59,15 @@ impl Client {
     ///
     /// When the trusted certificates cannot be read, or its threads cannot be started.
     pub fn new(config: ClientConfig) -> Result<Self, SetupError> {
-        let connect_timeout = config.connect_timeout;
-        Ok(Self { pools: Pools::new(config)?, connect_timeout, threads: Threads::new()? })
+        let user_agent = HeaderValue::from_str(&config.user_agent).unwrap_or(HeaderValue::from_static("leno"));
+        Ok(Self {
+            pools: Pools::new(&config)?,
+            places: Places::new(&config.budgets),
+            memory: Memory::new(&config.budgets),
+            user_agent,
+            connect_timeout: config.connect_timeout,
+            threads: Threads::new()?,
+        })
     }
 }
 
@@ -53,7 +75,7 @@ impl Client {
 impl Transport for Client {
     async fn send(&self, request: Request, policy: &Policy, caps: &Caps) -> Result<Response, Error> {
         let limit = request.timeout.min(caps.timeout);
-        let hop = Hop::first(&request, policy, caps)?;
+        let hop = Hop::first(&request, policy, caps, self.pools.own())?;
         let host = hop.admitted.question.host().to_owned();
         let journey = Journey { client: self, policy, caps, meter: &request.meter };
         match tokio::time::timeout(limit, journey.travel(hop, request.redirects.min(caps.redirects))).await {
@@ -75,7 +97,7 @@ struct Hop<'a> {
 }
 
 impl<'a> Hop<'a> {
-    fn first(request: &'a Request, policy: &Policy, caps: &Caps) -> Result<Self, Error> {
+    fn first(request: &'a Request, policy: &Policy, caps: &Caps, own: &Own) -> Result<Self, Error> {
         let size = request.body.as_ref().map_or(0, Bytes::len);
         if size > caps.request_bytes {
             return Err(Error::invalid(format!(
@@ -88,14 +110,14 @@ impl<'a> Hop<'a> {
             method: outgoing::method(&request.method)?,
             headers: outgoing::headers(&request.headers, caps)?,
             body: request.body.clone(),
-            admitted: policy.admit(read_url(None, &request.url)?, credentials.map(|it| it.hosts.as_slice()))?,
+            admitted: policy.admit(read_url(None, &request.url)?, credentials.map(|it| it.hosts.as_slice()), own)?,
             credentials,
             from: None,
         })
     }
 
     /// The request that follows a redirect to `location`.
-    fn next(mut self, method: Method, location: &str, policy: &Policy) -> Result<Self, Error> {
+    fn next(mut self, method: Method, location: &str, policy: &Policy, own: &Own) -> Result<Self, Error> {
         let here = &self.admitted.url;
         let from = self.admitted.question.host().to_owned();
         let refused = |denied| match denied {
@@ -114,7 +136,7 @@ impl<'a> Hop<'a> {
             self.credentials = None;
         }
         let hosts = self.credentials.map(|credentials| credentials.hosts.as_slice());
-        let admitted = policy.admit(target, hosts).map_err(refused)?;
+        let admitted = policy.admit(target, hosts, own).map_err(refused)?;
         if method != self.method && method == Method::GET {
             outgoing::drop_body_headers(&mut self.headers);
             self.body = None;
@@ -142,12 +164,14 @@ impl Journey<'_> {
     async fn travel(&self, mut hop: Hop<'_>, redirects: u8) -> Result<Response, Error> {
         let mut followed = 0;
         loop {
-            let response = self.exchange(&hop).await.map_err(|error| hop.blame(error))?;
-            let location = response.headers().get(header::LOCATION);
-            let (method, location) = match (outgoing::redirected_method(response.status(), &hop.method), location) {
+            let answer = self.exchange(&hop).await.map_err(|error| hop.blame(error))?;
+            let location = answer.head.headers.get(header::LOCATION);
+            let (method, location) = match (outgoing::redirected_method(answer.head.status, &hop.method), location) {
                 (Some(method), Some(location)) if redirects > 0 => (method, location.clone()),
-                _ => return self.receive(response, &hop).await,
+                _ => return self.receive(answer, &hop).await,
             };
+            // Its connection is given back before the next is taken.
+            drop(answer);
             let host = || hop.admitted.question.host().to_owned();
             if followed == redirects {
                 return Err(Error::TooManyRedirects { host: host(), limit: redirects });
@@ -155,38 +179,30 @@ impl Journey<'_> {
             followed += 1;
             let location = std::str::from_utf8(location.as_bytes())
                 .map_err(|_| Error::BadResponse { host: host(), problem: "its `location` is not UTF-8".to_owned() })?;
-            hop = hop.next(method, location, self.policy)?;
+            hop = hop.next(method, location, self.policy, self.client.pools.own())?;
+            self.meter.begin()?;
         }
     }
 
     /// Sends one hop and takes the head of its response, within the caps.
-    async fn exchange(&self, hop: &Hop<'_>) -> Result<reqwest::Response, Error> {
+    async fn exchange(&self, hop: &Hop<'_>) -> Result<Answer, Error> {
         let question = &hop.admitted.question;
-        let (mut url, mut headers) = (hop.admitted.url.clone(), hop.headers.clone());
-        if let Some(credentials) = hop.credentials {
-            outgoing::authorize(credentials, &mut url, &mut headers)?;
-        }
-        let body_bytes = hop.body.as_ref().map_or(0, Bytes::len);
-        let bytes = hop.method.as_str().len() + url.as_str().len() + weigh(&headers) + body_bytes;
-        let mut request = reqwest::Request::new(hop.method.clone(), url);
-        *request.headers_mut() = headers;
-        *request.body_mut() = hop.body.clone().map(Into::into);
-
-        let pool = self
-            .client
-            .pools
-            .get(&hop.admitted.vetting)
-            .map_err(|error| Error::Unavailable { host: question.host().to_owned(), problem: error.to_string() })?;
+        let (request, bytes) = self.request(hop)?;
+        let mut pool = self.client.pools.get(&hop.admitted.vetting);
+        let payer = self.meter.payer();
+        let place = self.client.places.enter(payer, question.destination()).await?;
         self.meter.send(bytes);
-        let response = self.client.threads.host(pool.execute(request)).await.map_err(|error| {
-            if error.is_connect() || error.is_builder() {
+        let sent = TENANT.scope(payer.tenant.clone(), pool.call(request));
+        let response = self.client.threads.host(sent).await.map_err(|error| {
+            if error.is_connect() {
                 self.meter.unsend(bytes);
             }
-            self.failed(&error, question)
+            error::unanswered(&error, question, self.client.connect_timeout)
         })?;
-        let header_bytes = weigh(response.headers());
-        self.meter.receive(STATUS_BYTES + header_bytes);
-        let (count, caps) = (response.headers().len(), self.caps);
+        let (head, body) = response.into_parts();
+        let header_bytes = weigh(&head.headers);
+        self.meter.receive(STATUS_BYTES + header_bytes)?;
+        let (count, caps) = (head.headers.len(), self.caps);
         let exceeded = if count > caps.header_count {
             Some(format!("{} headers", caps.header_count))
         } else if header_bytes > caps.header_bytes {
@@ -194,99 +210,88 @@ impl Journey<'_> {
         } else {
             None
         };
-        tracing::debug!(host = question.host(), method = %hop.method, status = response.status().as_u16(), "responded");
+        tracing::debug!(host = question.host(), method = %hop.method, status = head.status.as_u16(), "responded");
         match exceeded {
             Some(limit) => Err(Error::TooLarge { host: question.host().to_owned(), limit }),
-            None => Ok(response),
+            None => Ok(Answer { head, body, _place: place }),
         }
     }
 
-    async fn receive(&self, mut response: reqwest::Response, hop: &Hop<'_>) -> Result<Response, Error> {
-        let status = response.status();
-        let headers = std::mem::take(response.headers_mut());
-        let body = self.body(response, &hop.admitted.question).await?;
+    /// The request of a hop as the HTTP library takes it, with its size.
+    fn request(&self, hop: &Hop<'_>) -> Result<(http::Request<Full<Bytes>>, usize), Error> {
+        let (mut url, mut headers) = (hop.admitted.url.clone(), hop.headers.clone());
+        if let Some(credentials) = hop.credentials {
+            outgoing::authorize(credentials, &mut url, &mut headers)?;
+        }
+        let body = hop.body.clone().unwrap_or_default();
+        let bytes = hop.method.as_str().len() + url.as_str().len() + weigh(&headers) + body.len();
+        headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        headers.entry(header::USER_AGENT).or_insert_with(|| self.client.user_agent.clone());
+        let uri: Uri = url.as_str().parse().map_err(|problem: http::uri::InvalidUri| {
+            Error::invalid(format!("the request to `{}` cannot be sent: {problem}", hop.admitted.question.host()))
+        })?;
+        let mut request = http::Request::new(Full::new(body));
+        *request.method_mut() = hop.method.clone();
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        Ok((request, bytes))
+    }
+
+    async fn receive(&self, answer: Answer, hop: &Hop<'_>) -> Result<Response, Error> {
+        let Answer { head, body, _place } = answer;
+        let encoded = head.extensions.get::<Encoded>().is_some();
+        let (body, hold) = self.body(body, encoded, &hop.admitted.question).await?;
         let text = |value: &header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         Ok(Response {
-            status: status.as_u16(),
+            status: head.status.as_u16(),
             // As the policy saw it, before anything was added.
             url: hop.admitted.url.as_str().to_owned(),
-            headers: headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
+            headers: head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
             body,
+            hold,
         })
     }
 
     /// Reads the body up to the cap. Bytes past it are neither kept nor decompressed beyond the current chunk.
-    async fn body(&self, mut response: reqwest::Response, question: &Question) -> Result<Bytes, Error> {
-        let limit = self.caps.response_bytes;
+    async fn body(&self, mut body: Coming, encoded: bool, question: &Question) -> Result<(Bytes, Hold), Error> {
+        let (limit, memory) = (self.caps.response_bytes, &self.client.memory);
+        let tenant = &self.meter.payer().tenant;
         let too_large = || Error::TooLarge { host: question.host().to_owned(), limit: format!("{limit} bytes") };
-        // The HTTP library knows the length of an uncompressed body, and that HEAD has none.
-        let announced = response.content_length();
-        if announced.is_some_and(|length| length > limit as u64) {
-            return Err(too_large());
-        }
-        let mut body = Body::Empty;
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(&error, question))? {
-            self.meter.receive(chunk.len());
-            if chunk.len() > limit - body.len() {
+        // Known of an unencoded body that is not sent in chunks; HEAD has none.
+        if let Some(length) = body.size_hint().exact() {
+            if length > limit as u64 {
                 return Err(too_large());
             }
-            body.push(chunk, limit);
+            self.meter.expects(length)?;
+            memory.expects(tenant, length)?;
         }
-        Ok(body.into_bytes())
-    }
-
-    fn failed(&self, error: &reqwest::Error, question: &Question) -> Error {
-        Error::from_reqwest(error, question, self.client.connect_timeout)
+        let mut read = Body::new(self.meter, memory.holding(tenant)?, encoded, limit);
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| error::broken(&*error, question))?;
+            // Trailers are dropped.
+            let Ok(chunk) = frame.into_data() else { continue };
+            read.push(chunk).map_err(|overrun| match overrun {
+                Overrun::Limit => too_large(),
+                Overrun::Refused(error) => error,
+            })?;
+        }
+        Ok(read.finish())
     }
 }
+
+/// A response whose body is still to come.
+struct Answer {
+    head: http::response::Parts,
+    body: Coming,
+    /// Held until the body is read.
+    _place: Place,
+}
+
+type Coming = DecompressionBody<Tapped>;
 
 /// A status line's share of the bill.
 const STATUS_BYTES: usize = 3;
 
 fn weigh(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
-}
-
-/// A body being read. Most come in one chunk, which then is the body.
-enum Body {
-    Empty,
-    One(Bytes),
-    Many(Vec<u8>),
-}
-
-impl Body {
-    fn len(&self) -> usize {
-        match self {
-            Self::Empty => 0,
-            Self::One(bytes) => bytes.len(),
-            Self::Many(bytes) => bytes.len(),
-        }
-    }
-
-    /// Appends `chunk`, growing by doubling, but never to more than `limit`.
-    fn push(&mut self, chunk: Bytes, limit: usize) {
-        let mut bytes = match std::mem::replace(self, Self::Empty) {
-            Self::Empty => {
-                *self = Self::One(chunk);
-                return;
-            }
-            Self::One(first) => first.to_vec(),
-            Self::Many(bytes) => bytes,
-        };
-        let needed = bytes.len() + chunk.len();
-        if needed > bytes.capacity() {
-            let capacity = needed.max(bytes.capacity().saturating_mul(2)).min(limit.max(needed));
-            bytes.reserve_exact(capacity - bytes.len());
-        }
-        bytes.extend_from_slice(&chunk);
-        *self = Self::Many(bytes);
-    }
-
-    fn into_bytes(self) -> Bytes {
-        match self {
-            Self::Empty => Bytes::new(),
-            Self::One(bytes) => bytes,
-            Self::Many(bytes) => bytes.into(),
-        }
-    }
 }

@@ -4,7 +4,13 @@ use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
 
-use crate::policy::{Denied, Question};
+use hyper_util::client::legacy;
+use leno_base::budget::Exhausted;
+
+use crate::connector::Slow;
+use crate::denied::Denied;
+use crate::meter::Spent;
+use crate::policy::Question;
 use crate::resolver::LookupError;
 
 /// Why there is no response.
@@ -78,6 +84,12 @@ pub enum Error {
         /// What the system said.
         problem: String,
     },
+    /// The limits of the call that the request belongs to are used up.
+    #[error("{0}")]
+    Spent(Spent),
+    /// A budget of the host has no room.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
     /// A response that is not HTTP, or not what it claims to be.
     #[error("the response from `{host}` cannot be read: {problem}")]
     BadResponse {
@@ -101,6 +113,8 @@ impl Error {
             Self::Dns { .. } => "dns-failed",
             Self::Tls { .. } => "tls-failed",
             Self::Unavailable { .. } => "unavailable",
+            Self::Spent(_) => "http-limit",
+            Self::Exhausted(_) => "budget-exhausted",
             Self::BadResponse { .. } => "bad-response",
         }
     }
@@ -113,45 +127,72 @@ impl Error {
         }
     }
 
+    /// The message with the address that a name resolves to: for the operator's log, not for callers.
+    #[must_use]
+    pub fn for_operator(&self) -> String {
+        match self {
+            Self::Denied(denied) => denied.for_operator(),
+            Self::RedirectDenied { from, denied } => {
+                let denied = denied.for_operator();
+                format!("`{from}` redirected this request to a refused destination: {denied}")
+            }
+            other => other.to_string(),
+        }
+    }
+
     pub(crate) fn invalid(problem: impl Into<String>) -> Self {
         Self::Invalid { problem: problem.into() }
     }
+}
 
-    /// Turns an error of the HTTP library into one about the URL of `question`.
-    pub(crate) fn from_reqwest(error: &reqwest::Error, question: &Question, connect_timeout: Duration) -> Self {
-        let host = question.host().to_owned();
-        match find::<LookupError>(error) {
-            Some(LookupError::Refused(refused)) => return question.denied(*refused).into(),
-            Some(failed) => return Self::Dns { host, problem: failed.to_string() },
-            None => {}
+/// Turns an error of the HTTP library before a response into one about the URL of `question`.
+pub(crate) fn unanswered(error: &legacy::Error, question: &Question, connect_timeout: Duration) -> Error {
+    let host = question.host().to_owned();
+    match find::<LookupError>(error) {
+        Some(LookupError::Refused(refused)) => return question.denied(*refused).into(),
+        Some(LookupError::Exhausted(refused)) => return refused.clone().into(),
+        Some(failed) => return Error::Dns { host, problem: failed.to_string() },
+        None => {}
+    }
+    if find::<Slow>(error).is_some() {
+        return Error::Timeout { host, limit: connect_timeout };
+    }
+    if error.is_connect() {
+        if let Some(refused) = find::<Exhausted>(error) {
+            return refused.clone().into();
         }
-        // Only connecting is timed by the library: the whole is timed by us.
-        if error.is_timeout() && error.is_connect() {
-            return Self::Timeout { host, limit: connect_timeout };
-        }
+        // The TLS library reports a fault of its peer as invalid data.
+        let tls = causes(error)
+            .filter_map(|cause| cause.downcast_ref::<io::Error>())
+            .any(|cause| cause.kind() == io::ErrorKind::InvalidData);
         let problem = root_cause(error);
-        if error.is_builder() {
-            return Self::invalid(format!("the request to `{host}` cannot be sent: {problem}"));
+        return if tls { Error::Tls { host, problem } } else { Error::Unavailable { host, problem } };
+    }
+    broken(error, question)
+}
+
+/// Turns an error of an exchange, also amid a body, into one about the URL of `question`.
+pub(crate) fn broken(error: &(dyn StdError + 'static), question: &Question) -> Error {
+    let host = question.host().to_owned();
+    if let Some(refused) = find::<Exhausted>(error) {
+        let (limit, env) = (refused.limit, refused.spec.env);
+        return Error::TooLarge { host, limit: format!("{limit} bytes besides its body ({env})") };
+    }
+    let problem = root_cause(error);
+    match find::<hyper::Error>(error) {
+        Some(error) if error.is_parse_too_large() => {
+            Error::TooLarge { host, limit: "100 headers or 400 KiB of headers".to_owned() }
         }
-        if error.is_connect() {
-            // The TLS library reports a fault of its peer as invalid data.
-            let tls = causes(error)
-                .filter_map(|cause| cause.downcast_ref::<io::Error>())
-                .any(|cause| cause.kind() == io::ErrorKind::InvalidData);
-            return if tls { Self::Tls { host, problem } } else { Self::Unavailable { host, problem } };
-        }
-        let unreadable = find::<hyper::Error>(error).map(|error| (error.is_parse(), error.is_parse_too_large()));
-        match unreadable {
-            Some((_, true)) => Self::TooLarge { host, limit: "100 headers or 400 KiB of headers".to_owned() },
-            Some((true, _)) => Self::BadResponse { host, problem },
-            _ if error.is_decode() => Self::BadResponse { host, problem },
-            _ => Self::Unavailable { host, problem },
-        }
+        Some(error) if error.is_parse() => Error::BadResponse { host, problem },
+        Some(_) => Error::Unavailable { host, problem },
+        None if find::<legacy::Error>(error).is_some() => Error::Unavailable { host, problem },
+        // What the decoder says of the encoding.
+        None => Error::BadResponse { host, problem },
     }
 }
 
 /// The first error of type `E` among the causes of `error`, also inside an [`io::Error`], which hides what it holds.
-fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+pub(crate) fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
     causes(error).find_map(|cause| cause.downcast_ref())
 }
 

@@ -23,27 +23,40 @@
 //! ```
 
 mod address;
+mod body;
 mod budgets;
 mod client;
+mod connections;
+mod connector;
+mod denied;
 mod error;
+mod exchange;
 #[doc(hidden)]
 pub mod fuzzing;
 mod grant;
+mod hold;
 mod message;
+mod meter;
 mod outgoing;
+mod own;
 mod pattern;
+mod places;
 mod policy;
 mod pool;
 mod resolver;
 mod threads;
+mod wire;
 
 pub use address::Class;
 pub use budgets::BUDGETS;
 pub use client::{Client, Transport};
+pub use denied::Denied;
 pub use error::Error;
 pub use grant::{InvalidGrant, PrivateGrant};
-pub use message::{Caps, Credentials, Meter, Request, Response};
+pub use hold::Hold;
+pub use message::{Caps, Credentials, Request, Response};
+pub use meter::{Meter, Payer, Spent};
 pub use pattern::{HostPattern, InvalidPattern};
-pub use policy::{Denied, Policy};
+pub use policy::Policy;
 pub use pool::{ClientConfig, SetupError};
 pub use resolver::{Resolver, SystemResolver};

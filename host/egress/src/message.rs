@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use secrecy::SecretString;
 
+use crate::hold::Hold;
+use crate::meter::Meter;
 use crate::pattern::HostPattern;
 
 /// One request, as a piece states it.
@@ -27,7 +28,8 @@ pub struct Request {
     pub redirects: u8,
     /// How long everything may take, within [`Caps::timeout`].
     pub timeout: Duration,
-    /// Where the traffic of this request is counted, also when the request fails or is dropped.
+    /// Where the traffic of this request is counted, also when the request fails or is dropped; its payer and its limits
+    /// are the request's. Requests of one call share one.
     pub meter: Arc<Meter>,
 }
 
@@ -58,6 +60,8 @@ pub struct Response {
     pub headers: Vec<(String, String)>,
     /// The body, decompressed.
     pub body: Bytes,
+    /// What the body holds of the host's memory. Keep it for as long as the bytes of the body.
+    pub hold: Hold,
 }
 
 impl Response {
@@ -133,49 +137,5 @@ impl Default for Caps {
             header_bytes: 64 << 10,
             redirects: 10,
         }
-    }
-}
-
-/// Counts traffic as it happens.
-///
-/// Bytes are those of the messages, not of the wire: method, URL, status, header names and values, and bodies as the
-/// piece sees them, which is after decompression. Every redirect counts again.
-#[derive(Debug, Default)]
-pub struct Meter {
-    requests: AtomicU64,
-    sent: AtomicU64,
-    received: AtomicU64,
-}
-
-impl Meter {
-    /// Requests sent, redirects included. A request counts from when it wants a connection, and no longer if it gets
-    /// none.
-    pub fn requests(&self) -> u64 {
-        self.requests.load(Ordering::Relaxed)
-    }
-
-    /// Bytes of requests.
-    pub fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
-    }
-
-    /// Bytes of responses.
-    pub fn received(&self) -> u64 {
-        self.received.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn send(&self, bytes: usize) {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-
-    /// Takes a [`Meter::send`] back: no connection came about.
-    pub(crate) fn unsend(&self, bytes: usize) {
-        self.requests.fetch_sub(1, Ordering::Relaxed);
-        self.sent.fetch_sub(bytes as u64, Ordering::Relaxed);
-    }
-
-    pub(crate) fn receive(&self, bytes: usize) {
-        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 }

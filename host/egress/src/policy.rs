@@ -2,13 +2,15 @@
 //!
 //! Everything here is a pure function: no clock, no resolver, no socket.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 use url::{Host, Url};
 
 use crate::address::Class;
+use crate::denied::Denied;
 use crate::grant::PrivateGrant;
+use crate::own::Own;
 use crate::pattern::HostPattern;
 
 /// Where requests may go.
@@ -49,7 +51,7 @@ impl Policy {
     ///
     /// [`Denied`], which says why and what would let the URL pass.
     pub fn check_url(&self, url: &str) -> Result<Url, Denied> {
-        self.admit(read_url(None, url)?, None).map(|admitted| admitted.url)
+        self.admit(read_url(None, url)?, None, &Own::default()).map(|admitted| admitted.url)
     }
 
     /// Whether a connection to `ip` at `port` is harmless: public, or privately granted.
@@ -58,7 +60,7 @@ impl Policy {
     ///
     /// [`Denied::Address`].
     pub fn check_addr(&self, ip: IpAddr, port: u16) -> Result<(), Denied> {
-        self.vetting(Need::Vetted, port).check(ip).map_err(|refused| Denied::Address {
+        self.vetting(Need::Vetted, port).check(ip, port, &Own::default()).map_err(|refused| Denied::Address {
             host: ip.to_string(),
             address: refused.address,
             port,
@@ -66,8 +68,13 @@ impl Policy {
         })
     }
 
-    /// Checks `url`, and that credentials for `credential_hosts` may go there.
-    pub(crate) fn admit(&self, mut url: Url, credential_hosts: Option<&[HostPattern]>) -> Result<Admitted, Denied> {
+    /// Checks `url`, and that credentials for `credential_hosts` may go there, from a host that listens at `own`.
+    pub(crate) fn admit(
+        &self,
+        mut url: Url,
+        credential_hosts: Option<&[HostPattern]>,
+        own: &Own,
+    ) -> Result<Admitted, Denied> {
         let plain = match url.scheme() {
             "https" => false,
             "http" => true,
@@ -107,7 +114,7 @@ impl Policy {
             Host::Ipv6(ip) => Some(IpAddr::V6(ip)),
         };
         if let Some(ip) = literal {
-            vetting.check(ip).map_err(|refused| question.denied(refused))?;
+            vetting.check(ip, port, own).map_err(|refused| question.denied(refused))?;
         }
         Ok(Admitted { url, vetting, question })
     }
@@ -117,10 +124,18 @@ impl Policy {
             Some(granted) => granted == port,
             None => need < Need::GrantedPort,
         };
-        let mut nets: Vec<IpNet> = self.private.iter().filter(covers).map(|grant| grant.net).collect();
-        nets.sort_unstable();
-        nets.dedup();
-        Vetting { nets, granted_only: need >= Need::Grant }
+        let sorted = |mut nets: Vec<IpNet>| {
+            nets.sort_unstable();
+            nets.dedup();
+            nets
+        };
+        let grants = self.private.iter().filter(covers);
+        let exact = grants.clone().filter(|grant| grant.port.is_some() && is_exact(&grant.net));
+        Vetting {
+            exact: sorted(exact.map(|grant| grant.net).collect()),
+            nets: sorted(grants.map(|grant| grant.net).collect()),
+            granted_only: need >= Need::Grant,
+        }
     }
 }
 
@@ -219,31 +234,44 @@ pub(crate) struct Admitted {
 pub(crate) struct Vetting {
     /// The private grants for the port in question, sorted.
     nets: Vec<IpNet>,
+    /// Those that name one address and that port, sorted.
+    exact: Vec<IpNet>,
     /// Public addresses will not do.
     granted_only: bool,
 }
 
 impl Vetting {
     /// Nothing but the public internet.
-    pub(crate) const PUBLIC: Self = Self { nets: Vec::new(), granted_only: false };
+    pub(crate) const PUBLIC: Self = Self { nets: Vec::new(), exact: Vec::new(), granted_only: false };
 
-    pub(crate) fn check(&self, ip: IpAddr) -> Result<(), Refused> {
+    /// Checks an address to connect to at `port`, from a host that listens at `own`.
+    pub(crate) fn check(&self, ip: IpAddr, port: u16, own: &Own) -> Result<(), Refused> {
         // An IPv4-mapped address connects to the IPv4 address, so a grant of that one is meant.
         let address = ip.to_canonical();
+        if own.listens(address, port) && !self.exact.iter().any(|net| net.contains(&address)) {
+            return Err(Refused { address, class: None, own: true });
+        }
         let class = Class::of(address);
-        let exact = |net: &IpNet| net.prefix_len() == net.max_prefix_len();
         let granted =
-            self.nets.iter().any(|net| net.contains(&address) && (class != Some(Class::Metadata) || exact(net)));
-        if granted || (class.is_none() && !self.granted_only) { Ok(()) } else { Err(Refused { address, class }) }
+            self.nets.iter().any(|net| net.contains(&address) && (class != Some(Class::Metadata) || is_exact(net)));
+        if granted || (class.is_none() && !self.granted_only) {
+            return Ok(());
+        }
+        Err(Refused { address, class, own: false })
     }
 }
 
-/// An address that a [`Vetting`] turned down; without a class it is a public one where only granted ones will do.
+fn is_exact(net: &IpNet) -> bool {
+    net.prefix_len() == net.max_prefix_len()
+}
+
+/// An address that a [`Vetting`] turned down: one of this host itself, or one of a class; without a class it is a public one where only granted ones will do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{address} is refused")]
 pub(crate) struct Refused {
     address: IpAddr,
     class: Option<Class>,
+    own: bool,
 }
 
 /// What is needed to explain a refusal.
@@ -260,8 +288,14 @@ impl Question {
         &self.host
     }
 
+    /// The host and port.
+    pub(crate) fn destination(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
     pub(crate) fn denied(&self, refused: Refused) -> Denied {
         match refused.class {
+            None if refused.own => Denied::Own { host: self.host.clone(), port: self.port },
             Some(class) => {
                 Denied::Address { host: self.host.clone(), port: self.port, address: refused.address, class }
             }
@@ -277,126 +311,6 @@ impl Question {
             (true, _) => Denied::CredentialPlain { host, port },
             (false, Need::GrantedPort) => Denied::Port { host, port },
             (false, _) => Denied::Plain { host, port },
-        }
-    }
-}
-
-/// Why a request was refused. The messages are for the author of the piece and the operator.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Denied {
-    /// The text is not an absolute URL, or two parsers may read it differently.
-    #[error("the URL cannot be used: {problem}")]
-    Url {
-        /// The problem.
-        problem: String,
-    },
-    /// Neither http nor https.
-    #[error("the scheme `{scheme}` is not allowed: only https and http are")]
-    Scheme {
-        /// The scheme of the URL.
-        scheme: String,
-    },
-    /// `user:password@` before the host.
-    #[error("a URL with a user name or password is not allowed: send an `Authorization` header")]
-    UserInfo,
-    /// The piece's manifest does not name this host.
-    #[error("`{host}` is not among the hosts of this piece: add it to `egress.hosts` of the piece's metadata")]
-    Host {
-        /// The host of the URL.
-        host: String,
-    },
-    /// The manifest names this host, and the operator's grant does not.
-    #[error(
-        "`{host}` is not among the hosts that the operator allows this piece: ask the operator to add it to `hosts` in leno.toml"
-    )]
-    OperatorHost {
-        /// The host of the URL.
-        host: String,
-    },
-    /// A port that neither the pattern nor a grant names.
-    #[error(
-        "port {port} of `{host}` is not allowed: add `{host}:{port}` to `egress.hosts` of the piece's metadata, or ask the operator for a private grant of its address in leno.toml: private = [\"ADDRESS:{port}\"]"
-    )]
-    Port {
-        /// The host of the URL.
-        host: String,
-        /// The port of the URL.
-        port: u16,
-    },
-    /// Plain http to a host that is on the internet.
-    #[error(
-        "plain http to `{host}` is not allowed: use https, or add `http://{host}` to `egress.hosts` of the piece's metadata, or, when it is a private service, ask the operator for a private grant of its address in leno.toml: private = [\"ADDRESS:{port}\"]"
-    )]
-    Plain {
-        /// The host of the URL.
-        host: String,
-        /// The port of the URL.
-        port: u16,
-    },
-    /// An address that is not public and not granted.
-    #[error("`{host}` resolves to {address}, {class} address: ask the operator for a private grant in leno.toml: private = [\"{}\"]", SocketAddr::new(*.address, *.port))]
-    Address {
-        /// The host of the URL.
-        host: String,
-        /// The port of the URL.
-        port: u16,
-        /// The address that was refused.
-        address: IpAddr,
-        /// What kind of address it is.
-        class: Class,
-    },
-    /// The connection's credentials are not for this host.
-    #[error(
-        "the connection's credentials may not be sent to `{host}`: add it to `hosts` of the auth in the piece's metadata, or send the request without them"
-    )]
-    CredentialHost {
-        /// The host of the URL.
-        host: String,
-    },
-    /// The connection's credentials are not for this port.
-    #[error(
-        "the connection's credentials may not be sent to port {port} of `{host}`: add `{host}:{port}` to `hosts` of the auth in the piece's metadata"
-    )]
-    CredentialPort {
-        /// The host of the URL.
-        host: String,
-        /// The port of the URL.
-        port: u16,
-    },
-    /// The connection's credentials would travel in the clear.
-    #[error(
-        "credentials are not sent to `{host}` over plain http: use https, or, when it is a private service, ask the operator for a private grant of its address in leno.toml: private = [\"ADDRESS:{port}\"]"
-    )]
-    CredentialPlain {
-        /// The host of the URL.
-        host: String,
-        /// The port of the URL.
-        port: u16,
-    },
-}
-
-impl Denied {
-    /// The host that was refused, where it came to that.
-    pub fn host(&self) -> Option<&str> {
-        match self {
-            Self::Url { .. } | Self::Scheme { .. } | Self::UserInfo => None,
-            Self::Host { host }
-            | Self::OperatorHost { host }
-            | Self::Port { host, .. }
-            | Self::Plain { host, .. }
-            | Self::Address { host, .. }
-            | Self::CredentialHost { host }
-            | Self::CredentialPort { host, .. }
-            | Self::CredentialPlain { host, .. } => Some(host),
-        }
-    }
-
-    /// `invalid-request` for a URL that cannot be read, `egress-denied` for everything else.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Url { .. } => "invalid-request",
-            _ => "egress-denied",
         }
     }
 }

@@ -1,16 +1,32 @@
 //! Connections, kept apart by what was checked when they were opened.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use hyper_util::client::legacy;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use leno_base::budget::Budgets;
+use rustls_platform_verifier::Verifier;
+use tokio_rustls::rustls::{ClientConfig as TlsConfig, crypto::aws_lc_rs};
+use tower_http::decompression::Decompression;
+
+use crate::connections::Connections;
+use crate::connector::{Connector, Shared};
+use crate::exchange::Plain;
+use crate::own::Own;
 use crate::policy::Vetting;
-use crate::resolver::{Resolver, Vetted};
+use crate::resolver::{Lookups, Resolver};
 
 /// How the connections of a [`Client`](crate::Client) are made.
 #[derive(Clone)]
 pub struct ClientConfig {
+    /// The limits.
+    pub budgets: Budgets,
     /// The resolver.
     pub resolver: Arc<dyn Resolver>,
+    /// Where this host itself listens: reached only by a private grant of exactly that address and port.
+    pub own: Vec<SocketAddr>,
     /// How long name lookup, TCP and TLS may take together. Default 10 seconds.
     pub connect_timeout: Duration,
     /// How long an unused connection is kept. Default 60 seconds.
@@ -26,7 +42,9 @@ pub struct ClientConfig {
 impl Default for ClientConfig {
     fn default() -> Self {
         Self {
-            resolver: Arc::new(crate::resolver::SystemResolver),
+            budgets: Budgets::default(),
+            resolver: Arc::new(crate::resolver::SystemResolver::default()),
+            own: Vec::new(),
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(60),
             idle_per_host: 32,
@@ -50,79 +68,83 @@ pub enum SetupError {
     Threads(#[from] std::io::Error),
 }
 
+/// A pool that decompresses what it receives.
+pub(crate) type Pool = Decompression<Plain>;
+
 /// One connection pool per [`Vetting`].
 ///
 /// A pool knows its connections by scheme, host and port alone. Were there only one, a connection opened under a private
 /// grant would serve the next call to that host, grant or not.
 pub(crate) struct Pools {
-    config: ClientConfig,
-    public: reqwest::Client,
+    shared: Arc<Shared>,
+    builder: legacy::Builder,
+    public: Pool,
     /// The most recently used last.
-    granted: Mutex<Vec<(Vetting, reqwest::Client)>>,
+    granted: Mutex<Vec<(Vetting, Pool)>>,
 }
 
-/// Each holds its TLS roots, some hundred kilobytes. With more sets of grants in use, the least recent pool is dropped.
+/// With more sets of grants in use, the least recent pool is dropped.
 const MAX_GRANTED: usize = 32;
 
 /// Above the default of [`Caps`](crate::Caps), so that the caps apply first and the caller gets their error.
 const HTTP2_HEADERS: u32 = 256 * 1024;
 
 impl Pools {
-    pub(crate) fn new(config: ClientConfig) -> Result<Self, SetupError> {
-        let public = open(&config, &Vetting::PUBLIC)?;
-        Ok(Self { config, public, granted: Mutex::new(Vec::new()) })
+    pub(crate) fn new(config: &ClientConfig) -> Result<Self, SetupError> {
+        let mut builder = legacy::Client::builder(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(config.idle_timeout)
+            .pool_max_idle_per_host(config.idle_per_host)
+            .http2_max_header_list_size(HTTP2_HEADERS);
+        let shared = Arc::new(Shared {
+            lookups: Lookups::new(config.resolver.clone(), &config.budgets),
+            connections: Connections::new(&config.budgets),
+            own: Own::new(config.own.clone()),
+            tls: tls(config)?,
+            timeout: config.connect_timeout,
+        });
+        let public = open(&builder, &shared, Vetting::PUBLIC);
+        Ok(Self { shared, builder, public, granted: Mutex::default() })
+    }
+
+    /// Where this host itself listens.
+    pub(crate) fn own(&self) -> &Own {
+        &self.shared.own
     }
 
     /// The pool whose connections passed this vetting.
-    pub(crate) fn get(&self, vetting: &Vetting) -> Result<reqwest::Client, SetupError> {
+    pub(crate) fn get(&self, vetting: &Vetting) -> Pool {
         if *vetting == Vetting::PUBLIC {
-            return Ok(self.public.clone());
+            return self.public.clone();
         }
-        if let Some(client) = touch(&mut self.lock(), vetting) {
-            return Ok(client);
-        }
-        // Reading the system's roots takes milliseconds, so others go on meanwhile.
-        let opened = open(&self.config, vetting)?;
-        let mut granted = self.lock();
-        if let Some(client) = touch(&mut granted, vetting) {
-            return Ok(client);
-        }
+        let mut granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = match granted.iter().position(|(known, _)| known == vetting) {
+            Some(found) => granted.remove(found),
+            None => (vetting.clone(), open(&self.builder, &self.shared, vetting.clone())),
+        };
         if granted.len() >= MAX_GRANTED {
             granted.remove(0);
         }
-        granted.push((vetting.clone(), opened.clone()));
-        Ok(opened)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Vetting, reqwest::Client)>> {
-        self.granted.lock().unwrap_or_else(PoisonError::into_inner)
+        let pool = entry.1.clone();
+        granted.push(entry);
+        pool
     }
 }
 
-fn touch(granted: &mut Vec<(Vetting, reqwest::Client)>, vetting: &Vetting) -> Option<reqwest::Client> {
-    let found = granted.iter().position(|(known, _)| known == vetting)?;
-    let entry = granted.remove(found);
-    let client = entry.1.clone();
-    granted.push(entry);
-    Some(client)
+fn open(builder: &legacy::Builder, shared: &Arc<Shared>, vetting: Vetting) -> Pool {
+    Decompression::new(Plain(builder.build(Connector::new(shared, vetting))))
 }
 
-fn open(config: &ClientConfig, vetting: &Vetting) -> Result<reqwest::Client, SetupError> {
-    let problem = |error: reqwest::Error| SetupError::Certificates { problem: crate::error::root_cause(&error) };
-    let roots: Result<Vec<_>, _> = config.extra_roots.iter().map(|der| reqwest::Certificate::from_der(der)).collect();
-    reqwest::Client::builder()
-        .dns_resolver(Vetted::new(Arc::clone(&config.resolver), vetting.clone()))
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .no_proxy()
-        .connect_timeout(config.connect_timeout)
-        .pool_idle_timeout(config.idle_timeout)
-        .pool_max_idle_per_host(config.idle_per_host)
-        .http2_max_header_list_size(HTTP2_HEADERS)
-        .user_agent(&config.user_agent)
-        .tls_certs_merge(roots.map_err(problem)?)
-        .build()
-        .map_err(problem)
+/// Trust in the certificates of the system and those of the configuration.
+fn tls(config: &ClientConfig) -> Result<TlsConfig, SetupError> {
+    let problem = |error: tokio_rustls::rustls::Error| SetupError::Certificates { problem: error.to_string() };
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let extra = config.extra_roots.iter().map(|der| der.clone().into());
+    let verifier = Verifier::new_with_extra_roots(extra, provider.clone()).map_err(problem)?;
+    let builder = TlsConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(problem)?;
+    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
 }
 
 #[cfg(test)]
@@ -131,20 +153,20 @@ mod tests {
     use crate::Policy;
     use crate::policy::read_url;
 
-    #[test]
-    fn pools_of_granted_destinations_are_bounded_and_the_least_used_goes_first() {
-        let pools = Pools::new(ClientConfig::default()).unwrap();
+    #[tokio::test]
+    async fn pools_of_granted_destinations_are_bounded_and_the_least_used_goes_first() {
+        let pools = Pools::new(&ClientConfig::default()).unwrap();
         let vetting = |n: usize| {
             let policy = Policy::new(vec!["*".parse().unwrap()], vec![format!("10.0.0.{n}").parse().unwrap()]);
-            policy.admit(read_url(None, "https://a.test").unwrap(), None).unwrap().vetting
+            policy.admit(read_url(None, "https://a.test").unwrap(), None, &Own::default()).unwrap().vetting
         };
         for n in 0..MAX_GRANTED {
-            pools.get(&vetting(n)).unwrap();
+            pools.get(&vetting(n));
         }
-        pools.get(&vetting(0)).unwrap();
-        pools.get(&vetting(MAX_GRANTED)).unwrap();
-        pools.get(&Vetting::PUBLIC).unwrap();
-        let granted = pools.lock();
+        pools.get(&vetting(0));
+        pools.get(&vetting(MAX_GRANTED));
+        pools.get(&Vetting::PUBLIC);
+        let granted = pools.granted.lock().unwrap();
         assert_eq!(granted.len(), MAX_GRANTED);
         let holds = |n| granted.iter().any(|(known, _)| *known == vetting(n));
         assert!(holds(0) && !holds(1) && holds(2) && holds(MAX_GRANTED));

@@ -32,10 +32,9 @@ pub(crate) fn explain(denied: Denied) -> String {
         Denied::Plain { host, .. } => {
             format!("events are sent over https only, and the URL of `{host}` is http; {open}")
         }
-        Denied::Address { host, address, class, .. } => {
-            format!(
-                "events are sent to public addresses only, and `{host}` resolves to {address}, {class} address; {open}"
-            )
+        Denied::Address { ref host, .. } => {
+            tracing::info!(target: "audit", event = "denied", why = denied.for_operator(), "an event endpoint was refused");
+            format!("events are sent to public addresses only, and `{host}` resolves to one that is not; {open}")
         }
         Denied::Port { host, port, .. } => format!("port {port} of `{host}` is not allowed for events; {open}"),
         other => other.to_string(),

@@ -1,7 +1,7 @@
 //! The errors of pieces and of the host functions that they call: the WIT's `error`.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 /// What the caller may do about a piece's failure: the WIT's `error-kind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -57,7 +57,46 @@ pub struct PieceError {
     pub retry_after_ms: Option<u64>,
     /// Further information from the piece.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub details: Option<Value>,
+    pub details: Option<Details>,
+}
+
+/// JSON text that goes with an error. It is kept as text, as it only passes through.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
+pub struct Details(Box<RawValue>);
+
+impl Details {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.get()
+    }
+
+    /// The parsed value.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        // The text was checked when it came.
+        serde_json::from_str(self.0.get()).unwrap_or_default()
+    }
+}
+
+impl From<Box<RawValue>> for Details {
+    fn from(text: Box<RawValue>) -> Self {
+        Self(text)
+    }
+}
+
+impl From<Value> for Details {
+    fn from(value: Value) -> Self {
+        // Values always serialize.
+        Self(serde_json::value::to_raw_value(&value).unwrap_or_default())
+    }
+}
+
+impl PartialEq for Details {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
 }
 
 impl PieceError {

@@ -51,7 +51,7 @@ mod version;
 pub use auth::{Auth, AuthorizationMethod, GrantType, Label, OAuth2, PkceMethod, Prompt, Scheme};
 pub use coerce::{Coerced, FileContent, PendingFile, coerce, coerce_with};
 pub use connection::{ConnectionKind, ConnectionValue};
-pub use error::{ErrorKind, PieceError};
+pub use error::{Details, ErrorKind, PieceError};
 pub use injection::Injection;
 pub use limits::{MAX_DEPTH, MAX_DOCUMENT, MAX_EXPANSION};
 pub use lookup::Undeclared;

@@ -1,18 +1,21 @@
 //! Running steps: from a request, or a flow, to a report.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU64},
     time::{Duration, Instant},
 };
 
-use leno_base::{Actor, Digest};
+use leno_base::{
+    Actor, Digest,
+    budget::{Budget, Budgets},
+};
 use leno_db::Db;
 use leno_egress::Transport;
 use leno_metadata::{Connection, PieceName, VersionReq};
 use leno_sandbox::{CallOptions, Capabilities, Context, Failure, Prepared, Report, Step, Store, TriggerSetup, Usage};
 use uuid::Uuid;
 
-use crate::{NotFound, Registry, Version, breaker::Breaker, observer::Observer, trail::Trail};
+use crate::{NotFound, Registry, Version, breaker::Breaker, budgets::DENIALS_LOGGED, observer::Observer, trail::Trail};
 
 /// Makes the store of one call: of the actor's tenant, the piece, and the flow if there is one.
 pub type StoreFor = Arc<dyn Fn(&Actor, &PieceName, Option<&str>) -> Arc<dyn Store> + Send + Sync>;
@@ -114,11 +117,12 @@ struct Inner {
     db: Db,
     observer: Arc<dyn Observer>,
     breaker: Breaker,
+    denials_logged: Arc<Budget>,
 }
 
 impl Runs {
     /// Runs the pieces of `registry`. Their requests go out through `transport`, uses of secrets are recorded in `db`,
-    /// and `observer` is called for every call.
+    /// `observer` is called for every call, and refusals are logged within `budgets`.
     #[must_use]
     pub fn new(
         registry: Registry,
@@ -126,8 +130,11 @@ impl Runs {
         store_for: StoreFor,
         db: Db,
         observer: Arc<dyn Observer>,
+        budgets: &Budgets,
     ) -> Self {
-        Self(Arc::new(Inner { registry, transport, store_for, db, observer, breaker: Breaker::default() }))
+        let denials_logged = budgets.get(&DENIALS_LOGGED);
+        let breaker = Breaker::default();
+        Self(Arc::new(Inner { registry, transport, store_for, db, observer, breaker, denials_logged }))
     }
 
     /// Runs a step once, for `actor`. Dropping the future ends the call.
@@ -162,6 +169,9 @@ impl Runs {
             connection: connection.as_ref().and_then(|connection| connection.id().map(str::to_owned)),
             db: inner.db.clone(),
             observer: inner.observer.clone(),
+            logged: inner.denials_logged.clone(),
+            denials: AtomicU64::new(0),
+            reveals: AtomicU64::new(0),
         });
         let capabilities = Capabilities {
             context: Context {

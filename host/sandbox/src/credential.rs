@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use leno_base::budget::Budget;
 use leno_egress::{Credentials, HostPattern, Policy};
 use leno_metadata::{Auth, Connection, ConnectionValue, Metadata, PieceError, Problem};
 
-use crate::{Grant, value::Mask};
+use crate::{Grant, mask::Mask};
 
 /// What all calls of a loaded piece share.
 pub(crate) struct Manifest {
@@ -13,12 +14,14 @@ pub(crate) struct Manifest {
     pub(crate) grant: Grant,
     /// Where calls may go without a connection.
     pub(crate) policy: Arc<Policy>,
+    /// How many bytes of secrets a connection may have.
+    secrets: Arc<Budget>,
 }
 
 impl Manifest {
-    pub(crate) fn new(metadata: Metadata, grant: Grant) -> Result<Self, PieceError> {
+    pub(crate) fn new(metadata: Metadata, grant: Grant, secrets: Arc<Budget>) -> Result<Self, PieceError> {
         let policy = policy(&metadata, &grant, None)?;
-        Ok(Self { metadata: Arc::new(metadata), grant, policy: Arc::new(policy) })
+        Ok(Self { metadata: Arc::new(metadata), grant, policy: Arc::new(policy), secrets })
     }
 }
 
@@ -83,8 +86,13 @@ impl Resolved {
                 "a connection of type NO_AUTH cannot authorize a request",
             )),
         };
+        let mask = Mask::new(&value.secrets(auth), &manifest.secrets).map_err(|exhausted| {
+            let message =
+                format!("the connection cannot be used: {exhausted}; connect again with fewer or shorter secrets");
+            PieceError::invalid("connection-too-large", message)
+        })?;
         Ok(Self {
-            mask: Arc::new(Mask::new(&value.secrets(auth))),
+            mask: Arc::new(mask),
             settings: auth.map_or_else(|| serde_json::json!({}), |auth| value.settings(auth)),
             policy,
             credentials,

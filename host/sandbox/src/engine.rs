@@ -4,14 +4,16 @@ use std::{sync::Arc, time::Duration};
 
 use leno_base::{
     TenantId,
-    budget::{Budgets, Each},
+    budget::{Budget, Budgets, Each},
     fair::Permit,
 };
+use leno_egress::PrivateGrant;
 use serde::Serialize;
 use wasmtime::component::Linker;
 
 use crate::{
-    Cache, Compiler, Failure, budgets, compile::CompileError, linker, permits::Gate, settings, state::CallState,
+    Cache, Compiler, Failure, budgets, compile::CompileError, files::Files, linker, permits::Gate, settings,
+    state::CallState,
 };
 
 /// How long guest code runs before the host checks its clocks. Short enough for a fair share of the threads, long
@@ -25,6 +27,8 @@ pub struct EngineConfig {
     pub budgets: Budgets,
     /// How long a call waits for a permit before it is refused.
     pub queue_wait: Duration,
+    /// Non-public addresses from which files by URL may be fetched.
+    pub file_private: Vec<PrivateGrant>,
     /// Where compiled code is kept.
     pub cache: Option<Cache>,
     /// Where compilation happens.
@@ -36,6 +40,7 @@ impl Default for EngineConfig {
         Self {
             budgets: Budgets::default(),
             queue_wait: Duration::from_secs(1),
+            file_private: Vec::new(),
             cache: None,
             compiler: Compiler::InProcess,
         }
@@ -69,8 +74,13 @@ pub(crate) struct Inner {
     pub(crate) base: Linker<CallState>,
     pub(crate) privileged: Linker<CallState>,
     pub(crate) gate: Gate,
+    pub(crate) files: Files,
     /// The memory of all guests, by tenant.
     pub(crate) memory: Each<Option<TenantId>>,
+    /// Outputs and logs of ended calls, by tenant.
+    pub(crate) outputs: Each<Option<TenantId>>,
+    pub(crate) details: Arc<Budget>,
+    pub(crate) denials: Arc<Budget>,
     pub(crate) config: EngineConfig,
 }
 
@@ -113,7 +123,10 @@ impl Engine {
         })?;
         let gate = Gate::new("this host".into(), calls, config.queue_wait);
         let memory = config.budgets.shared(&budgets::GUEST_MEMORY);
-        Ok(Self(Arc::new(Inner { wasmtime, base, privileged, gate, memory, config })))
+        let outputs = config.budgets.shared(&budgets::OUTPUT);
+        let (details, denials) = (config.budgets.get(&budgets::ERROR_DETAILS), config.budgets.get(&budgets::DENIALS));
+        let files = Files::new(&config.budgets, config.file_private.clone());
+        Ok(Self(Arc::new(Inner { wasmtime, base, privileged, gate, files, memory, outputs, details, denials, config })))
     }
 
     /// How full the engine is.

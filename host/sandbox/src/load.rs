@@ -58,7 +58,8 @@ impl Engine {
         let what = format!("piece `{}`", metadata.name.short());
         let calls = self.0.config.budgets.get(&budgets::MAX_CALLS_PER_PIECE);
         let gate = Gate::new(what, calls, self.0.config.queue_wait);
-        let manifest = Manifest::new(metadata, grant).map_err(|error| LoadError::WrongWorld(error.message))?;
+        let secrets = self.0.config.budgets.get(&budgets::SECRETS);
+        let manifest = Manifest::new(metadata, grant, secrets).map_err(|error| LoadError::WrongWorld(error.message))?;
         Ok(Piece(Arc::new(Loaded { program, manifest: Arc::new(manifest), digest, inspection, gate })))
     }
 

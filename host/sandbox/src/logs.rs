@@ -1,8 +1,9 @@
 //! The log of a call: bounded, and safe to print.
 
+use leno_base::{TenantId, budget::OwnedShare};
 use serde::Serialize;
 
-use crate::{Limits, value};
+use crate::{Limits, mask::Mask};
 
 /// The level of a record: the WIT's `level`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -44,28 +45,35 @@ pub(crate) struct Logs {
 }
 
 impl Logs {
-    /// Adds one record, or counts it as dropped. Returns the record if it was kept.
+    /// Adds one record, or counts it as dropped: beyond the limits, or when the host has no room for it in `held`. Returns
+    /// the record if it was kept.
     pub(crate) fn push(
         &mut self,
         limits: &Limits,
         level: Level,
         message: &str,
         fields: &[(String, String)],
-        mask: impl Fn(&str) -> String,
+        mask: &Mask,
+        held: &mut OwnedShare<Option<TenantId>>,
     ) -> Option<&LogLine> {
         if self.lines.len() >= limits.log_lines || self.bytes >= limits.log_bytes {
             self.dropped += 1;
             return None;
         }
         let room = limits.log_bytes - self.bytes;
-        let clean = |text: &str| value::printable(&mask(value::cut(text, TEXT.min(room))), text.len() > TEXT.min(room));
+        let clean = |text: &str| mask.line(text, TEXT.min(room));
         let line = LogLine {
             level,
             message: clean(message),
             fields: fields.iter().take(FIELDS).map(|(name, text)| (clean(name), clean(text))).collect(),
         };
-        self.bytes +=
-            line.message.len() + line.fields.iter().map(|(name, text)| name.len() + text.len()).sum::<usize>();
+        let bytes = line.message.len() + line.fields.iter().map(|(name, text)| name.len() + text.len()).sum::<usize>();
+        let room = bytes + size_of::<LogLine>() + line.fields.len() * size_of::<(String, String)>();
+        if held.grow(room as u64).is_err() {
+            self.dropped += 1;
+            return None;
+        }
+        self.bytes += bytes;
         self.lines.push(line);
         self.lines.last()
     }
@@ -77,10 +85,12 @@ impl Logs {
 
 #[cfg(test)]
 mod tests {
+    use leno_base::budget::{Budget, Each};
+
     use super::*;
 
-    fn keep(text: &str) -> String {
-        text.to_owned()
+    fn room() -> OwnedShare<Option<TenantId>> {
+        Each::shared(Budget::of(&crate::budgets::OUTPUT)).none(None)
     }
 
     #[test]
@@ -88,7 +98,7 @@ mod tests {
         let (limits, mut logs) = (Limits::default(), Logs::default());
         let text = "x".repeat(1 << 20);
         for _ in 0..10_000 {
-            logs.push(&limits, Level::Info, &text, &[("field".into(), text.clone())], keep);
+            logs.push(&limits, Level::Info, &text, &[("field".into(), text.clone())], &Mask::default(), &mut room());
         }
         let (lines, dropped) = logs.finish();
         let bytes: usize = lines.iter().map(|line| line.message.len() + line.fields[0].1.len()).sum();
@@ -99,7 +109,14 @@ mod tests {
     #[test]
     fn a_record_stays_one_line_and_cannot_steer_a_terminal() {
         let (limits, mut logs) = (Limits::default(), Logs::default());
-        logs.push(&limits, Level::Info, "a\r\n{\"level\":\"error\"}\u{1b}[2J\u{9b}31m\u{2028}b", &[], keep);
+        logs.push(
+            &limits,
+            Level::Info,
+            "a\r\n{\"level\":\"error\"}\u{1b}[2J\u{9b}31m\u{2028}b",
+            &[],
+            &Mask::default(),
+            &mut room(),
+        );
         let (lines, _) = logs.finish();
         assert_eq!(lines[0].message, "a\\r\\n{\"level\":\"error\"}\\u{1b}[2J\\u{9b}31m\\u{2028}b");
     }

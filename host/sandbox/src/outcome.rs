@@ -1,8 +1,12 @@
 //! The result of a call and its cost.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use leno_base::budget::Exhausted;
+use leno_base::{
+    TenantId,
+    budget::{Exhausted, OwnedShare},
+};
+use leno_egress::Meter;
 use leno_metadata::{ErrorKind, PieceError, Problems};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
@@ -75,6 +79,9 @@ pub enum Failure {
         /// The budget that has no room, and when it is likely to have some.
         exhausted: Exhausted,
     },
+    /// The piece went on after the host had refused many of its requests.
+    #[error("the piece does not heed that its requests are refused: {0}; the call was ended")]
+    TooManyDenials(Exhausted),
     /// The caller or the host ended it.
     #[error("the call was cancelled")]
     Cancelled,
@@ -116,6 +123,7 @@ impl Failure {
             Self::InvalidOutput { .. } => "invalid_output",
             Self::GuestTrap { .. } => "guest_trap",
             Self::Overloaded { .. } => "overloaded",
+            Self::TooManyDenials(_) => "too_many_denials",
             Self::Cancelled => "cancelled",
             Self::Host(_) => "host_error",
         }
@@ -130,6 +138,7 @@ impl Failure {
             Self::InvalidProps(_) => ErrorKind::InvalidInput,
             Self::Timeout { .. } | Self::CpuLimit { .. } => ErrorKind::Timeout,
             Self::Overloaded { .. } => ErrorKind::RateLimited,
+            Self::TooManyDenials(_) => ErrorKind::Denied,
             Self::Cancelled => ErrorKind::Unavailable,
             Self::MemoryLimit { .. }
             | Self::OutputTooLarge { .. }
@@ -151,6 +160,7 @@ impl Failure {
                 | Self::HostCallTooLarge { .. }
                 | Self::InvalidOutput { .. }
                 | Self::GuestTrap { .. }
+                | Self::TooManyDenials(_)
         )
     }
 }
@@ -165,7 +175,7 @@ pub struct Usage {
     pub wall_micros: u64,
     /// Peak of the linear memories and tables together, in bytes.
     pub memory_bytes: u64,
-    /// `http` requests sent.
+    /// `http` requests, redirects included, and files fetched by URL.
     pub http_requests: u32,
     /// Bytes of HTTP bodies received, as they came over the wire after decompression.
     pub bytes_in: u64,
@@ -173,6 +183,18 @@ pub struct Usage {
     pub bytes_out: u64,
     /// Calls of `leno:piece` host functions.
     pub host_calls: u32,
+}
+
+impl Usage {
+    /// The same with the figures of `meter`.
+    pub(crate) fn with_traffic(self, meter: &Meter) -> Self {
+        Self {
+            http_requests: u32::try_from(meter.begun()).unwrap_or(u32::MAX),
+            bytes_in: meter.received(),
+            bytes_out: meter.sent(),
+            ..self
+        }
+    }
 }
 
 /// One host call, as `leno run` and `leno-test` show it.
@@ -228,6 +250,24 @@ pub struct Report {
     pub usage: Usage,
     /// Every host call, if [`CallOptions::trace`](crate::CallOptions) is set.
     pub host_calls: Vec<HostCall>,
+    /// The room that output and logs have on this host. To be kept as long as they are.
+    pub held: Held,
+}
+
+/// A part of the budget [`OUTPUT`](crate::budgets::OUTPUT). The last clone gives it back.
+#[derive(Debug, Clone, Default)]
+pub struct Held(Option<Arc<OwnedShare<Option<TenantId>>>>);
+
+impl Held {
+    pub(crate) fn new(share: OwnedShare<Option<TenantId>>) -> Self {
+        Self(Some(Arc::new(share)))
+    }
+
+    /// How many bytes it is.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.0.as_ref().map_or(0, |share| share.amount())
+    }
 }
 
 impl Report {
@@ -240,6 +280,7 @@ impl Report {
             logs_dropped: 0,
             usage: Usage::default(),
             host_calls: Vec::new(),
+            held: Held::default(),
         }
     }
 

@@ -7,12 +7,13 @@ use std::{
 };
 
 use leno_base::{Digest, TenantId, fair::Permit, micros};
-use leno_egress::Policy;
+use leno_egress::{Meter, Payer, Policy};
 use leno_metadata::{Metadata, PieceError};
 
 use crate::{
-    CallOptions, Capabilities, Entry, Failure, Grant, Inspection, Report,
+    CallOptions, Capabilities, Entry, Failure, Grant, Inspection, Report, Usage,
     credential::{Door, Manifest},
+    files::Files,
     permits::Gate,
     program::{self, Program},
     state::Reach,
@@ -99,14 +100,27 @@ impl Piece {
             return Report::refused(failure);
         }
         match self.admit(capabilities.tenant.clone()).await {
-            Ok(permits) => self.enter(permits, entry, capabilities, options, Instant::now()).await,
+            Ok(permits) => {
+                let meter = self.meter(&capabilities);
+                self.enter(permits, entry, capabilities, meter, options, Instant::now()).await
+            }
             Err(failure) => Report::refused(failure),
         }
     }
 
+    /// The most bytes of an input.
+    pub(crate) fn largest_input(&self) -> usize {
+        self.0.program.limits.input
+    }
+
+    /// How files by URL are fetched.
+    pub(crate) fn files(&self) -> &Files {
+        &self.0.program.engine.0.files
+    }
+
     /// Whether an input of so many bytes is accepted.
     pub(crate) fn accept(&self, bytes: usize) -> Result<(), Failure> {
-        let accepted = self.0.program.limits.input;
+        let accepted = self.largest_input();
         if bytes <= accepted {
             return Ok(());
         }
@@ -120,17 +134,25 @@ impl Piece {
         Ok(Permits { _piece: piece, _host: self.0.program.engine.enter(tenant).await? })
     }
 
-    /// Enters an export under `permits`. The call's wall time counts from `begun`.
+    /// Counts the requests of one call, within its limits.
+    pub(crate) fn meter(&self, capabilities: &Capabilities) -> Arc<Meter> {
+        let limits = &self.0.program.limits;
+        let payer = Payer::new(capabilities.tenant.clone(), self.metadata().name.short());
+        Arc::new(Meter::of(payer).within(limits.http_requests.into(), limits.http_bytes_in))
+    }
+
+    /// Enters an export under `permits`. The call's wall time counts from `begun`, its traffic on `meter`.
     pub(crate) async fn enter(
         &self,
         permits: Permits,
         entry: &Entry<'_>,
         capabilities: Capabilities,
+        meter: Arc<Meter>,
         options: CallOptions,
         begun: Instant,
     ) -> Report {
         let loaded = &self.0;
-        let reach = Reach { capabilities, door: Door::new(loaded.manifest.clone()) };
+        let reach = Reach { capabilities, door: Door::new(loaded.manifest.clone()), meter };
         let report = program::run(&loaded.program, entry, Some(reach), options, begun).await;
         drop(permits);
         report
@@ -147,10 +169,10 @@ impl Piece {
     }
 
     /// Ends a call before the piece was entered.
-    pub(crate) fn give_up(&self, permits: Permits, failure: Failure, begun: Instant) -> Report {
+    pub(crate) fn give_up(&self, permits: Permits, failure: Failure, meter: &Meter, begun: Instant) -> Report {
         drop(permits);
         let mut report = Report::refused(failure);
-        report.usage.wall_micros = micros(begun.elapsed());
+        report.usage = Usage { wall_micros: micros(begun.elapsed()), ..Usage::default() }.with_traffic(meter);
         report
     }
 }

@@ -6,19 +6,20 @@ use std::{
 };
 
 use leno_base::{Clock, micros};
-use leno_metadata::PieceError;
 use tokio_util::sync::CancellationToken;
 use wasmtime::{Store, Trap, UpdateDeadline, component::ResourceTable};
 use wasmtime_wasi::{HostWallClock, I32Exit, WasiCtx};
 
 use crate::{
-    CallOptions, Engine, Entry, Failure, Limits, Output, Report, Usage,
+    CallOptions, Engine, Entry, Failure, Held, Limits, Output, Report, Usage,
     bindings::{PrivilegedPiece, PrivilegedPiecePre, types},
+    host::reported,
     logs::Logs,
+    mask::Mask,
     meter::{CpuMeter, Metered},
-    state::{CallState, MemoryAccount, Reach, Unusable},
+    state::{CallState, Denied, MemoryAccount, Reach, Unusable},
     stderr::Stderr,
-    value::{self, Mask},
+    value,
 };
 
 /// What it takes to enter a component, whether its piece is known already or not.
@@ -56,9 +57,9 @@ pub(crate) async fn run(
         ended = tokio::time::timeout_at(deadline.into(), entered) => ended.map_err(|_| Failure::Timeout { limit: wall }),
         () = program.cancel.cancelled() => Err(Failure::Cancelled),
     };
-    let state = store.into_data();
+    let mut state = store.into_data();
     let result = match ended {
-        Ok(Ok(answer)) => settle(answer, limits, &state.mask),
+        Ok(Ok(answer)) => settle(answer, program, &mut state).await,
         Ok(Err(error)) => Err(classify(&error, &state, program, meter.total())),
         Err(failure) => Err(failure),
     };
@@ -68,8 +69,10 @@ pub(crate) async fn run(
         memory_bytes: state.memory.peak(),
         ..state.usage
     };
+    let usage = state.reach.as_ref().map_or(usage, |reach| usage.with_traffic(&reach.meter));
     let (logs, logs_dropped) = state.logs.finish();
-    Report { result, logs, logs_dropped, usage, host_calls: state.trace.unwrap_or_default() }
+    let host_calls = state.trace.unwrap_or_default();
+    Report { result, logs, logs_dropped, usage, host_calls, held: Held::new(state.held) }
 }
 
 fn store(
@@ -89,7 +92,8 @@ fn store(
     let mut table = ResourceTable::new();
     table.set_max_capacity(limits.handles);
     let tenant = reach.as_ref().and_then(|reach| reach.capabilities.tenant.clone());
-    let share = program.engine.0.memory.none(tenant);
+    let engine = &program.engine.0;
+    let share = engine.memory.none(tenant.clone());
     let state = CallState {
         wasi: wasi.build(),
         table,
@@ -99,8 +103,11 @@ fn store(
         reach,
         mask: Arc::new(Mask::default()),
         logs: Logs::default(),
+        held: engine.outputs.none(tenant),
         usage: Usage::default(),
         store_operations: 0,
+        denials: 0,
+        may_be_denied: engine.denials.clone(),
         trace: trace.then(Vec::new),
         deadline,
     };
@@ -158,39 +165,44 @@ async fn enter(program: &Program, store: &mut Store<CallState>, entry: &Entry<'_
     })
 }
 
-/// Checks a result: its size, its form, and that it holds no secret of the call.
-fn settle(answer: Entered, limits: &Limits, mask: &Mask) -> Result<Output, Failure> {
+/// Checks a result: its size, its form, that it holds no secret of the call, and that the host has room for it until it is
+/// written.
+async fn settle(answer: Entered, program: &Program, state: &mut CallState) -> Result<Output, Failure> {
+    let limit = program.limits.output;
+    let fits = |size: usize| if size > limit { Err(Failure::OutputTooLarge { limit }) } else { Ok(()) };
+    let invalid = |reason: String| Failure::InvalidOutput { reason };
     let text = match answer {
         Ok(Answer::Json(text)) => text,
         Ok(Answer::Events(events)) => {
+            fits(events.iter().map(String::len).sum())?;
             for (index, event) in events.iter().enumerate() {
                 serde_json::from_str::<serde::de::IgnoredAny>(event)
-                    .map_err(|error| Failure::InvalidOutput { reason: format!("event {index}: {error}") })?;
+                    .map_err(|error| invalid(format!("event {index}: {error}")))?;
             }
             format!("[{}]", events.join(","))
         }
         Ok(Answer::Nothing) => "null".to_owned(),
         Err(error) => {
-            let mut error = PieceError::from(error);
-            error.message = mask.text(&error.message);
-            error.code = mask.text(&error.code);
-            if let Some(details) = &mut error.details {
-                mask.value(details);
-            }
+            let error = reported(error, &state.mask, &program.engine.0.details);
+            let details = error.details.as_ref().map_or(0, |details| details.as_str().len());
+            hold(state, error.message.len() + details)?;
             return Err(Failure::Piece(error));
         }
     };
-    if text.len() > limits.output {
-        return Err(Failure::OutputTooLarge { limit: limits.output });
-    }
-    let output = value::parse(text).map_err(|reason| Failure::InvalidOutput { reason })?;
-    if mask.is_empty() {
-        return Ok(Output(output));
-    }
-    let invalid = |error: serde_json::Error| Failure::InvalidOutput { reason: error.to_string() };
-    let mut masked = serde_json::from_str(output.get()).map_err(invalid)?;
-    mask.value(&mut masked);
-    serde_json::value::to_raw_value(&masked).map(Output).map_err(invalid)
+    fits(text.len())?;
+    hold(state, text.len())?;
+    let output = value::parse(text).map_err(invalid)?;
+    let masked = state.mask.read(output.get().len(), move |mask| mask.raw(output)).await;
+    let output =
+        masked.map_err(|error| Failure::Host(error.to_string()))?.map_err(|error| invalid(error.to_string()))?;
+    fits(output.get().len())?;
+    Ok(Output(output))
+}
+
+/// Takes room for what leaves the call.
+fn hold(state: &mut CallState, bytes: usize) -> Result<(), Failure> {
+    let full = |exhausted| Failure::Overloaded { what: "this host".into(), exhausted };
+    state.held.grow(bytes as u64).map_err(full)
 }
 
 /// Determines why a call ended without a result.
@@ -198,6 +210,9 @@ fn classify(error: &wasmtime::Error, state: &CallState, program: &Program, cpu: 
     let limits = &program.limits;
     if let Some(Unusable(error)) = error.downcast_ref() {
         return Failure::Piece(error.clone());
+    }
+    if let Some(Denied(exhausted)) = error.downcast_ref() {
+        return Failure::TooManyDenials(exhausted.clone());
     }
     let trap = error.downcast_ref::<Trap>();
     if trap == Some(&Trap::Interrupt) || cpu >= limits.cpu {
@@ -226,7 +241,7 @@ fn classify(error: &wasmtime::Error, state: &CallState, program: &Program, cpu: 
         (None, Some(exit)) => format!("it called exit({})", exit.0),
         (None, None) => text,
     };
-    let clean = |text: &str| value::printable(&state.mask.text(value::cut(text, 4096)), text.len() > 4096);
+    let clean = |text: &str| state.mask.line(text, 4096);
     Failure::GuestTrap { trap: clean(&trap), panic: state.stderr.last_words().map(|words| clean(&words)) }
 }
 

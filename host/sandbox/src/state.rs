@@ -4,19 +4,14 @@ use std::{sync::Arc, time::Instant};
 
 use leno_base::{
     TenantId,
-    budget::{Exhausted, OwnedShare},
+    budget::{Budget, Exhausted, OwnedShare},
 };
+use leno_egress::Meter;
 use leno_metadata::{ErrorKind, PieceError};
 use wasmtime::{ResourceLimiter, component::ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use crate::{
-    Capabilities, HostCall, Limits, Usage,
-    credential::Door,
-    logs::Logs,
-    stderr::Stderr,
-    value::{self, Mask},
-};
+use crate::{Capabilities, HostCall, Limits, Usage, credential::Door, logs::Logs, mask::Mask, stderr::Stderr};
 
 /// Everything that a running guest can touch, and the accounts of what it used.
 pub(crate) struct CallState {
@@ -29,8 +24,13 @@ pub(crate) struct CallState {
     pub(crate) reach: Option<Reach>,
     pub(crate) mask: Arc<Mask>,
     pub(crate) logs: Logs,
+    /// What the host keeps of the call until its response is written: output and logs.
+    pub(crate) held: OwnedShare<Option<TenantId>>,
     pub(crate) usage: Usage,
     pub(crate) store_operations: u32,
+    /// Requests that host functions refused.
+    pub(crate) denials: u64,
+    pub(crate) may_be_denied: Arc<Budget>,
     pub(crate) trace: Option<Vec<HostCall>>,
     pub(crate) deadline: Instant,
 }
@@ -39,6 +39,8 @@ pub(crate) struct CallState {
 pub(crate) struct Reach {
     pub(crate) capabilities: Capabilities,
     pub(crate) door: Door,
+    /// Counts all requests of the call, within its limits.
+    pub(crate) meter: Arc<Meter>,
 }
 
 impl CallState {
@@ -58,26 +60,34 @@ impl CallState {
         Instant::now()
     }
 
-    /// Ends a host call: audits a refusal, and keeps it for the trace.
+    /// Ends a host call: audits and counts a refusal, and keeps it for the trace.
+    ///
+    /// # Errors
+    /// [`Denied`]: this refusal is one too many, and ends the call.
     pub(crate) fn end<T>(
         &mut self,
         begun: Instant,
         function: &'static str,
         subject: &str,
         result: &Result<T, PieceError>,
-    ) {
+    ) -> wasmtime::Result<()> {
+        let mut ended = Ok(());
         if let Err(error) = result
             && error.kind == ErrorKind::Denied
-            && let Some(audit) = self.capabilities().and_then(|capabilities| capabilities.audit.as_deref())
         {
-            audit.denied(function, &self.mask.text(&error.message));
+            self.denials += 1;
+            ended = self.may_be_denied.allows(self.denials).map_err(Denied);
+            if let Some(audit) = self.capabilities().and_then(|capabilities| capabilities.audit.as_deref()) {
+                audit.denied(function, &self.mask.text(&error.message));
+            }
         }
         if let Some(trace) = &mut self.trace {
-            let subject = value::printable(&self.mask.text(value::cut(subject, 200)), subject.len() > 200);
+            let subject = self.mask.line(subject, 200);
             let result = result.as_ref().map_or_else(|error| error.code.clone(), |_| "ok".to_owned());
             let micros = leno_base::micros(begun.elapsed());
             trace.push(HostCall { function, subject, result, micros });
         }
+        Ok(ended?)
     }
 }
 
@@ -92,6 +102,11 @@ impl WasiView for CallState {
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.message)]
 pub(crate) struct Unusable(pub(crate) PieceError);
+
+/// Ends a call that host functions refused too often.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Denied(pub(crate) Exhausted);
 
 /// Memory and tables of all of the component's instances together. `wasmtime::StoreLimits` checks each memory alone, so
 /// a component with many of them would multiply its limit.

@@ -10,7 +10,7 @@ use leno_metadata::{
 };
 use serde_json::{Map, Value};
 
-use crate::{CallOptions, Capabilities, Entry, Failure, Piece, Report, files};
+use crate::{CallOptions, Capabilities, Entry, Failure, Piece, Report};
 
 /// What a step runs. Inputs are JSON as the caller has them.
 #[derive(Debug, Clone)]
@@ -222,23 +222,26 @@ impl Prepared {
             Err(failure) => return Report::refused(failure),
         };
         let begun = Instant::now();
+        let meter = piece.meter(&capabilities);
         if !input.files.is_empty() {
             let wall = piece.wall(options);
+            let sizes = (target.entry(&text).input_size(), piece.largest_input());
             let fetched = tokio::select! {
                 biased;
-                fetched = tokio::time::timeout_at((begun + wall).into(), files::fetch(&piece, &capabilities.transport, &mut input)) => {
-                    fetched.unwrap_or(Err(Failure::Timeout { limit: wall }))
-                }
+                fetched = tokio::time::timeout_at(
+                    (begun + wall).into(),
+                    piece.files().fetch(&mut input, sizes, &capabilities, &meter),
+                ) => fetched.unwrap_or(Err(Failure::Timeout { limit: wall })),
                 () = piece.cancelled() => Err(Failure::Cancelled),
             };
             text = input.value.to_string();
             if let Err(failure) = fetched.and_then(|()| piece.accept(target.entry(&text).input_size())) {
-                return piece.give_up(permits, failure, begun);
+                return piece.give_up(permits, failure, &meter, begun);
             }
         }
         // The text is all that the call needs.
         drop(input);
-        let mut report = piece.enter(permits, &target.entry(&text), capabilities, options, begun).await;
+        let mut report = piece.enter(permits, &target.entry(&text), capabilities, meter, options, begun).await;
         if let (Some(kind), Ok(output)) = (resolves, &report.result)
             && let Err(problems) = check_options(kind, output.as_str())
         {

@@ -1,16 +1,10 @@
-//! Text and JSON that crosses the boundary: bounded, printable, free of the call's secrets.
+//! Text and JSON that crosses the boundary: bounded and printable.
 
-use leno_metadata::Secrets;
-use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, value::RawValue};
-use zeroize::Zeroizing;
+use serde_json::value::RawValue;
 
 /// The deepest nesting accepted from either side. The same as `serde_json`'s own recursion limit, less one for the
 /// array that wraps trigger events.
 pub(crate) const JSON_DEPTH: usize = 127;
-
-/// The replacement of a secret.
-const MASK: &str = "**REDACTED**";
 
 /// The longest prefix of `text` of at most `most` bytes that ends between characters.
 pub(crate) fn cut(text: &str, most: usize) -> &str {
@@ -101,72 +95,10 @@ fn deeper_than(text: &str, most: usize) -> bool {
     false
 }
 
-/// Replaces the call's secrets in text that leaves it: logs, errors, outputs.
-///
-/// Matching is literal, plus the forms a secret takes on its way through JSON and URLs. It is the second line: the
-/// first is that secrets do not enter the sandbox.
-#[derive(Default)]
-pub(crate) struct Mask(Vec<SecretString>);
-
-impl Mask {
-    /// A mask for `secrets`, in every form that they take in text.
-    pub(crate) fn new(secrets: &Secrets) -> Self {
-        let mut forms: Vec<Zeroizing<String>> = Vec::new();
-        for secret in secrets.iter() {
-            let escaped = Zeroizing::new(serde_json::to_string(secret).unwrap_or_default());
-            let quoted = percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC);
-            let escaped = Zeroizing::new(escaped.trim_matches('"').to_owned());
-            for form in [Zeroizing::new(secret.to_owned()), escaped, Zeroizing::new(quoted.to_string())] {
-                if !forms.contains(&form) {
-                    forms.push(form);
-                }
-            }
-        }
-        // The longest first: a secret may contain another.
-        forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
-        Self(forms.iter().map(|form| SecretString::from(form.as_str())).collect())
-    }
-
-    /// Whether nothing needs masking.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Whether `text` holds a secret.
-    pub(crate) fn hits(&self, text: &str) -> bool {
-        self.0.iter().any(|secret| text.contains(secret.expose_secret()))
-    }
-
-    /// `text` with every secret replaced.
-    pub(crate) fn text(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for secret in &self.0 {
-            if text.contains(secret.expose_secret()) {
-                text = text.replace(secret.expose_secret(), MASK);
-            }
-        }
-        text
-    }
-
-    /// Every string in `value`, keys included, with secrets replaced.
-    pub(crate) fn value(&self, value: &mut Value) {
-        match value {
-            Value::String(text) if self.hits(text) => *text = self.text(text),
-            Value::Array(items) => items.iter_mut().for_each(|item| self.value(item)),
-            Value::Object(members) => {
-                if members.keys().any(|key| self.hits(key)) {
-                    *members =
-                        std::mem::take(members).into_iter().map(|(key, value)| (self.text(&key), value)).collect();
-                }
-                members.values_mut().for_each(|member| self.value(member));
-            }
-            _ => {}
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     #[test]

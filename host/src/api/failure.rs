@@ -81,6 +81,9 @@ fn failed(run: Run, failure: Failure) -> Rejection {
         Failure::Unknown(text) => Rejection::new(StatusCode::NOT_FOUND, "unknown", "Not found", text),
         Failure::Host(cause) => Rejection::internal(cause),
         Failure::Overloaded { .. } => overloaded(&failure),
+        Failure::TooManyDenials(ref exhausted) => {
+            ended(StatusCode::FORBIDDEN, "The piece was refused too often", &failure).budget(exhausted)
+        }
         Failure::Timeout { .. } => ended(StatusCode::GATEWAY_TIMEOUT, "The call took too long", &failure),
         // The piece was removed, or the host is going down: another host, or this one later, can run it.
         Failure::Cancelled => {
@@ -88,8 +91,7 @@ fn failed(run: Run, failure: Failure) -> Rejection {
         }
         _ => ended(StatusCode::INTERNAL_SERVER_ERROR, "The piece failed", &failure),
     };
-    let report = run.report;
-    problem.kind(kind).of_run(run.id, report.logs, report.logs_dropped, report.usage)
+    problem.kind(kind).of_run(run.id, run.report)
 }
 
 /// The rejection for a call that did not start.
@@ -144,7 +146,7 @@ mod tests {
     use leno_sandbox::Report;
 
     use leno_base::budget::Exhausted;
-    use leno_sandbox::budgets::MAX_CALLS;
+    use leno_sandbox::budgets::{DENIALS, MAX_CALLS};
 
     use super::*;
     use crate::{api::problem::problem, edge::rejection::render};
@@ -174,6 +176,7 @@ mod tests {
         let piece = |kind| Failure::Piece(PieceError::new(kind, "some-code", "some words"));
         let ms = Duration::from_millis;
         let busy = Exhausted { spec: &MAX_CALLS, limit: 128, retry_after: Some(ms(1200)) };
+        let many = Exhausted { spec: &DENIALS, limit: 1_000, retry_after: None };
         for (failure, status, code, retry) in [
             (piece(ErrorKind::InvalidInput), 422, "some-code", None),
             (piece(ErrorKind::Unauthorized), 424, "some-code", None),
@@ -193,6 +196,7 @@ mod tests {
             (Failure::InvalidOutput { reason: "x".into() }, 500, "invalid_output", None),
             (Failure::GuestTrap { trap: "unreachable".into(), panic: None }, 500, "guest_trap", None),
             (Failure::Overloaded { what: "x".into(), exhausted: busy }, 429, "overloaded", Some("2")),
+            (Failure::TooManyDenials(many), 403, "too_many_denials", None),
             (Failure::Cancelled, 503, "cancelled", Some("1")),
             (Failure::Host("x".into()), 500, "host_error", None),
         ] {

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
     extract::{Request, State},
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
-use http::HeaderValue;
+use http::{HeaderValue, header};
 use leno_metadata::{PieceName, Problem as Fault, VersionReq};
 use leno_pieces::StepRequest;
 use leno_sandbox::Step;
@@ -19,6 +18,7 @@ use super::{App, failure, reference::Given, schema};
 use crate::edge::{
     Rejection,
     authorization::Authorized,
+    body::body,
     extract::{self, JsonBody, Kind, Member},
 };
 
@@ -91,24 +91,25 @@ pub(super) async fn options(
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<Response, Rejection> {
-    let body: OptionsBody = extract::json(request, app.max_body).await?;
-    let (piece, version) = body.checked()?;
-    let input = body.input.unwrap_or_else(|| Value::Object(Map::new()));
+    let asked: OptionsBody = extract::json(request, app.max_body).await?;
+    let (piece, version) = asked.checked()?;
+    let input = asked.input.unwrap_or_else(|| Value::Object(Map::new()));
     let given = Given {
-        external_id: body.connection_external_id.as_deref(),
-        auth: body.auth.as_deref(),
-        value: body.connection,
+        external_id: asked.connection_external_id.as_deref(),
+        auth: asked.auth.as_deref(),
+        value: asked.connection,
         input: &input,
     };
     let connection = given.connection(&app, &caller, &piece).await?;
     let step =
-        Step::Options { owner: body.action_name, property: body.property_name, input, search: body.search_value };
+        Step::Options { owner: asked.action_name, property: asked.property_name, input, search: asked.search_value };
     let mut request = StepRequest::new(piece, version, step);
     request.connection = connection;
     let run = app.runs.run(&caller.actor, request).await.map_err(|refusal| failure::refused(&app.registry, refusal))?;
     let (run, output) = failure::output(run)?;
     let answer = answer(run.resolved, output.as_str()).map_err(|problem| Rejection::internal(problem.to_string()))?;
-    let mut response = Json(answer).into_response();
+    let mut response = Response::new(body(answer.to_string().into_bytes(), run.report.held));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Ok(id) = HeaderValue::from_str(&run.id) {
         response.headers_mut().insert(crate::edge::RUN_ID, id);
     }

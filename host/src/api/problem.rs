@@ -1,10 +1,9 @@
 //! The form of the REST API's errors: problem details (RFC 9457).
 
 use http::{HeaderValue, StatusCode};
-use leno_metadata::{ErrorKind, Problem as Fault};
+use leno_metadata::{Details, ErrorKind, Problem as Fault};
 use leno_sandbox::{LogLine, Usage};
 use serde::{Serialize, Serializer};
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::schema;
@@ -63,7 +62,7 @@ pub(super) struct Members<'a> {
     /// Details from the piece.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Value>)]
-    details: Option<&'a Value>,
+    details: Option<&'a Details>,
     /// What the piece logged, when it ran.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<schema::LogLine>>)]
@@ -92,9 +91,9 @@ pub(super) fn problem(parts: &Parts) -> (HeaderValue, Vec<u8>) {
         run_id: run.map(|run| run.id.as_str()),
         problems: &parts.problems,
         details: parts.details.as_ref(),
-        logs: run.map(|run| run.logs.as_slice()),
-        logs_dropped: run.map_or(0, |run| run.logs_dropped),
-        usage: run.map(|run| run.usage),
+        logs: run.map(|run| run.report.logs.as_slice()),
+        logs_dropped: run.map_or(0, |run| run.report.logs_dropped),
+        usage: run.map(|run| run.report.usage),
     };
     // Strings, numbers and parsed JSON always serialize.
     (MEDIA_TYPE, serde_json::to_vec(&members).unwrap_or_default())

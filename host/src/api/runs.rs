@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    body::Body,
     extract::{Request, State},
     response::Response,
 };
@@ -21,6 +20,7 @@ use crate::{
     edge::{
         Rejection,
         authorization::Authorized,
+        body::body,
         extract::{self, JsonBody, Kind, Member, Path},
     },
     identity::Caller,
@@ -227,7 +227,7 @@ fn succeeded(run: &Run, output: Output) -> Result<Response, Rejection> {
     // The members around the output come to about 400 bytes.
     let mut json = Vec::with_capacity(output.get().len() + 512);
     serde_json::to_writer(&mut json, &answer).map_err(|error| Rejection::internal(error.to_string()))?;
-    let mut response = Response::new(Body::from(json));
+    let mut response = Response::new(body(json, run.report.held.clone()));
     let headers = response.headers_mut();
     // These two, those of the edge, and what hyper adds: one allocation instead of three.
     headers.reserve(10);

@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use leno_base::budget::Budgets;
+use leno_egress::PrivateGrant;
 use leno_metadata::Metadata;
 use leno_sandbox::{Cache, Compiler, Engine, EngineConfig, Grant, Piece, budgets::MAX_CALLS};
 
@@ -19,9 +20,11 @@ fn budgets() -> Budgets {
     Budgets::new([(&MAX_CALLS, 2)])
 }
 
-/// An engine for components that the user names: compiled here, kept nowhere.
-pub(super) fn engine() -> anyhow::Result<Engine> {
-    Ok(Engine::new(EngineConfig { budgets: budgets(), ..EngineConfig::default() })?)
+/// An engine for components that the user names: compiled here, kept nowhere. Files by URL may come from the addresses of
+/// `private` too.
+pub(super) fn engine(private: &[PrivateGrant]) -> anyhow::Result<Engine> {
+    let file_private = private.to_vec();
+    Ok(Engine::new(EngineConfig { budgets: budgets(), file_private, ..EngineConfig::default() })?)
 }
 
 /// An engine for the components of a host: compiled in a child process, and kept where the host keeps them if it has run

@@ -25,7 +25,7 @@ pub(super) struct Args {
 pub(super) fn inspect(args: &Args) -> anyhow::Result<ExitCode> {
     // Nothing is run but `describe`, which reaches nothing: what it would be granted does not matter.
     let any = |_: &_| Grant { secrets: true, ..Grant::default() };
-    let piece = super::exit::block_on(async { component::load(&component::engine()?, &args.file, any).await })?;
+    let piece = super::exit::block_on(async { component::load(&component::engine(&[])?, &args.file, any).await })?;
     match args.json {
         true => terminal::print_json(&document(&piece))?,
         false => terminal::print(&page(&piece, Style::stdout()))?,

@@ -66,7 +66,7 @@ async fn go(args: &Args) -> anyhow::Result<ExitCode> {
         Some(path) => Grants::read(path, Limits::default())?,
         None => Grants::default(),
     };
-    let piece = component::load(&component::engine()?, &args.file, |metadata| {
+    let piece = component::load(&component::engine(&args.allow_private)?, &args.file, |metadata| {
         let mut grant = grants.for_piece(&metadata.name);
         grant.private.extend(args.allow_private.iter().cloned());
         if let Some(wall) = args.timeout_ms {
@@ -223,7 +223,7 @@ fn fail(failure: &Failure, style: Style) {
             terminal::note(format_args!("  retry in {}", terminal::duration(milliseconds.saturating_mul(1000))));
         }
         if let Some(details) = &error.details {
-            terminal::note(format_args!("  {}", terminal::harmless(&details.to_string(), false)));
+            terminal::note(format_args!("  {}", terminal::harmless(details.as_str(), false)));
         }
     }
 }

@@ -76,6 +76,8 @@ pub struct Config {
     pub grants: Grants,
     /// Addresses that are not public to which webhooks may be sent.
     pub webhook_private: Vec<PrivateGrant>,
+    /// Addresses that are not public from which files by URL may be fetched.
+    pub file_private: Vec<PrivateGrant>,
     /// What is logged and how.
     pub log: LogSettings,
     /// Warnings, which do not prevent the start.
@@ -133,11 +135,8 @@ impl Config {
             queue_wait: Duration::from_millis(reader.number(&setting::QUEUE_WAIT_MS, 0..=600_000).unwrap_or(1_000)),
             max_body: size(reader.number(&setting::MAX_BODY_BYTES, 1_024..=1 << 30).unwrap_or(10 << 20)),
             grants: Grants::new(limits.clone(), rules),
-            webhook_private: reader
-                .read(&setting::WEBHOOK_PRIVATE, "addresses or networks such as 127.0.0.1:8080,10.0.0.0/8", |text| {
-                    text.split(',').map(|grant| grant.parse().ok()).collect()
-                })
-                .unwrap_or_default(),
+            webhook_private: private(&mut reader, &setting::WEBHOOK_PRIVATE),
+            file_private: private(&mut reader, &setting::FILE_PRIVATE),
             limits,
             log: LogSettings {
                 filter: log_filter(&mut reader),
@@ -170,6 +169,12 @@ fn listen(reader: &mut Reader<'_>) -> SocketAddr {
     reader
         .read(&setting::LISTEN, "an IP address and a port, such as 127.0.0.1:4747", |text| text.parse().ok())
         .unwrap_or(default)
+}
+
+fn private(reader: &mut Reader<'_>, setting: &Setting) -> Vec<PrivateGrant> {
+    let expected = "addresses or networks such as 127.0.0.1:8080,10.0.0.0/8";
+    let list = |text: &str| text.split(',').map(|grant| grant.parse().ok()).collect();
+    reader.read(setting, expected, list).unwrap_or_default()
 }
 
 fn limits(reader: &mut Reader<'_>) -> Limits {

@@ -121,6 +121,8 @@ settings! {
         "The largest request body, except for uploads of components";
     WEBHOOK_PRIVATE = "LENO_WEBHOOK_PRIVATE", Some("webhook-private"), "NET,...", "none", false,
         "Private addresses to which webhooks may be sent, such as 127.0.0.1:8080 or 10.0.0.0/8";
+    FILE_PRIVATE = "LENO_FILE_PRIVATE", Some("file-private"), "NET,...", "none", false,
+        "Private addresses from which files that an input names by URL may be fetched";
     LOG = "LENO_LOG", Some("log"), "FILTER", "info", false,
         "The log level: off, error, warn, info, debug, trace, or per module as in `info,leno::api=debug`";
     LOG_FORMAT = "LENO_LOG_FORMAT", Some("log-format"), "FORMAT", "text", false,

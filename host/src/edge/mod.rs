@@ -5,6 +5,7 @@
 //! | `listener/` | connections: accepting, time limits for heads, bodies and responses, graceful end |
 //! | `ring` | request ids, response headers, panics, counting |
 //! | `authorization` | the bearer token or the internal token of a request |
+//! | `body` | bodies that hold their part of a budget until they are written |
 //! | `extract` | path, query and JSON bodies, with every fault listed |
 //! | `rejection` | why a request was refused, before any surface gives it a form |
 //! | `public_url` | how the outside world reaches this host |
@@ -16,6 +17,7 @@
 //! The edge knows no room of the host and no surface.
 
 pub(crate) mod authorization;
+pub(crate) mod body;
 mod budgets;
 pub(crate) mod extract;
 pub(crate) mod listener;

@@ -12,11 +12,11 @@ use axum::{
 };
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use leno_base::budget::Exhausted;
-use leno_metadata::{ErrorKind, Problem as Fault};
-use leno_sandbox::{LogLine, Usage};
-use serde_json::{Value, json};
+use leno_metadata::{Details, ErrorKind, Problem as Fault};
+use leno_sandbox::Report;
+use serde_json::json;
 
-use super::RUN_ID;
+use super::{RUN_ID, body::body};
 
 /// Why a request was refused, or what failed while it was served. Holds no secret.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ pub(crate) struct Parts {
     /// Every single fault of the request.
     pub(crate) problems: Vec<Fault>,
     /// Details from the piece.
-    pub(crate) details: Option<Value>,
+    pub(crate) details: Option<Details>,
     /// The run that ended with this error.
     pub(crate) run: Option<FailedRun>,
     /// Headers that go with it in every form: `Retry-After`, `WWW-Authenticate`.
@@ -51,10 +51,8 @@ pub(crate) struct Parts {
 #[derive(Debug, Clone)]
 pub(crate) struct FailedRun {
     pub(crate) id: String,
-    pub(crate) logs: Vec<LogLine>,
-    /// Log records beyond the limits.
-    pub(crate) logs_dropped: u64,
-    pub(crate) usage: Usage,
+    /// Its logs and figures.
+    pub(crate) report: Report,
 }
 
 /// The cause of a failure inside this host, left in the response's extensions for the log of the [ring](super::ring).
@@ -172,18 +170,18 @@ impl Rejection {
 
     /// With what the piece added.
     #[must_use]
-    pub fn details(mut self, details: Option<Value>) -> Self {
-        self.0.details = details;
+    pub fn details(mut self, details: Option<impl Into<Details>>) -> Self {
+        self.0.details = details.map(Into::into);
         self
     }
 
     /// With the run that ended with it.
     #[must_use]
-    pub fn of_run(mut self, id: String, logs: Vec<LogLine>, logs_dropped: u64, usage: Usage) -> Self {
+    pub fn of_run(mut self, id: String, report: Report) -> Self {
         if let Ok(value) = HeaderValue::from_str(&id) {
             self.0.headers.push((RUN_ID, value));
         }
-        self.0.run = Some(FailedRun { id, logs, logs_dropped, usage });
+        self.0.run = Some(FailedRun { id, report });
         self
     }
 }
@@ -212,11 +210,11 @@ where
 }
 
 /// The response with the rejection in it rendered, if there is one.
-pub(crate) fn render(mut response: Response, body: fn(&Parts) -> (HeaderValue, Vec<u8>)) -> Response {
+pub(crate) fn render(mut response: Response, form: fn(&Parts) -> (HeaderValue, Vec<u8>)) -> Response {
     if let Some(Rejection(parts)) = response.extensions_mut().remove() {
-        let (media_type, text) = body(&parts);
+        let (media_type, text) = form(&parts);
         response.headers_mut().insert(header::CONTENT_TYPE, media_type);
-        *response.body_mut() = text.into();
+        *response.body_mut() = body(text, parts.run.map(|run| run.report.held).unwrap_or_default());
     }
     response
 }
@@ -225,7 +223,7 @@ pub(crate) fn render(mut response: Response, body: fn(&Parts) -> (HeaderValue, V
 mod tests {
     use axum::{body::Body, extract::FromRef, routing::get};
     use http::Request;
-    use serde_json::json;
+    use serde_json::{Value, json};
     use tower::ServiceExt as _;
 
     use super::*;

@@ -65,9 +65,11 @@ impl From<Failure> for RunError {
     fn from(failure: Failure) -> Self {
         let plain = Self::new(failure.kind(), failure.code(), failure.to_string());
         match failure {
-            Failure::Piece(PieceError { retry_after_ms, details, .. }) => {
-                Self { details, retry_after: retry_after_ms.map(Duration::from_millis), ..plain }
-            }
+            Failure::Piece(PieceError { retry_after_ms, details, .. }) => Self {
+                details: details.map(|details| details.to_value()),
+                retry_after: retry_after_ms.map(Duration::from_millis),
+                ..plain
+            },
             Failure::InvalidProps(problems) => problems.into(),
             _ => plain,
         }
@@ -94,7 +96,7 @@ pub struct Run {
 
 impl Run {
     pub(crate) fn new(what: String, report: Report) -> Self {
-        let Report { result, logs, logs_dropped, usage, host_calls } = report;
+        let Report { result, logs, logs_dropped, usage, host_calls, held: _ } = report;
         let result = result.map(|output| output.to_value()).map_err(|failure| Box::new(failure.into()));
         let (denied, revealed, unexpected) = (Vec::new(), false, Vec::new());
         Self { what, result, logs, logs_dropped, host_calls, usage, denied, revealed, unexpected }

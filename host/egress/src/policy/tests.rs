@@ -20,6 +20,7 @@ fn kind(denied: &Denied) -> &'static str {
         Denied::CredentialHost { .. } => "credential-host",
         Denied::CredentialPort { .. } => "credential-port",
         Denied::CredentialPlain { .. } => "credential-plain",
+        Denied::Own { .. } => "own",
     }
 }
 
@@ -222,7 +223,7 @@ fn credentials_go_only_to_their_hosts_and_not_in_the_clear() {
         (&["a.test"], &[], &["*"], "https://b.test", "host"),
     ] {
         let hosts: Vec<HostPattern> = hosts.iter().map(|pattern| pattern.parse().unwrap()).collect();
-        let got = policy(allow, private).admit(read_url(None, url).unwrap(), Some(&hosts));
+        let got = policy(allow, private).admit(read_url(None, url).unwrap(), Some(&hosts), &Own::default());
         assert_eq!(got.as_ref().err().map_or("ok", kind), expected, "{url} with {allow:?}, {private:?}, {hosts:?}");
     }
 }
@@ -230,7 +231,7 @@ fn credentials_go_only_to_their_hosts_and_not_in_the_clear() {
 #[test]
 fn connections_are_shared_only_where_the_same_addresses_are_vetted() {
     let vetting = |allow: &[&str], private: &[&str], url: &str| {
-        policy(allow, private).admit(read_url(None, url).unwrap(), None).unwrap().vetting
+        policy(allow, private).admit(read_url(None, url).unwrap(), None, &Own::default()).unwrap().vetting
     };
     assert_eq!(vetting(&["*"], &[], "https://a.test"), Vetting::PUBLIC);
     assert_eq!(vetting(&["*"], &["10.0.0.1:80"], "https://a.test"), Vetting::PUBLIC, "the grant is for another port");

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use leno_egress::{Caps, Client, ClientConfig, Denied, Error, Transport};
+use leno_egress::{Caps, Client, ClientConfig, Denied, Error, Resolver, Transport};
 use tokio::net::TcpListener;
 
 use crate::support::*;
@@ -115,9 +115,33 @@ async fn a_name_is_refused_if_any_of_its_addresses_is() {
         let url = format!("http://api.test:{port}/");
         let error = client(&names).send(get(url), &policy, &Caps::default()).await.unwrap_err();
         assert!(matches!(error, Error::Denied(Denied::Address { .. })), "{addresses:?}: {error}");
-        assert!(error.to_string().contains("api.test") && error.to_string().contains("private = ["), "{error}");
+        let told = error.to_string();
+        assert!(told.contains("`api.test` resolves to an address that is not public"), "{told}");
+        let refused = addresses.iter().find(|address| !["1.1.1.1", "2606:4700::1111"].contains(address)).unwrap();
+        let refused = refused.trim_start_matches("::ffff:");
+        assert!(!told.contains(refused) && error.for_operator().contains(refused), "{told}");
     }
     assert_eq!(trap.connections().await, 0);
+}
+
+#[tokio::test]
+async fn where_this_host_listens_needs_a_grant_of_exactly_that_address_and_port() {
+    let server = Server::http(|_| reply(200, "")).await;
+    let (grant, port) = (server.grant(), server.addr.port());
+    let resolver: Arc<dyn Resolver> = Names::loopback();
+    let client = Client::new(ClientConfig { resolver, own: vec![server.addr], ..ClientConfig::default() }).unwrap();
+    let allow = ["*".to_owned(), format!("http://*:{port}")];
+    let allow: Vec<_> = allow.iter().map(String::as_str).collect();
+    for url in [server.url("/"), format!("http://api.test:{port}/")] {
+        for wide in ["127.0.0.1", "127.0.0.0/8", &format!("127.0.0.0/8:{port}")] {
+            let error = client.send(get(&url), &policy(&allow, &[wide]), &Caps::default()).await.unwrap_err();
+            assert!(matches!(error, Error::Denied(Denied::Own { .. })), "{url} {wide}: {error}");
+        }
+        assert_eq!(server.connections().await, 0);
+    }
+    for url in [server.url("/"), format!("http://api.test:{port}/")] {
+        client.send(get(&url), &policy(&allow, &["127.0.0.0/8", &grant]), &Caps::default()).await.unwrap();
+    }
 }
 
 #[tokio::test]

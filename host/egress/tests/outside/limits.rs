@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use leno_egress::{Caps, Client, ClientConfig, Error, Request, Resolver, Transport};
+use leno_base::budget::Budgets;
+use leno_egress::{Caps, Client, ClientConfig, Error, Meter, Payer, Request, Resolver, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -114,6 +115,44 @@ async fn a_server_that_never_answers_or_never_ends_its_head_is_left() {
         let error = send(request, &[&server.grant()]).await.unwrap_err();
         assert!(["timeout", "response-too-large", "bad-response"].contains(&error.code()), "{error}");
     }
+}
+
+#[tokio::test]
+async fn interim_responses_without_end_are_ended_by_their_bytes() {
+    let server = endless("", b"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1_000)).await;
+    let error = send(get(server.url("/")), &[&server.grant()]).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the response from `127.0.0.1` has more than 1048576 bytes besides its body (LENO_UPSTREAM_HEAD_BYTES)"
+    );
+}
+
+#[tokio::test]
+async fn requests_that_share_a_meter_share_its_limits_and_each_body_is_in_the_memory_of_its_tenant() {
+    let server = Server::http(|_| reply(200, vec![b'x'; 100_000])).await;
+    let budgets = Budgets::default();
+    let resolver: Arc<dyn Resolver> = Names::loopback();
+    let config = ClientConfig { resolver, budgets: budgets.clone(), ..ClientConfig::default() };
+    let (client, policy) = (Client::new(config).unwrap(), policy(&["*"], &[&server.grant()]));
+    let meter = Arc::new(Meter::of(Payer::new(Some("t".into()), "p")).within(100, 450_000));
+    let caps = Caps::default();
+    let sends = (0..16).map(|_| client.send(Request { meter: meter.clone(), ..get(server.url("/")) }, &policy, &caps));
+    let (fit, refused): (Vec<_>, Vec<_>) =
+        futures_util::future::join_all(sends).await.into_iter().partition(Result::is_ok);
+    assert!(!fit.is_empty() && fit.len() <= 4, "{}", fit.len());
+    assert!(meter.received() <= 450_000, "{meter:?}");
+    for error in refused {
+        assert_eq!(error.unwrap_err().to_string(), "one call may receive 450000 bytes");
+    }
+    let used = || -> Vec<u64> {
+        let known = budgets.all();
+        known.iter().filter(|it| it.spec().env.ends_with("UPSTREAM_BYTES")).map(|it| it.used()).collect()
+    };
+    let held = fit.iter().flatten().map(|response| response.hold.bytes()).sum::<u64>();
+    assert!(held >= 100_000 * fit.len() as u64);
+    assert_eq!(used(), [held, held]);
+    drop(fit);
+    assert_eq!(used(), [0, 0]);
 }
 
 #[tokio::test]

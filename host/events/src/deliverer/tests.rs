@@ -245,6 +245,7 @@ async fn a_receiver_says_when_to_come_back_but_not_for_long() {
         url: String::new(),
         headers: vec![("retry-after".into(), "Wed, 21 Oct 2015 07:28:30 GMT".into())],
         body: Bytes::new(),
+        hold: leno_egress::Hold::default(),
     };
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_445_412_480);
     assert_eq!(date.retry_after(now), Some(Duration::from_secs(30)));

@@ -14,6 +14,7 @@ fn response(status: u16, kind: &str, body: impl Into<Vec<u8>>) -> Response {
         url: "https://p.test/token".into(),
         headers: vec![("content-type".into(), kind.into())],
         body: Bytes::from(body.into()),
+        hold: leno_egress::Hold::default(),
     }
 }
 

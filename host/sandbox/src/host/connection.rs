@@ -25,14 +25,14 @@ impl Host for CallState {
         let begun = self.begin();
         let kind =
             self.connection().await.map(|resolved| resolved.map(|resolved| resolved.value.kind().as_str().to_owned()));
-        self.end(begun, "connection.kind", "", &kind);
+        self.end(begun, "connection.kind", "", &kind)?;
         Ok(kind.map_err(Unusable)?)
     }
 
     async fn settings(&mut self) -> wasmtime::Result<String> {
         let begun = self.begin();
         let settings = self.connection().await.map(|resolved| resolved.map(|resolved| resolved.settings.clone()));
-        self.end(begun, "connection.settings", "", &settings);
+        self.end(begun, "connection.settings", "", &settings)?;
         Ok(settings.map_err(Unusable)?.unwrap_or_else(|| serde_json::json!({})).to_string())
     }
 }

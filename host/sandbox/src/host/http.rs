@@ -4,7 +4,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
-use leno_egress::{Caps, Meter, Policy, Request, Response, Transport};
+use leno_egress::{Caps, Policy, Request, Response, Transport};
 use leno_metadata::{ErrorKind, PieceError};
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
         http::{self, Host},
         types,
     },
+    mask::Mask,
     state::CallState,
 };
 
@@ -24,24 +25,39 @@ struct Admitted {
     policy: Arc<Policy>,
     caps: Caps,
     transport: Arc<dyn Transport>,
-    meter: Arc<Meter>,
+}
+
+/// An error as the guest is told it, and as the operator may know it.
+struct Refusal {
+    told: PieceError,
+    known: String,
+}
+
+impl Admitted {
+    /// Sends the request. What comes back to one with credentials is free of the secrets of `mask`.
+    async fn send(self, mask: Arc<Mask>) -> Result<Response, Refusal> {
+        let Self { request, policy, caps, transport } = self;
+        let authorized = request.credentials.is_some();
+        match transport.send(request, &policy, &caps).await {
+            Ok(response) if authorized => Ok(mask.response(response).await),
+            Ok(response) => Ok(response),
+            Err(error) => {
+                let (told, known) = (refusal(&error), error.for_operator());
+                // A redirect that is refused is told with its address.
+                let message = if authorized { mask.text(&told.message).into_owned() } else { told.message };
+                Err(Refusal { told: PieceError { message, ..told }, known })
+            }
+        }
+    }
 }
 
 impl CallState {
     /// Checks a request against the budget and adds the connection's credentials. The destination is checked by the
     /// transport, at every hop.
     async fn admit_request(&mut self, request: http::Request) -> Result<Admitted, PieceError> {
-        let transport = self.reach()?.capabilities.transport.clone();
-        if self.usage.http_requests >= self.limits.http_requests {
-            let message = format!("one call may send {} requests", self.limits.http_requests);
-            return Err(PieceError::denied("http-limit", message));
-        }
-        let left = self.limits.http_bytes_in.saturating_sub(self.usage.bytes_in);
-        if left == 0 {
-            let message = format!("one call may receive {} bytes", self.limits.http_bytes_in);
-            return Err(PieceError::denied("http-limit", message));
-        }
-        self.usage.http_requests += 1;
+        let reach = self.reach()?;
+        let (transport, meter) = (reach.capabilities.transport.clone(), reach.meter.clone());
+        meter.begin().map_err(|spent| refusal(&spent.into()))?;
         let credentials = if request.authorize {
             let resolved = self.connection().await?.ok_or_else(|| {
                 PieceError::new(
@@ -62,10 +78,9 @@ impl CallState {
         let caps = Caps {
             timeout: self.limits.http_wall,
             request_bytes: self.limits.http_request_body,
-            response_bytes: self.limits.http_response_body.min(usize::try_from(left).unwrap_or(usize::MAX)),
+            response_bytes: self.limits.http_response_body,
             ..Caps::default()
         };
-        let meter = Arc::<Meter>::default();
         let request = Request {
             method: request.method,
             url: request.url,
@@ -74,32 +89,39 @@ impl CallState {
             credentials,
             redirects: request.redirects,
             timeout,
-            meter: meter.clone(),
+            meter,
         };
-        Ok(Admitted { request, policy: self.reach()?.door.policy().clone(), caps, transport, meter })
+        Ok(Admitted { request, policy: self.reach()?.door.policy().clone(), caps, transport })
     }
 
-    /// Adds a response to the counters.
-    fn account(
+    /// Ends a request that reached the transport.
+    fn receive(
         &mut self,
         begun: Instant,
         subject: &str,
-        meter: &Meter,
-        result: Result<Response, leno_egress::Error>,
-    ) -> Result<http::Response, types::Error> {
-        self.usage.bytes_in = self.usage.bytes_in.saturating_add(meter.received());
-        self.usage.bytes_out = self.usage.bytes_out.saturating_add(meter.sent());
-        let result = result.map_err(|error| refusal(&error));
-        self.end(begun, "http.send", subject, &result);
-        let Response { status, url, headers, body } = result?;
-        Ok(http::Response { status, url, headers, body: body.into() })
+        result: Result<Response, Refusal>,
+    ) -> wasmtime::Result<Result<http::Response, types::Error>> {
+        let known = match &result {
+            Ok(_) => Ok(()),
+            Err(Refusal { told, known }) => Err(PieceError { message: known.clone(), ..told.clone() }),
+        };
+        self.end(begun, "http.send", subject, &known)?;
+        // What the body held is given back here: wasmtime copies it into the guest before this thread does anything else.
+        let response =
+            |Response { status, url, headers, body, .. }| http::Response { status, url, headers, body: body.into() };
+        Ok(result.map(response).map_err(|refusal| refusal.told.into()))
     }
 
     /// Returns a refusal that did not reach the transport.
-    fn refuse(&mut self, begun: Instant, subject: &str, error: PieceError) -> Result<http::Response, types::Error> {
+    fn refuse(
+        &mut self,
+        begun: Instant,
+        subject: &str,
+        error: PieceError,
+    ) -> wasmtime::Result<Result<http::Response, types::Error>> {
         let result = Err(error);
-        self.end(begun, "http.send", subject, &result);
-        result.map_err(Into::into)
+        self.end(begun, "http.send", subject, &result)?;
+        Ok(result.map_err(Into::into))
     }
 }
 
@@ -111,7 +133,8 @@ fn refusal(error: &leno_egress::Error) -> PieceError {
     use leno_egress::Error;
     let kind = match error {
         Error::Denied(denied) if denied.code() == "invalid-request" => ErrorKind::InvalidInput,
-        Error::Denied(_) | Error::RedirectDenied { .. } => ErrorKind::Denied,
+        Error::Denied(_) | Error::RedirectDenied { .. } | Error::Spent(_) => ErrorKind::Denied,
+        Error::Exhausted(refused) => return super::exhausted(refused),
         Error::Invalid { .. } | Error::TooLarge { .. } => ErrorKind::InvalidInput,
         Error::Timeout { .. } => ErrorKind::Timeout,
         _ => ErrorKind::Unavailable,
@@ -124,11 +147,11 @@ impl Host for CallState {
         let begun = self.begin();
         let subject = subject(&request);
         match self.admit_request(request).await {
-            Ok(Admitted { request, policy, caps, transport, meter }) => {
-                let answer = transport.send(request, &policy, &caps).await;
-                Ok(self.account(begun, &subject, &meter, answer))
+            Ok(admitted) => {
+                let answer = admitted.send(self.mask.clone()).await;
+                self.receive(begun, &subject, answer)
             }
-            Err(error) => Ok(self.refuse(begun, &subject, error)),
+            Err(error) => self.refuse(begun, &subject, error),
         }
     }
 
@@ -141,22 +164,24 @@ impl Host for CallState {
         for request in requests {
             let subject = subject(&request);
             admitted.push((subject, self.admit_request(request).await));
+            // There may be many, all refused at once.
+            tokio::task::coop::consume_budget().await;
         }
+        let mask = &self.mask;
         let sent = stream::iter(admitted).map(|(subject, admitted)| async move {
             match admitted {
-                Ok(Admitted { request, policy, caps, transport, meter }) => {
-                    (subject, Ok((transport.send(request, &policy, &caps).await, meter)))
-                }
+                Ok(admitted) => (subject, Ok(admitted.send(mask.clone()).await)),
                 Err(error) => (subject, Err(error)),
             }
         });
         let answers: Vec<_> = sent.buffered(AT_ONCE).collect().await;
-        Ok(answers
-            .into_iter()
-            .map(|(subject, answer)| match answer {
-                Ok((result, meter)) => self.account(begun, &subject, &meter, result),
-                Err(error) => self.refuse(begun, &subject, error),
-            })
-            .collect())
+        let mut told = Vec::with_capacity(answers.len());
+        for (subject, answer) in answers {
+            told.push(match answer {
+                Ok(result) => self.receive(begun, &subject, result)?,
+                Err(error) => self.refuse(begun, &subject, error)?,
+            });
+        }
+        Ok(told)
     }
 }

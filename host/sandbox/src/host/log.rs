@@ -13,8 +13,7 @@ impl Host for CallState {
             log::Level::Warn => Level::Warn,
             log::Level::Error => Level::Error,
         };
-        let mask = &self.mask;
-        let kept = self.logs.push(&self.limits, level, &message, &fields, |text| mask.text(text));
+        let kept = self.logs.push(&self.limits, level, &message, &fields, &self.mask, &mut self.held);
         if let (Some(line), Some(sink)) = (
             kept,
             self.reach.as_ref().map(|reach| &reach.capabilities).and_then(|capabilities| capabilities.log.as_deref()),

@@ -8,9 +8,11 @@ mod secrets;
 mod store;
 mod trigger_setup;
 
-use leno_metadata::{ErrorKind, PieceError};
+use leno_base::budget::{Budget, Exhausted, Spec};
+use leno_metadata::{Details, ErrorKind, PieceError};
+use serde_json::{Value, json};
 
-use crate::{bindings::types, value};
+use crate::{bindings::types, mask::Mask, value};
 
 impl types::Host for crate::state::CallState {}
 
@@ -44,6 +46,16 @@ impl From<types::ErrorKind> for ErrorKind {
     }
 }
 
+/// The refusal of a budget as a guest gets it: it may wait, or do with less.
+pub(crate) fn exhausted(refused: &Exhausted) -> PieceError {
+    let kind = if refused.retry_after.is_some() { ErrorKind::RateLimited } else { ErrorKind::InvalidInput };
+    let mut error = PieceError::new(kind, "budget-exhausted", refused.to_string());
+    error.retry_after_ms = refused.retry_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
+    let Spec { per, .. } = refused.spec;
+    error.details = Some(json!({"budget": refused.spec.name(), "per": per.as_str(), "limit": refused.limit}).into());
+    error
+}
+
 impl From<PieceError> for types::Error {
     fn from(error: PieceError) -> Self {
         Self {
@@ -51,7 +63,7 @@ impl From<PieceError> for types::Error {
             code: error.code,
             message: error.message,
             retry_after_ms: error.retry_after_ms,
-            details: error.details.map(|details| details.to_string()),
+            details: error.details.map(|details| details.as_str().to_owned()),
         }
     }
 }
@@ -60,16 +72,25 @@ impl From<PieceError> for types::Error {
 const MESSAGE: usize = 16 << 10;
 /// Longest error code, in bytes: it becomes part of logs and problems.
 const CODE: usize = 64;
+/// Longest time to wait that a guest may name, in milliseconds: a day.
+const LATEST: u64 = 86_400_000;
 
-impl From<types::Error> for PieceError {
-    fn from(error: types::Error) -> Self {
-        Self {
-            kind: error.kind.into(),
-            code: value::printable(value::cut(&error.code, CODE), error.code.len() > CODE),
-            message: value::printable(value::cut(&error.message, MESSAGE), error.message.len() > MESSAGE),
-            retry_after_ms: error.retry_after_ms,
-            // Details that are no JSON are kept as text rather than lost.
-            details: error.details.map(|text| serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text))),
-        }
+/// An error of a guest, bounded and masked. What is too much of `details` is not parsed: its size takes its place.
+pub(crate) fn reported(error: types::Error, mask: &Mask, details: &Budget) -> PieceError {
+    PieceError {
+        kind: error.kind.into(),
+        code: mask.line(&error.code, CODE),
+        message: mask.line(&error.message, MESSAGE),
+        retry_after_ms: error.retry_after_ms.map(|wait| wait.min(LATEST)),
+        details: error.details.map(|text| match details.allows(text.len() as u64) {
+            Ok(()) => detailed(text, mask),
+            Err(refused) => json!({"code": "details_too_large", "bytes": text.len(), "limit": refused.limit}).into(),
+        }),
     }
+}
+
+fn detailed(text: String, mask: &Mask) -> Details {
+    let parsed = value::parse(text.clone()).ok().and_then(|json| mask.raw(json).ok());
+    // Details that are no JSON are kept as text rather than lost.
+    parsed.map_or_else(|| Value::from(mask.text(&text)).into(), Details::from)
 }

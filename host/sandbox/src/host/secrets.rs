@@ -26,7 +26,7 @@ impl Host for CallState {
             )),
             Err(error) => Err(error),
         };
-        self.end(begun, "secrets.reveal", "", &revealed);
+        self.end(begun, "secrets.reveal", "", &revealed)?;
         Ok(revealed.map_err(Into::into))
     }
 }

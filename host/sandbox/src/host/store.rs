@@ -49,7 +49,7 @@ impl CallState {
             }),
             Err(error) => Err(error),
         };
-        self.end(begun, function, key, &result);
+        self.end(begun, function, key, &result)?;
         Ok(result.map_err(Into::into))
     }
 

@@ -26,7 +26,7 @@ impl Host for CallState {
             Ok(setup) => setup.schedule(&cron, &timezone).await,
             Err(error) => Err(error),
         };
-        self.end(begun, "trigger-setup.schedule", &cron, &result);
+        self.end(begun, "trigger-setup.schedule", &cron, &result)?;
         Ok(result.map_err(Into::into))
     }
 
@@ -36,7 +36,7 @@ impl Host for CallState {
             Ok(setup) => setup.listen(&events, &identifier).await,
             Err(error) => Err(error),
         };
-        self.end(begun, "trigger-setup.listen", &identifier, &result);
+        self.end(begun, "trigger-setup.listen", &identifier, &result)?;
         Ok(result.map_err(Into::into))
     }
 }

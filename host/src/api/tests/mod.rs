@@ -123,6 +123,7 @@ async fn open(setup: Setup) -> (crate::host::Host, tempfile::TempDir) {
         // Providers on this machine may be reached.
         providers: Arc::new(|_: &PieceName| vec!["127.0.0.0/8".parse().unwrap()]),
         endpoints: Vec::new(),
+        own: Vec::new(),
         public_url: PublicUrl::new(None, ([127, 0, 0, 1], 4747).into()),
         production: setup.production,
         max_body: MAX_BODY,

@@ -109,6 +109,13 @@ async fn open(config: &Config, address: SocketAddr) -> anyhow::Result<Host> {
     };
     let cache = Some(Cache::open(data.compiled(), data.cache_key()?)?);
     let compiler = component::compiler()?;
+    let engine = EngineConfig {
+        queue_wait: config.queue_wait,
+        budgets: config.budgets.clone(),
+        file_private: config.file_private.clone(),
+        cache,
+        compiler,
+    };
     let (grants, providers) = (config.grants.clone(), config.grants.clone());
     let setup = Setup {
         db,
@@ -116,13 +123,14 @@ async fn open(config: &Config, address: SocketAddr) -> anyhow::Result<Host> {
         identity: Identity::new(&jwt_secret, config.internal_api_token.as_ref()),
         budgets: config.budgets.clone(),
         clock: Arc::new(SystemClock),
-        engine: EngineConfig { queue_wait: config.queue_wait, cache, compiler, ..EngineConfig::default() },
+        engine,
         pieces_dir: config.pieces_dir.clone(),
         pieces_lock: config.pieces_lock.clone(),
         pinned_only: config.production,
         grants: Arc::new(move |piece: &PieceName| grants.for_piece(piece)),
         providers: Arc::new(move |piece: &PieceName| providers.for_piece(piece).private),
         endpoints: config.webhook_private.clone(),
+        own: vec![address],
         public_url: PublicUrl::new(config.public_url.as_ref(), address),
         production: config.production,
         max_body: config.max_body,

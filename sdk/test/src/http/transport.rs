@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use leno_egress::{Caps, Error, Policy, PrivateGrant, Request, Response, Transport};
+use leno_egress::{Caps, Error, Hold, Policy, PrivateGrant, Request, Response, Transport};
 
 use super::{
     Reply, Script, SentRequest, form,
@@ -95,9 +95,10 @@ impl Transport for Scripted {
                         return Err(Error::TooManyRedirects { host: hop.host(), limit: redirects });
                     }
                     followed += 1;
+                    request.meter.begin()?;
                     hop = hop.next(method, &location, &gate)?;
                 }
-                _ => return Ok(Response { status, url: hop.url().to_string(), headers, body }),
+                _ => return Ok(Response { status, url: hop.url().to_string(), headers, body, hold: Hold::default() }),
             }
         }
     }

@@ -67,6 +67,9 @@ pub fn recurse() -> Answer {
 /// Answers with a JSON string of `bytes` bytes.
 pub fn big_output(props: &Value) -> Answer {
     let bytes = number(props, "bytes", 200 << 20) as usize;
+    if props["connected"] == true {
+        crate::secrets::settings()?;
+    }
     let mut output = String::with_capacity(bytes);
     output.push('"');
     output.extend(std::iter::repeat_n('x', bytes.saturating_sub(2)));
@@ -80,7 +83,7 @@ pub fn deep_json(props: &Value) -> Answer {
     Ok("[".repeat(depth) + &"]".repeat(depth))
 }
 
-/// Answers with the error that the props describe.
+/// Answers with the error that the props describe; with `details_bytes`, its details are an array of so many bytes.
 pub fn fail_as_told(props: &Value) -> Answer {
     let kind = match text(props, "kind") {
         "invalid-input" => ErrorKind::InvalidInput,
@@ -92,7 +95,10 @@ pub fn fail_as_told(props: &Value) -> Answer {
         "timeout" => ErrorKind::Timeout,
         _ => ErrorKind::Internal,
     };
-    let details = props.get("details").filter(|details| !details.is_null()).map(Value::to_string);
+    let details = match number(props, "details_bytes", 0) as usize {
+        0 => props.get("details").filter(|details| !details.is_null()).map(Value::to_string),
+        bytes => Some(format!("[{}0]", "0,".repeat(bytes / 2))),
+    };
     Err(Error {
         retry_after_ms: props["retry_after_ms"].as_u64(),
         details,

@@ -1,5 +1,7 @@
 //! The network: whatever the props ask for goes to the host as it is, and what the host says comes back word for word.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::bindings::leno::piece::types::{Error, ErrorKind};
@@ -18,6 +20,25 @@ pub fn fetch_all(props: &Value) -> Answer {
     Ok(Value::from(answers).to_string())
 }
 
+/// Sends a request to each of `urls` together, and the list `times` times, and answers how many responses there were, how
+/// many bytes, and how often each error.
+pub fn fetch_many(props: &Value) -> Answer {
+    let urls: Vec<&str> = props["urls"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let all = (0..number(props, "times", 1)).flat_map(|_| urls.iter().copied());
+    let requests: Vec<_> = all.map(|url| http::Request { url: url.into(), ..request(props) }).collect();
+    let (mut ok, mut bytes, mut errors, mut first) = (0, 0, BTreeMap::<String, u64>::new(), Value::Null);
+    for answer in http::send_all(&requests) {
+        match answer {
+            Ok(response) => (ok, bytes) = (ok + 1, bytes + response.body.len()),
+            Err(error) => {
+                first = if first.is_null() { error_json(&error) } else { first };
+                *errors.entry(error.code).or_default() += 1;
+            }
+        }
+    }
+    Ok(json!({ "ok": ok, "bytes": bytes, "errors": errors, "first": first }).to_string())
+}
+
 /// Sends the same request `times` times and keeps every response; stops at the first error and returns it.
 pub fn fetch_forever(props: &Value) -> Answer {
     let mut kept = Vec::new();
@@ -28,6 +49,13 @@ pub fn fetch_forever(props: &Value) -> Answer {
         }
     }
     Ok(json!({ "sent": kept.len() }).to_string())
+}
+
+/// Sends the same request `times` times, whatever the host says to it.
+pub fn insist(props: &Value) -> Answer {
+    let times = number(props, "times", u64::MAX);
+    let refused = (0..times).filter(|_| send(props).is_err()).count();
+    Ok(json!({ "refused": refused }).to_string())
 }
 
 pub fn send(props: &Value) -> Result<http::Response, Error> {

@@ -117,9 +117,13 @@ fn act(action: &str, props: &Value) -> Answer {
         "store" => behaviour::store(props),
         "fetch" => egress::fetch(props),
         "fetch_all" => egress::fetch_all(props),
+        "fetch_many" => egress::fetch_many(props),
+        "files" => Ok(json!({ "count": props["files"].as_array().map_or(0, Vec::len) }).to_string()),
         "fetch_forever" => egress::fetch_forever(props),
+        "insist" => egress::insist(props),
         "settings" => secrets::settings(),
         "reveal" => secrets::reveal(),
+        "reveal_often" => secrets::reveal_often(props),
         "echo_secret" => secrets::echo(props),
         other => Err(fail(ErrorKind::NotFound, "no-such-action", other)),
     }

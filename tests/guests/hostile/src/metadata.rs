@@ -19,7 +19,7 @@ const ACTIONS: &[(&str, &[(&str, &str)])] = &[
     ("sleep", &[("ms", "NUMBER")]),
     ("allocate", &[("polite", "CHECKBOX"), ("mib", "NUMBER"), ("hold_ms", "NUMBER")]),
     ("recurse", &[]),
-    ("big_output", &[("bytes", "NUMBER")]),
+    ("big_output", &[("bytes", "NUMBER"), ("connected", "CHECKBOX")]),
     ("deep_json", &[("depth", "NUMBER")]),
     ("not_json", &[]),
     ("raw_output", &[("text", "LONG_TEXT")]),
@@ -31,6 +31,7 @@ const ACTIONS: &[(&str, &[(&str, &str)])] = &[
             ("message", "SHORT_TEXT"),
             ("retry_after_ms", "NUMBER"),
             ("details", "JSON"),
+            ("details_bytes", "NUMBER"),
         ],
     ),
     ("trap", &[]),
@@ -54,9 +55,13 @@ const ACTIONS: &[(&str, &[(&str, &str)])] = &[
     ),
     ("fetch", REQUEST),
     ("fetch_all", &[("requests", "JSON")]),
+    ("fetch_many", &[("urls", "JSON"), ("times", "NUMBER"), ("redirects", "NUMBER"), ("timeout_ms", "NUMBER")]),
+    ("files", &[("files", "FILES")]),
     ("fetch_forever", REQUEST),
+    ("insist", REQUEST),
     ("settings", &[]),
     ("reveal", &[]),
+    ("reveal_often", &[("times", "NUMBER")]),
     ("echo_secret", &[("through", "SHORT_TEXT"), ("url", "SHORT_TEXT"), ("leak", "SHORT_TEXT")]),
 ];
 
@@ -116,10 +121,7 @@ fn auth() -> Value {
 }
 
 fn action(name: &str, props: &[(&str, &str)]) -> Value {
-    let props: Map<String, Value> = props
-        .iter()
-        .map(|(name, kind)| ((*name).to_owned(), json!({ "type": kind, "displayName": name, "required": false })))
-        .collect();
+    let props: Map<String, Value> = props.iter().map(|(name, kind)| ((*name).to_owned(), property(name, kind))).collect();
     json!({
         "name": name,
         "displayName": name,
@@ -127,6 +129,18 @@ fn action(name: &str, props: &[(&str, &str)]) -> Value {
         "props": props,
         "requireAuth": false,
     })
+}
+
+/// A property; `FILES` is a list of files.
+fn property(name: &str, kind: &str) -> Value {
+    match kind {
+        "FILES" => {
+            let file = json!({ "type": "FILE", "displayName": "file", "required": true });
+            let properties = json!({ "file": file });
+            json!({ "type": "ARRAY", "displayName": name, "required": false, "properties": properties })
+        }
+        kind => json!({ "type": kind, "displayName": name, "required": false }),
+    }
 }
 
 fn trigger() -> Value {

@@ -23,6 +23,15 @@ pub fn reveal() -> Answer {
     Err(fail(ErrorKind::NotFound, "no-such-action", "this piece does not import leno:piece/secrets"))
 }
 
+/// Asks for the connection's value `times` times.
+pub fn reveal_often(props: &Value) -> Answer {
+    let times = crate::number(props, "times", 1);
+    for _ in 0..times {
+        reveal()?;
+    }
+    Ok(json!({ "revealed": times }).to_string())
+}
+
 /// Gets hold of a secret and carries it out `through` the way named.
 pub fn echo(props: &Value) -> Answer {
     let secret = if cfg!(feature = "privileged") { revealed()? } else { echoed(text(props, "url"))? };

@@ -30,6 +30,7 @@ pub(super) async fn answer(stream: &mut Stream, received: &Received, shared: &Sh
         "never" => wait_for_hangup(stream).await,
         "drip" => drip(stream).await,
         "continue" => repeat(stream, b"", b"HTTP/1.1 100 Continue\r\n\r\n").await,
+        "hints" => repeat(stream, b"", b"HTTP/1.1 103 Early Hints\r\n\r\n").await,
         "bytes" => bytes(stream, number).await,
         "endless" => endless(stream).await,
         "gzip" => compressed(stream, number).await,

@@ -11,6 +11,7 @@
 //! | `/never` | nothing, ever |
 //! | `/drip` | a byte a second |
 //! | `/continue` | interim responses (100) without end |
+//! | `/hints` | interim responses (103) without end |
 //! | `/bytes/N` | N bytes |
 //! | `/endless` | chunks without end |
 //! | `/gzip/N` | N bytes, compressed some 150 times |
@@ -28,6 +29,7 @@ pub use self::received::Received;
 use self::shared::Shared;
 
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -52,7 +54,15 @@ impl Upstream {
     /// # Errors
     /// When there is none.
     pub async fn start() -> std::io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        Self::on("127.0.0.1").await
+    }
+
+    /// Listens on a free port of `ip`; that of 0.0.0.0 is reached at every address in 127.0.0.0/8, as many hosts.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn on(ip: &str) -> std::io::Result<Self> {
+        let listener = TcpListener::bind((ip, 0)).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared::default());
         let accepting = tokio::spawn({
@@ -60,7 +70,10 @@ impl Upstream {
             async move {
                 while let Ok((stream, _)) = listener.accept().await {
                     let shared = shared.clone();
-                    shared.open.send_modify(|open| *open += 1);
+                    shared.open.send_modify(|open| {
+                        *open += 1;
+                        shared.most.fetch_max(*open, Ordering::Relaxed);
+                    });
                     tokio::spawn(async move {
                         // A client that hangs up is the point of many a test.
                         let _ = serve(stream, &shared).await;
@@ -101,6 +114,18 @@ impl Upstream {
     /// Responds to every request that is held now.
     pub fn release(&self) {
         self.shared.released.send_modify(|released| *released += 1);
+    }
+
+    /// Connections that are open.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        *self.shared.open.borrow()
+    }
+
+    /// The most connections that were open at once.
+    #[must_use]
+    pub fn most_open(&self) -> usize {
+        self.shared.most.load(Ordering::Relaxed)
     }
 
     /// Waits until no connection is open.

@@ -1,6 +1,6 @@
 //! What an upstream and its connections share.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, atomic::AtomicUsize};
 
 use tokio::sync::watch;
 
@@ -11,6 +11,8 @@ pub(super) struct Shared {
     pub(super) received: Mutex<Vec<Received>>,
     /// Open connections.
     pub(super) open: watch::Sender<usize>,
+    /// The most at once.
+    pub(super) most: AtomicUsize,
     /// Requests that are held.
     pub(super) held: watch::Sender<usize>,
     /// How often the gate was opened.
