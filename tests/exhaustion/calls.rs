@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::scene::{HOSTILE, Scene};
 
 pub(crate) const EXHAUSTS: &[&str] =
-    &["call_denials", "call_denials_logged", "error_details_bytes", "output_bytes", "secret_bytes"];
+    &["call_denials", "call_denials_logged", "error_details_bytes", "failures_logged", "output_bytes", "secret_bytes"];
 
 /// What the host may log of one call.
 const LOGGED: usize = 64 << 10;
@@ -46,6 +46,24 @@ async fn a_piece_that_does_not_heed_refusals_is_ended_and_fills_no_log() -> anyh
     let denials = scene.operator.metrics().await?.sum("leno_denials_total", &[("piece", HOSTILE)]);
     assert!((denials - 2_002.0).abs() < f64::EPSILON, "{denials} are counted");
     scene.end(&["call_denials", "call_denials_logged"]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_whose_runs_all_fail_does_not_fill_the_log() -> anyhow::Result<()> {
+    let scene = scene(Options::new()).await?;
+    let before = logged(&scene);
+    let run = Run::new(HOSTILE, "fail").input(json!({"kind": "not-found", "code": "gone", "message": "gone"}));
+    // Many within any one second.
+    let all = futures_util::future::join_all((0..40).map(|_| async {
+        for _ in 0..25 {
+            anyhow::ensure!(scene.attacker.run(&run).await?.status == 404);
+        }
+        Ok(())
+    }));
+    all.await.into_iter().collect::<anyhow::Result<Vec<()>>>()?;
+    let more = logged(&scene) - before;
+    assert!(more < LOGGED, "{more} bytes are logged");
+    scene.end(&["failures_logged"]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,5 +11,15 @@ pub(crate) static DENIALS_LOGGED: Spec = Spec {
     range: (0, 1_000_000),
 };
 
+/// Failed runs that the host logs one by one; the line after them says how many were left out. Each failure is in the metrics
+/// and in its response.
+pub(crate) static FAILURES_LOGGED: Spec = Spec {
+    env: "LENO_FAILURES_LOGGED",
+    per: Per::Tenant,
+    what: "failed runs logged one by one in a second",
+    default: 20,
+    range: (0, 1_000_000),
+};
+
 /// All of them.
-pub const BUDGETS: &[&Spec] = &[&DENIALS_LOGGED];
+pub const BUDGETS: &[&Spec] = &[&DENIALS_LOGGED, &FAILURES_LOGGED];

@@ -4,6 +4,7 @@ mod breaker;
 mod budgets;
 mod directory;
 mod error;
+mod lines;
 mod loader;
 mod lock;
 mod observer;

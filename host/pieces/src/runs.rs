@@ -6,7 +6,7 @@ use std::{
 };
 
 use leno_base::{
-    Actor, Digest,
+    Actor, Digest, TenantId,
     budget::{Budget, Budgets},
 };
 use leno_db::Db;
@@ -15,7 +15,14 @@ use leno_metadata::{Connection, PieceName, VersionReq};
 use leno_sandbox::{CallOptions, Capabilities, Context, Failure, Prepared, Report, Step, Store, TriggerSetup, Usage};
 use uuid::Uuid;
 
-use crate::{NotFound, Registry, Version, breaker::Breaker, budgets::DENIALS_LOGGED, observer::Observer, trail::Trail};
+use crate::{
+    NotFound, Registry, Version,
+    breaker::Breaker,
+    budgets::{DENIALS_LOGGED, FAILURES_LOGGED},
+    lines::Lines,
+    observer::Observer,
+    trail::Trail,
+};
 
 /// Makes the store of one call: of the actor's tenant, the piece, and the flow if there is one.
 pub type StoreFor = Arc<dyn Fn(&Actor, &PieceName, Option<&str>) -> Arc<dyn Store> + Send + Sync>;
@@ -118,6 +125,7 @@ struct Inner {
     observer: Arc<dyn Observer>,
     breaker: Breaker,
     denials_logged: Arc<Budget>,
+    failures: Lines,
 }
 
 impl Runs {
@@ -133,8 +141,8 @@ impl Runs {
         budgets: &Budgets,
     ) -> Self {
         let denials_logged = budgets.get(&DENIALS_LOGGED);
-        let breaker = Breaker::default();
-        Self(Arc::new(Inner { registry, transport, store_for, db, observer, breaker, denials_logged }))
+        let (breaker, failures) = (Breaker::default(), Lines::new(budgets.get(&FAILURES_LOGGED)));
+        Self(Arc::new(Inner { registry, transport, store_for, db, observer, breaker, denials_logged, failures }))
     }
 
     /// Runs a step once, for `actor`. Dropping the future ends the call.
@@ -190,7 +198,9 @@ impl Runs {
             clock: None,
         };
         let resolved = prepared.resolves();
-        let mut record = Record { run: &id, version, observer: &*inner.observer, done: false };
+        let tenant = &actor.tenant;
+        let mut record =
+            Record { run: &id, tenant, version, observer: &*inner.observer, failures: &inner.failures, done: false };
         let report = prepared.run(capabilities, options).await;
         record.end(&report);
         let crashed = report.result.as_ref().is_err_and(Failure::is_guest_fault);
@@ -209,8 +219,10 @@ struct Call {
 /// The record of a run in the log and the metrics, also when its caller is dropped.
 struct Record<'a> {
     run: &'a str,
+    tenant: &'a TenantId,
     version: &'a Version,
     observer: &'a dyn Observer,
+    failures: &'a Lines,
     done: bool,
 }
 
@@ -225,8 +237,9 @@ impl Record<'_> {
                 tracing::debug!(run = self.run, %piece, %version, %digest, cpu_micros, wall_micros, memory_bytes, "run ended");
             }
             Err(failure) => {
+                let Some(left_out) = self.failures.next(self.tenant, Instant::now()) else { return };
                 let (outcome, code) = (failure.outcome(), failure.code());
-                tracing::info!(run = self.run, %piece, %version, %digest, outcome, code, cpu_micros, wall_micros, memory_bytes, "run failed");
+                tracing::info!(run = self.run, %piece, %version, %digest, outcome, code, cpu_micros, wall_micros, memory_bytes, left_out, "run failed");
             }
         }
     }
@@ -236,7 +249,8 @@ impl Drop for Record<'_> {
     fn drop(&mut self) {
         if !self.done {
             self.observer.called(self.version.name(), Failure::Cancelled.outcome(), &Usage::default());
-            tracing::info!(run = self.run, piece = %self.version.name(), version = %self.version.version(), outcome = "cancelled", "the caller disconnected");
+            let Some(left_out) = self.failures.next(self.tenant, Instant::now()) else { return };
+            tracing::info!(run = self.run, piece = %self.version.name(), version = %self.version.version(), outcome = "cancelled", left_out, "the caller disconnected");
         }
     }
 }

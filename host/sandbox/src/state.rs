@@ -13,6 +13,9 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::{Capabilities, HostCall, Limits, Usage, credential::Door, logs::Logs, mask::Mask, stderr::Stderr};
 
+/// The longest reason of a refusal in the log, in bytes.
+const REASON: usize = 500;
+
 /// Everything that a running guest can touch, and the accounts of what it used.
 pub(crate) struct CallState {
     pub(crate) wasi: WasiCtx,
@@ -78,7 +81,8 @@ impl CallState {
             self.denials += 1;
             ended = self.may_be_denied.allows(self.denials).map_err(Denied);
             if let Some(audit) = self.capabilities().and_then(|capabilities| capabilities.audit.as_deref()) {
-                audit.denied(function, &self.mask.text(&error.message));
+                // A message may repeat what the piece sent.
+                audit.denied(function, &self.mask.line(&error.message, REASON));
             }
         }
         if let Some(trace) = &mut self.trace {
