@@ -8,5 +8,5 @@
     reason = "all of it is test code: a failure is a failed test"
 )]
 
-#[allow(dead_code, reason = "the first tests are about to come")]
+mod database;
 mod scene;

@@ -12,6 +12,7 @@ use axum::{
 };
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use leno_base::budget::Exhausted;
+use leno_db::{Busy, DbError};
 use leno_metadata::{ErrorKind, Problem as Fault};
 use leno_sandbox::{LogLine, Usage};
 use serde_json::{Value, json};
@@ -124,13 +125,12 @@ impl Rejection {
     #[must_use]
     pub fn exhausted(refusal: &Exhausted) -> Self {
         let detail = refusal.to_string();
-        let name = refusal.spec.name();
         let rejection = match refusal.retry_after {
             Some(wait) => Self::new(StatusCode::TOO_MANY_REQUESTS, "budget_exhausted", "Too much at once", detail)
                 .retry_after(wait),
             None => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "budget_exceeded", "Too large", detail),
         };
-        rejection.details(Some(json!({"budget": name, "per": refusal.spec.per.as_str(), "limit": refusal.limit})))
+        rejection.details(Some(budget(refusal)))
     }
 
     /// With a response header, in whatever form the rejection is rendered.
@@ -177,6 +177,33 @@ impl Rejection {
         self.0.run = Some(FailedRun { id, logs, logs_dropped, usage });
         self
     }
+}
+
+impl From<DbError> for Rejection {
+    /// A busy database can be asked again; a full one says which limit it was. The rest is this host's fault.
+    fn from(error: DbError) -> Self {
+        match &error {
+            DbError::Full(refusal) => Self::exhausted(refusal),
+            DbError::Busy(busy) => {
+                tracing::warn!(%error, "the database is busy");
+                let wait = busy.retry_after();
+                let (because, details) = match busy {
+                    Busy::Queue(refusal) => (format!(": {refusal}"), Some(budget(refusal))),
+                    Busy::Conflict(_) | Busy::Late(_) => (format!("; try again in {} ms", wait.as_millis()), None),
+                };
+                let detail = format!("the database of this host is busy, and nothing was done{because}");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_busy", "The database is busy", detail)
+                    .details(details)
+                    .retry_after(wait)
+            }
+            _ => Self::internal(error.to_string()),
+        }
+    }
+}
+
+/// A refusal for programs.
+fn budget(refusal: &Exhausted) -> Value {
+    json!({"budget": refusal.spec.name(), "per": refusal.spec.per.as_str(), "limit": refusal.limit})
 }
 
 impl IntoResponse for Rejection {
