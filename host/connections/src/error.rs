@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leno_base::NoRandomness;
-use leno_db::{DbError, WorkflowRef};
+use leno_db::{DbError, OfDatabase, WorkflowRef};
 use leno_metadata::{ErrorKind, PieceError, Problems};
 use leno_oauth2::{ExchangeError, TokenError};
 
@@ -71,9 +71,9 @@ impl From<ExchangeError> for ConnectionError {
     }
 }
 
-impl From<sqlx::Error> for ConnectionError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Db(error.into())
+impl OfDatabase for ConnectionError {
+    fn of_database(&self) -> Option<&DbError> {
+        if let Self::Db(error) = self { Some(error) } else { None }
     }
 }
 
@@ -88,6 +88,12 @@ impl From<ConnectionError> for PieceError {
                 let retry_after_ms = u64::try_from(retry_after.as_millis()).ok();
                 let error = Self::new(ErrorKind::Unavailable, "connection-not-ready", error.to_string());
                 return Self { retry_after_ms, ..error };
+            }
+            ConnectionError::Db(DbError::Busy(busy)) => {
+                tracing::warn!(%error, "a connection could not be read");
+                let retry_after_ms = u64::try_from(busy.retry_after().as_millis()).ok();
+                let message = "this host's database is busy; try again later";
+                return Self { retry_after_ms, ..Self::new(ErrorKind::Unavailable, "connection-unavailable", message) };
             }
             _ => {
                 tracing::error!(%error, "a connection could not be read");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use leno_base::{Clock, NoRandomness, Tasks, milliseconds};
-use leno_db::{AppConnections, AuditEntry, ConnectionRow, Db, DbError, SealedValue, Tx, app_connections, audit_log};
+use leno_db::{AppConnections, AuditEntry, ConnectionRow, Db, SealedValue, Tx, app_connections, audit_log};
 use leno_egress::Transport;
 use leno_events::Events;
 use leno_metadata::ConnectionValue;
@@ -107,7 +107,7 @@ impl Inner {
         let entry = AuditEntry::new(now, row.tenant_id.clone(), actor, kind.as_str(), &row.id).with(detail);
         audit_log::append(&mut tx, &entry).await?;
         let event = self.events.append(&mut tx, event(kind, row), now).await?;
-        tx.commit().await.map_err(DbError::from)?;
+        tx.commit().await?;
         self.events.published(&event);
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Anonymous users, and how their connections move to a real user.
 
 use leno_base::{Owner, TenantId, UserId};
-use leno_db::{AuditEntry, app_connections, audit_log, users, workflow_refs};
+use leno_db::{AuditEntry, app_connections, audit_log, repeat, users, workflow_refs};
 use uuid::Uuid;
 
 use crate::{ConnectionError, Connections};
@@ -23,7 +23,7 @@ impl Connections {
     pub async fn anonymous(&self, tenant: TenantId) -> Result<Owner, ConnectionError> {
         let inner = &*self.0;
         let owner = Owner { tenant, user: UserId::from(Uuid::new_v4().to_string()) };
-        let mut tx = inner.db.begin().await?;
+        let mut tx = inner.db.begin(&owner.tenant).await?;
         users::hold(&mut tx, &owner.tenant, &owner.user, true, inner.now()).await?;
         tx.commit().await?;
         Ok(owner)
@@ -36,6 +36,10 @@ impl Connections {
     /// # Errors
     /// [`ConnectionError::NotFound`]: the tenant has no such anonymous user.
     pub async fn link(&self, anonymous: &Owner, real: &Owner) -> Result<Vec<Moved>, ConnectionError> {
+        repeat(|| self.try_link(anonymous, real)).await
+    }
+
+    async fn try_link(&self, anonymous: &Owner, real: &Owner) -> Result<Vec<Moved>, ConnectionError> {
         let inner = &*self.0;
         if anonymous.tenant != real.tenant || anonymous.user == real.user {
             return Err(ConnectionError::NotFound);
@@ -43,7 +47,7 @@ impl Connections {
         let tenant = &real.tenant;
         let people = (&anonymous.user, &real.user);
         let now = inner.now();
-        let mut tx = inner.db.begin().await?;
+        let mut tx = inner.db.begin(tenant).await?;
         users::hold(&mut tx, tenant, &real.user, false, now).await?;
         // Locks the row: of two concurrent requests, the second finds no such user.
         if !users::lock_anonymous(&mut tx, tenant, &anonymous.user).await? {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use leno_base::Owner;
-use leno_db::{DbError, WorkflowRef, app_connections, users, workflow_refs};
+use leno_db::{DbError, OfDatabase, WorkflowRef, app_connections, repeat, users, workflow_refs};
 
 use crate::{ConnectionError, Connections};
 
@@ -18,21 +18,33 @@ pub enum ReferenceError {
     Db(#[from] DbError),
 }
 
+impl OfDatabase for ReferenceError {
+    fn of_database(&self) -> Option<&DbError> {
+        if let Self::Db(error) = self { Some(error) } else { None }
+    }
+}
+
 impl Connections {
     /// Makes `uses` the uses of connections in one workflow, in place of what was there; twice the same counts once.
     ///
     /// # Errors
-    /// [`ReferenceError::Unknown`] names every connection that the owner does not have; nothing is written then.
+    /// [`ReferenceError::Unknown`] names every connection that the owner does not have. [`DbError::Full`]: the workflow or the
+    /// owner has too many. Nothing is written then.
     pub async fn refer(
         &self,
         owner: &Owner,
         workflow: &str,
         uses: impl IntoIterator<Item = WorkflowRef>,
     ) -> Result<Vec<WorkflowRef>, ReferenceError> {
-        let inner = &*self.0;
         let uses: BTreeSet<WorkflowRef> = uses.into_iter().collect();
         let uses: Vec<WorkflowRef> = uses.into_iter().collect();
-        let mut tx = inner.db.begin().await?;
+        repeat(|| self.try_refer(owner, workflow, &uses)).await?;
+        Ok(uses)
+    }
+
+    async fn try_refer(&self, owner: &Owner, workflow: &str, uses: &[WorkflowRef]) -> Result<(), ReferenceError> {
+        let inner = &*self.0;
+        let mut tx = inner.db.begin(&owner.tenant).await?;
         let now = inner.now();
         users::hold(&mut tx, &owner.tenant, &owner.user, false, now).await?;
         let known: BTreeSet<String> =
@@ -42,9 +54,8 @@ impl Connections {
         if !unknown.is_empty() {
             return Err(ReferenceError::Unknown(unknown.into_iter().cloned().collect()));
         }
-        workflow_refs::replace(&mut tx, &owner.tenant, &owner.user, workflow, &uses, now).await?;
-        tx.commit().await.map_err(DbError::from)?;
-        Ok(uses)
+        workflow_refs::replace(&mut tx, inner.db.rows(), (&owner.tenant, &owner.user), workflow, uses, now).await?;
+        Ok(tx.commit().await?)
     }
 
     /// The uses of connections in one workflow.

@@ -15,7 +15,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt as _;
-use leno_db::{ConnectionRow, ConnectionStatus, app_connections};
+use leno_db::{ConnectionRow, ConnectionStatus, Lease, app_connections};
 use leno_metadata::ConnectionValue;
 use leno_oauth2::TokenError;
 use serde_json::json;
@@ -166,7 +166,7 @@ impl Inner {
     async fn lease(&self, row: &ConnectionRow, holder: &str) -> Result<bool, ConnectionError> {
         // Leases are compared between hosts, so their time is the database's.
         let now = self.db.now(&*self.clock).await?;
-        Ok(self.rows.lease(&row.id, row.rev, holder, now, now + LEASE).await?)
+        Ok(self.rows.lease(lease(row, holder), row.rev, now, now + LEASE).await?)
     }
 
     /// Takes the lease of a connection, waiting for a refresh under way, and reads the value under it.
@@ -197,7 +197,7 @@ impl Inner {
         holder: &str,
     ) -> Result<Landing, ConnectionError> {
         let now = self.now();
-        if !self.rows.refresh_begins(&row.id, holder, now).await? {
+        if !self.rows.refresh_begins(lease(row, holder), now).await? {
             return Ok(Landing::Later("this host lost the lease of the renewal".into(), now + FIRST_PAUSE));
         }
         match self.renew(row, value).await {
@@ -222,7 +222,7 @@ impl Inner {
                 let reason = error.to_string();
                 tracing::warn!(connection = row.id, piece = row.piece_name, reason, "a token was not renewed");
                 let spent = error.may_have_spent();
-                self.rows.refresh_failed(&row.id, holder, retry_at, &reason, spent).await?;
+                self.rows.refresh_failed(lease(row, holder), retry_at, &reason, spent).await?;
                 Ok(Landing::Later(reason, retry_at))
             }
         }
@@ -247,7 +247,7 @@ impl Inner {
 
     async fn try_save(&self, row: &ConnectionRow, fresh: &ConnectionValue) -> Result<bool, ConnectionError> {
         let sealed = self.seal(row, fresh)?;
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin(&row.tenant_id).await?;
         let saved = app_connections::refreshed(&mut tx, &row.id, row.rev, &sealed, self.now()).await?;
         if saved {
             self.conclude_anew(tx, row.clone(), "host", EventKind::Refreshed, json!({})).await?;
@@ -262,7 +262,7 @@ impl Inner {
         holder: Option<&str>,
         reason: &str,
     ) -> Result<bool, ConnectionError> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin(&row.tenant_id).await?;
         let set = app_connections::broken(&mut tx, &row.id, row.rev, holder, reason, self.now()).await?;
         if set {
             self.conclude_anew(tx, row.clone(), "host", EventKind::Errored, json!({"reason": reason})).await?;
@@ -284,6 +284,10 @@ impl Inner {
             },
         })
     }
+}
+
+fn lease<'a>(row: &'a ConnectionRow, holder: &'a str) -> Lease<'a> {
+    Lease { tenant: &row.tenant_id, id: &row.id, holder }
 }
 
 /// The pause after a failure, in milliseconds: what the provider requests, within bounds, else doubled each time, with

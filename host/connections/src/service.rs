@@ -2,8 +2,8 @@
 
 use leno_base::{ExternalId, Owner};
 use leno_db::{
-    AuditEntry, ConnectionFilter, ConnectionRow, ConnectionStatus, Position, WorkflowRef, app_connections, audit_log,
-    users, workflow_refs,
+    AuditEntry, ConnectionFilter, ConnectionRow, ConnectionStatus, Lease, Position, WorkflowRef, app_connections,
+    audit_log, repeat, users, workflow_refs,
 };
 use leno_metadata::{ConnectionValue, OAuth2};
 use serde_json::{Value, json};
@@ -72,9 +72,13 @@ impl Connections {
     /// [`ConnectionError::Exists`] and [`ConnectionError::Changed`], as `replace` says; the database or the operating system
     /// failed.
     pub async fn put(&self, owner: &Owner, new: NewConnection) -> Result<(ConnectionRow, bool), ConnectionError> {
+        repeat(|| self.try_put(owner, &new)).await
+    }
+
+    async fn try_put(&self, owner: &Owner, new: &NewConnection) -> Result<(ConnectionRow, bool), ConnectionError> {
         let inner = &*self.0;
         for _ in 0..TRIES {
-            let mut tx = inner.db.begin().await?;
+            let mut tx = inner.db.begin(&owner.tenant).await?;
             let now = inner.now();
             users::hold(&mut tx, &owner.tenant, &owner.user, false, now).await?;
             let present =
@@ -130,9 +134,9 @@ impl Connections {
         external_id: &ExternalId,
         replace: Replace,
     ) -> Result<(), ConnectionError> {
-        let mut connection = self.0.db.pool().acquire().await?;
+        let mut reader = self.0.db.reader(&owner.tenant).await?;
         let id = external_id.as_str();
-        let present = app_connections::by_external_id(&mut connection, &owner.tenant, &owner.user, id).await?;
+        let present = app_connections::by_external_id(&mut reader, &owner.tenant, &owner.user, id).await?;
         replace.allows(present.as_ref())
     }
 
@@ -185,7 +189,7 @@ impl Connections {
                 row.metadata = metadata.as_ref().map(Value::to_string);
             }
             row.updated_at = inner.now();
-            let mut tx = inner.db.begin().await?;
+            let mut tx = inner.db.begin(&owner.tenant).await?;
             if app_connections::describe(&mut tx, &row).await? {
                 row.edition += 1;
                 inner.conclude(tx, &row, &owner.actor(), EventKind::Updated, json!({"value": false})).await?;
@@ -216,14 +220,14 @@ impl Connections {
             let changed = match changed {
                 Ok(changed) if seen.is_none_or(|Edition(edition)| edition == row.edition) => changed,
                 refused => {
-                    inner.rows.release(id, &holder).await?;
+                    inner.rows.release(Lease { tenant: &owner.tenant, id, holder: &holder }).await?;
                     return Err(refused.err().unwrap_or(ConnectionError::Changed));
                 }
             };
             row.status = ConnectionStatus::Active;
             row.updated_at = inner.now();
             let sealed = inner.seal(&row, &changed)?;
-            let mut tx = inner.db.begin().await?;
+            let mut tx = inner.db.begin(&owner.tenant).await?;
             if app_connections::replace(&mut tx, &row, &sealed).await? {
                 return inner.conclude_anew(tx, row, &owner.actor(), EventKind::Updated, json!({"value": true})).await;
             }
@@ -241,8 +245,17 @@ impl Connections {
         id: &str,
         force: bool,
     ) -> Result<(ConnectionRow, Option<ConnectionValue>), ConnectionError> {
+        repeat(|| self.try_delete(owner, id, force)).await
+    }
+
+    async fn try_delete(
+        &self,
+        owner: &Owner,
+        id: &str,
+        force: bool,
+    ) -> Result<(ConnectionRow, Option<ConnectionValue>), ConnectionError> {
         let inner = &*self.0;
-        let mut tx = inner.db.begin().await?;
+        let mut tx = inner.db.begin(&owner.tenant).await?;
         // Serializes with workflows that begin to use the connection.
         users::hold(&mut tx, &owner.tenant, &owner.user, false, inner.now()).await?;
         let found = app_connections::owned_with_value(&mut tx, &owner.tenant, &owner.user, id).await?;
@@ -279,8 +292,8 @@ impl Connections {
     /// [`ConnectionError::NotFound`].
     pub async fn uses(&self, owner: &Owner, id: &str) -> Result<Vec<WorkflowRef>, ConnectionError> {
         let row = self.by_id(owner, id).await?;
-        let mut connection = self.0.db.pool().acquire().await?;
-        Ok(workflow_refs::uses(&mut connection, &owner.tenant, &owner.user, &row.external_id).await?)
+        let mut reader = self.0.db.reader(&owner.tenant).await?;
+        Ok(workflow_refs::uses(&mut reader, &owner.tenant, &owner.user, &row.external_id).await?)
     }
 }
 

@@ -9,7 +9,7 @@
 //! *ticket*, which only the owner can redeem, once. The code itself never passes through a window.
 
 use leno_base::{ExternalId, NoRandomness, Owner, random};
-use leno_db::{ConnectionRow, OAuthSession, oauth_sessions};
+use leno_db::{ConnectionRow, DbError, OAuthSession, oauth_sessions};
 use leno_metadata::{ConnectionValue, OAuth2, Problem, Problems};
 use leno_oauth2::{self, Authorization, Pkce, TokenError};
 use leno_vault::Place;
@@ -298,6 +298,10 @@ impl Failed {
     fn of(error: impl Into<ConnectionError>) -> Self {
         let error = error.into();
         let (code, description) = match &error {
+            ConnectionError::Db(DbError::Busy(_)) => {
+                tracing::warn!(%error, "a sign-in could not be finished");
+                ("temporarily_unavailable", "this host's database is busy; try again".to_owned())
+            }
             ConnectionError::Db(_) | ConnectionError::Randomness(_) | ConnectionError::Panicked => {
                 tracing::error!(%error, "a sign-in failed");
                 ("server_error", "this host failed; try again later".to_owned())

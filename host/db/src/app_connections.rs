@@ -13,7 +13,7 @@ use leno_base::{TenantId, UserId};
 use serde::Serialize;
 use sqlx::{AnyConnection, Row as _, any::AnyRow};
 
-use crate::{Db, DbError};
+use crate::{Db, DbError, Party};
 
 /// One connection, without its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,6 +176,17 @@ pub struct ConnectionFilter {
 /// The position of a page: after the connection with this `created_at` and `id`.
 pub type Position = (i64, String);
 
+/// A lease on a connection, for a refresh: taken, or wished for.
+#[derive(Debug, Clone, Copy)]
+pub struct Lease<'a> {
+    /// The connection's tenant.
+    pub tenant: &'a TenantId,
+    /// The connection's row id.
+    pub id: &'a str,
+    /// Who has it.
+    pub holder: &'a str,
+}
+
 /// The connections. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct AppConnections(Db);
@@ -203,7 +214,7 @@ impl AppConnections {
         const SQL: &str =
             concat!("SELECT ", facts!(), " FROM app_connection WHERE tenant_id = $1 AND owner_id = $2 AND id = $3");
         let row = sqlx::query(SQL).bind(tenant.as_str()).bind(owner.as_str()).bind(id);
-        Ok(row.fetch_optional(self.0.pool()).await?.map(|row| read(&row)).transpose()?)
+        Ok(row.fetch_optional(&mut *self.0.reader(tenant).await?).await?.map(|row| read(&row)).transpose()?)
     }
 
     /// The owner's connection with this external id, and its sealed value.
@@ -222,7 +233,7 @@ impl AppConnections {
             ", value FROM app_connection WHERE tenant_id = $1 AND owner_id = $2 AND external_id = $3"
         );
         let row = sqlx::query(SQL).bind(tenant.as_str()).bind(owner.as_str()).bind(external_id);
-        Ok(row.fetch_optional(self.0.pool()).await?.map(|row| with_value(&row)).transpose()?)
+        Ok(row.fetch_optional(&mut *self.0.reader(tenant).await?).await?.map(|row| with_value(&row)).transpose()?)
     }
 
     /// The owner's connection with this row id, and its sealed value.
@@ -235,8 +246,7 @@ impl AppConnections {
         owner: &UserId,
         id: &str,
     ) -> Result<Option<(ConnectionRow, String)>, DbError> {
-        let mut connection = self.0.pool().acquire().await?;
-        owned_with_value(&mut connection, tenant, owner, id).await
+        owned_with_value(&mut *self.0.reader(tenant).await?, tenant, owner, id).await
     }
 
     /// Any connection by its row id, for the host's own work.
@@ -245,7 +255,7 @@ impl AppConnections {
     /// [`DbError::Query`].
     pub async fn any_with_value(&self, id: &str) -> Result<Option<(ConnectionRow, String)>, DbError> {
         const SQL: &str = concat!("SELECT ", facts!(), ", value FROM app_connection WHERE id = $1");
-        let row = sqlx::query(SQL).bind(id).fetch_optional(self.0.pool()).await?;
+        let row = sqlx::query(SQL).bind(id).fetch_optional(&mut *self.0.reader(Party::Host).await?).await?;
         Ok(row.map(|row| with_value(&row)).transpose()?)
     }
 
@@ -303,7 +313,7 @@ impl AppConnections {
             .bind(from.map(|from| from.0))
             .bind(from.map(|from| from.1.as_str()))
             .bind(limit)
-            .fetch_all(self.0.pool())
+            .fetch_all(&mut *self.0.reader(tenant).await?)
             .await?;
         Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
     }
@@ -313,30 +323,31 @@ impl AppConnections {
     ///
     /// # Errors
     /// [`DbError::Query`].
-    pub async fn lease(&self, id: &str, rev: i64, holder: &str, now: i64, until: i64) -> Result<bool, DbError> {
+    pub async fn lease(&self, lease: Lease<'_>, rev: i64, now: i64, until: i64) -> Result<bool, DbError> {
         const SQL: &str = "UPDATE app_connection SET lease_owner = $1, lease_until = $2 \
             WHERE id = $3 AND rev = $4 AND lease_until <= $5 AND status = 'ACTIVE'";
-        let done = sqlx::query(SQL).bind(holder).bind(until).bind(id).bind(rev).bind(now);
-        Ok(done.execute(self.0.pool()).await?.rows_affected() == 1)
+        let done = sqlx::query(SQL).bind(lease.holder).bind(until).bind(lease.id).bind(rev).bind(now);
+        Ok(done.execute(&mut *self.0.writer(lease.tenant).await?).await?.rows_affected() == 1)
     }
 
     /// Notes that the request to the provider is about to be sent; false when the lease was lost.
     ///
     /// # Errors
     /// [`DbError::Query`].
-    pub async fn refresh_begins(&self, id: &str, holder: &str, now: i64) -> Result<bool, DbError> {
+    pub async fn refresh_begins(&self, lease: Lease<'_>, now: i64) -> Result<bool, DbError> {
         const SQL: &str = "UPDATE app_connection SET refresh_started_at = $1 WHERE id = $2 AND lease_owner = $3";
-        Ok(sqlx::query(SQL).bind(now).bind(id).bind(holder).execute(self.0.pool()).await?.rows_affected() == 1)
+        let done = sqlx::query(SQL).bind(now).bind(lease.id).bind(lease.holder);
+        Ok(done.execute(&mut *self.0.writer(lease.tenant).await?).await?.rows_affected() == 1)
     }
 
     /// Releases the lease without a result.
     ///
     /// # Errors
     /// [`DbError::Query`].
-    pub async fn release(&self, id: &str, holder: &str) -> Result<(), DbError> {
+    pub async fn release(&self, lease: Lease<'_>) -> Result<(), DbError> {
         const SQL: &str =
             "UPDATE app_connection SET lease_owner = NULL, lease_until = 0 WHERE id = $1 AND lease_owner = $2";
-        sqlx::query(SQL).bind(id).bind(holder).execute(self.0.pool()).await?;
+        sqlx::query(SQL).bind(lease.id).bind(lease.holder).execute(&mut *self.0.writer(lease.tenant).await?).await?;
         Ok(())
     }
 
@@ -346,8 +357,7 @@ impl AppConnections {
     /// [`DbError::Query`].
     pub async fn refresh_failed(
         &self,
-        id: &str,
-        holder: &str,
+        lease: Lease<'_>,
         retry_at: i64,
         reason: &str,
         outcome_unknown: bool,
@@ -357,8 +367,9 @@ impl AppConnections {
             refresh_failures = refresh_failures + 1, retry_at = $2, \
             refresh_started_at = CASE WHEN $3 = 1 THEN refresh_started_at ELSE NULL END \
             WHERE id = $4 AND lease_owner = $5";
-        let query = sqlx::query(SQL).bind(reason).bind(retry_at).bind(i64::from(outcome_unknown)).bind(id).bind(holder);
-        query.execute(self.0.pool()).await?;
+        let query = sqlx::query(SQL).bind(reason).bind(retry_at).bind(i64::from(outcome_unknown));
+        let query = query.bind(lease.id).bind(lease.holder);
+        query.execute(&mut *self.0.writer(lease.tenant).await?).await?;
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row as _};
 use uuid::Uuid;
 
-use crate::{Db, DbError};
+use crate::{Db, DbError, Party};
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,8 +66,7 @@ pub async fn append(tx: &mut AnyConnection, entry: &AuditEntry) -> Result<(), Db
 /// # Errors
 /// [`DbError::Query`].
 pub async fn record(db: &Db, entry: &AuditEntry) -> Result<(), DbError> {
-    let mut connection = db.pool().acquire().await?;
-    append(&mut connection, entry).await
+    append(&mut *db.writer(&entry.tenant).await?, entry).await
 }
 
 /// The events of one subject, oldest first.
@@ -76,6 +75,6 @@ pub async fn record(db: &Db, entry: &AuditEntry) -> Result<(), DbError> {
 /// [`DbError::Query`].
 pub async fn events_of(db: &Db, subject: &str) -> Result<Vec<(String, String)>, DbError> {
     const SQL: &str = "SELECT actor, event FROM audit_log WHERE subject = $1 ORDER BY at, id";
-    let rows = sqlx::query(SQL).bind(subject).fetch_all(db.pool()).await?;
+    let rows = sqlx::query(SQL).bind(subject).fetch_all(&mut *db.reader(Party::Host).await?).await?;
     Ok(rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<Result<_, sqlx::Error>>()?)
 }

@@ -9,31 +9,40 @@ use std::{
     time::Duration,
 };
 
+use leno_base::budget::{Budget, Budgets};
 use sqlx::{
-    AnyPool, ConnectOptions as _, Connection as _, Executor as _,
+    ConnectOptions as _, Connection as _, Executor as _,
     any::{AnyConnectOptions, AnyPoolOptions},
     sqlite::SqliteConnectOptions,
 };
 
-use crate::{DbError, Kind};
+use crate::{
+    DbError, Kind,
+    budgets::{CONNECTIONS, READERS, WRITES},
+    lane::Lane,
+    pool::{Inner, Rows},
+};
 
-/// How long a caller waits for a connection.
+/// How long a turn waits until there is a connection for it: the server may be away.
 const ACQUIRE: Duration = Duration::from_secs(5);
-/// Connections to a server: enough for the calls that are in the database at one moment.
-const POSTGRES: u32 = 16;
-/// SQLite has one writer at a time; a few more may read.
-const SQLITE: u32 = 4;
 
 /// WAL lets readers and the writer work at once. FULL: what was acknowledged survives a power cut. The busy timeout is how
-/// long one writer waits for another.
-const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                       PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;";
+/// long a writer waits for one of another process.
+const WRITER: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                      PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;";
+/// A write that was meant for the writer fails here.
+const READER: &str = "PRAGMA query_only = ON; PRAGMA busy_timeout = 5000;";
 
-pub(super) async fn open(url: &str) -> Result<(AnyPool, Kind, Option<Arc<Path>>), DbError> {
+/// A lock or a statement that takes longer gives its connection back. Ours take milliseconds; 15 s leave room for a sweep of
+/// old rows, and for a client that went away in the middle of a transaction.
+const SERVER: &str = "SET lock_timeout = '3s'; SET statement_timeout = '15s'; \
+                      SET idle_in_transaction_session_timeout = '15s';";
+
+pub(super) async fn open(url: &str, budgets: &Budgets) -> Result<Inner, DbError> {
     sqlx::any::install_default_drivers();
     match url.starts_with("sqlite:") {
-        true => sqlite(url).await.map(|(pool, file)| (pool, Kind::Sqlite, Some(file))),
-        false => Ok((postgres(url).await?, Kind::Postgres, None)),
+        true => sqlite(url, budgets).await,
+        false => postgres(url, budgets).await,
     }
 }
 
@@ -53,30 +62,44 @@ pub(super) async fn turn(file: Arc<Path>) -> Result<fs::File, DbError> {
     locked.map_err(|error| failed(std::io::Error::other(error)))?.map_err(failed)
 }
 
-async fn sqlite(url: &str) -> Result<(AnyPool, Arc<Path>), DbError> {
+async fn sqlite(url: &str, budgets: &Budgets) -> Result<Inner, DbError> {
     if url.contains(":memory:") || url.contains("mode=memory") {
         let reason = "an in-memory database is lost with its connection; name a file".to_owned();
         return Err(DbError::Connect { reason });
     }
     let file = SqliteConnectOptions::from_str(url).map_err(|error| failed(&error))?.get_filename().to_owned();
     make(&file)?;
-    let pool = AnyPoolOptions::new()
-        .max_connections(SQLITE)
-        .acquire_timeout(ACQUIRE)
+    let options = AnyConnectOptions::from_str(url).map_err(|error| failed(&error))?;
+    let pool = |size, setup| {
         // An open file does not go away like a server does.
-        .test_before_acquire(false)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .after_connect(|connection, _| {
-            Box::pin(async move {
-                connection.execute(PRAGMAS).await?;
-                Ok(())
-            })
+        limited(size, setup).test_before_acquire(false).idle_timeout(None).max_lifetime(None)
+    };
+    // The writer first: it makes the file a database in WAL mode.
+    let writer = pool(1, WRITER).connect_with(options.clone()).await.map_err(|error| failed(&error))?;
+    let readers = budgets.get(&READERS);
+    let reading = pool(size(&readers), READER).connect_lazy_with(options.clone());
+    Ok(Inner {
+        kind: Kind::Sqlite,
+        file: Some(file.into()),
+        read: Lane::wide(reading, readers),
+        write: Lane::single(writer, budgets.get(&WRITES)),
+        own: pool(1, READER).connect_lazy_with(options),
+        rows: Rows::new(budgets),
+    })
+}
+
+/// A pool of `size` connections, each of which runs `setup` first.
+fn limited(size: u32, setup: &'static str) -> AnyPoolOptions {
+    AnyPoolOptions::new().max_connections(size).acquire_timeout(ACQUIRE).after_connect(move |connection, _| {
+        Box::pin(async move {
+            connection.execute(setup).await?;
+            Ok(())
         })
-        .connect_with(AnyConnectOptions::from_str(url).map_err(|error| failed(&error))?)
-        .await
-        .map_err(|error| failed(&error))?;
-    Ok((pool, file.into()))
+    })
+}
+
+fn size(budget: &Budget) -> u32 {
+    u32::try_from(budget.limit()).unwrap_or(u32::MAX)
 }
 
 /// Makes the file before SQLite would, for its owner alone; the files that SQLite puts beside it get the same mode.
@@ -89,16 +112,15 @@ fn make(file: &PathBuf) -> Result<(), DbError> {
     }
 }
 
-async fn postgres(url: &str) -> Result<AnyPool, DbError> {
+async fn postgres(url: &str, budgets: &Budgets) -> Result<Inner, DbError> {
     let options = AnyConnectOptions::from_str(url).map_err(|error| failed(&error))?;
     // A pool would retry, and then report only a timeout.
     options.connect().await.map_err(|error| failed(&error))?.close().await.map_err(|error| failed(&error))?;
-    AnyPoolOptions::new()
-        .max_connections(POSTGRES)
-        .acquire_timeout(ACQUIRE)
-        .connect_with(options)
-        .await
-        .map_err(|error| failed(&error))
+    let connections = budgets.get(&CONNECTIONS);
+    let pool = limited(size(&connections), SERVER).connect_with(options.clone());
+    let lane = Lane::wide(pool.await.map_err(|error| failed(&error))?, connections);
+    let own = AnyPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE).connect_lazy_with(options);
+    Ok(Inner { kind: Kind::Postgres, file: None, read: lane.clone(), write: lane, own, rows: Rows::new(budgets) })
 }
 
 /// The driver's errors name hosts, users and files, but no passwords.

@@ -3,7 +3,7 @@
 
 use sqlx::{AnyConnection, Row as _};
 
-use crate::{Db, DbError};
+use crate::{Db, DbError, Party};
 
 /// One key that was used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub async fn list(db: &Db) -> Result<Vec<KeyRow>, DbError> {
             retired_at: row.try_get("retired_at")?,
         })
     };
-    let rows = sqlx::query(SQL).fetch_all(db.pool()).await?;
+    let rows = sqlx::query(SQL).fetch_all(&mut *db.reader(Party::Host).await?).await?;
     Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }
 
@@ -39,7 +39,7 @@ pub async fn list(db: &Db) -> Result<Vec<KeyRow>, DbError> {
 /// [`DbError::Query`].
 pub async fn record(db: &Db, kid: &str, now: i64) -> Result<(), DbError> {
     const SQL: &str = "INSERT INTO encryption_keys (kid, created_at) VALUES ($1, $2) ON CONFLICT (kid) DO NOTHING";
-    sqlx::query(SQL).bind(kid).bind(now).execute(db.pool()).await?;
+    sqlx::query(SQL).bind(kid).bind(now).execute(&mut *db.writer(Party::Host).await?).await?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use leno_base::{TenantId, UserId};
 use sqlx::{AnyConnection, Row as _, any::AnyRow};
 use uuid::Uuid;
 
-use crate::{Db, DbError, EventRow, Kind};
+use crate::{Db, DbError, EventRow, Kind, Party};
 
 /// An event endpoint of an owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -179,7 +179,8 @@ pub async fn insert(
 pub async fn list(db: &Db, tenant: &TenantId, owner: &UserId) -> Result<Vec<EndpointRow>, DbError> {
     const SQL: &str = "SELECT id, url, events, disabled_at, created_at FROM webhook_endpoints \
         WHERE tenant_id = $1 AND owner_id = $2 ORDER BY created_at, id";
-    let rows = sqlx::query(SQL).bind(tenant.as_str()).bind(owner.as_str()).fetch_all(db.pool()).await?;
+    let rows =
+        sqlx::query(SQL).bind(tenant.as_str()).bind(owner.as_str()).fetch_all(&mut *db.reader(tenant).await?).await?;
     let read = |row: &AnyRow| {
         Ok(EndpointRow {
             id: row.try_get("id")?,
@@ -196,7 +197,7 @@ pub async fn list(db: &Db, tenant: &TenantId, owner: &UserId) -> Result<Vec<Endp
 pub async fn remove(db: &Db, tenant: &TenantId, owner: &UserId, id: &str) -> Result<bool, DbError> {
     const SQL: &str = "DELETE FROM webhook_endpoints WHERE tenant_id = $1 AND owner_id = $2 AND id = $3";
     let query = sqlx::query(SQL).bind(tenant.as_str()).bind(owner.as_str()).bind(id);
-    Ok(query.execute(db.pool()).await?.rows_affected() == 1)
+    Ok(query.execute(&mut *db.writer(tenant).await?).await?.rows_affected() == 1)
 }
 
 /// Up to `limit` deliveries of an endpoint of the owner, of one status or of all, the newest event first; `None` when
@@ -217,10 +218,11 @@ pub async fn deliveries(
          ORDER BY d.event_id DESC LIMIT $3"
     );
     let owned = sqlx::query(OWNED).bind(tenant.as_str()).bind(owner.as_str()).bind(endpoint);
-    if owned.fetch_optional(db.pool()).await?.is_none() {
+    let mut reader = db.reader(tenant).await?;
+    if owned.fetch_optional(&mut *reader).await?.is_none() {
         return Ok(None);
     }
-    let rows = sqlx::query(SQL).bind(endpoint).bind(status).bind(limit).fetch_all(db.pool()).await?;
+    let rows = sqlx::query(SQL).bind(endpoint).bind(status).bind(limit).fetch_all(&mut *reader).await?;
     Ok(Some(rows.iter().map(read).collect::<Result<_, _>>()?))
 }
 
@@ -241,7 +243,7 @@ pub async fn retry(
         WHERE id = $2 AND endpoint_id = $3 AND status <> 'DELIVERED'";
     const READ: &str =
         concat!("SELECT ", delivery!(), " FROM webhook_deliveries d WHERE d.id = $1 AND d.endpoint_id = $2");
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin(tenant).await?;
     let owned = sqlx::query(ENABLE).bind(tenant.as_str()).bind(owner.as_str()).bind(endpoint);
     if owned.execute(&mut *tx).await?.rows_affected() == 0 {
         return Ok(Retried::Missing);
@@ -268,13 +270,14 @@ pub async fn claim(db: &Db, now: i64, until: i64, limit: i64) -> Result<Vec<Clai
         ORDER BY d.next_at LIMIT $2";
     const CLAIM: &str = "UPDATE webhook_deliveries SET claimed_until = $1, attempts = attempts + 1, updated_at = $2 \
         WHERE id = $3 AND status = 'PENDING' AND attempts = $4 AND claimed_until = $5 AND next_at <= $2";
-    let due = sqlx::query(DUE).bind(now).bind(limit).fetch_all(db.pool()).await?;
+    let due = sqlx::query(DUE).bind(now).bind(limit).fetch_all(&mut *db.reader(Party::Host).await?).await?;
     let mut claimed = Vec::with_capacity(due.len());
     for row in due {
         let (id, attempts): (String, i64) = (row.try_get("id")?, row.try_get("attempts")?);
         let seen: i64 = row.try_get("claimed_until")?;
         let query = sqlx::query(CLAIM).bind(until).bind(now).bind(&id).bind(attempts).bind(seen);
-        if query.execute(db.pool()).await?.rows_affected() == 1 {
+        let done = query.execute(&mut *db.writer(Party::Host).await?).await?;
+        if done.rows_affected() == 1 {
             claimed.push(Claimed {
                 id,
                 endpoint: row.try_get("endpoint_id")?,
@@ -302,7 +305,7 @@ pub async fn settle(db: &Db, claimed: &Claimed, outcome: Outcome<'_>, now: i64) 
     };
     let query = sqlx::query(SQL).bind(status).bind(next_at).bind(error).bind(now);
     let query = query.bind(&claimed.id).bind(claimed.attempt).bind(claimed.until);
-    Ok(query.execute(db.pool()).await?.rows_affected() == 1)
+    Ok(query.execute(&mut *db.writer(&claimed.tenant).await?).await?.rows_affected() == 1)
 }
 
 /// Sends nothing more to an endpoint, and gives up what is on its way there.
@@ -310,7 +313,7 @@ pub async fn disable(db: &Db, endpoint: &str, error: &str, now: i64) -> Result<(
     const DISABLE: &str = "UPDATE webhook_endpoints SET disabled_at = $1 WHERE id = $2";
     const GIVE_UP: &str = "UPDATE webhook_deliveries SET status = 'DEAD', last_error = $1, claimed_until = 0, \
         updated_at = $2 WHERE endpoint_id = $3 AND status = 'PENDING'";
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin(Party::Host).await?;
     sqlx::query(DISABLE).bind(now).bind(endpoint).execute(&mut *tx).await?;
     sqlx::query(GIVE_UP).bind(error).bind(now).bind(endpoint).execute(&mut *tx).await?;
     tx.commit().await?;
@@ -320,18 +323,17 @@ pub async fn disable(db: &Db, endpoint: &str, error: &str, now: i64) -> Result<(
 /// Gives up deliveries that have waited behind others since before `before` without being sent. Returns their number.
 /// Otherwise the backlog of an endpoint that never responds would only grow.
 pub async fn expire(db: &Db, before: i64, error: &str, now: i64) -> Result<u64, DbError> {
-    const SQL: &str = "UPDATE webhook_deliveries SET status = 'DEAD', last_error = $1, updated_at = $2 \
-        WHERE status = 'PENDING' AND attempts = 0 AND updated_at < $3";
-    Ok(sqlx::query(SQL).bind(error).bind(now).bind(before).execute(db.pool()).await?.rows_affected())
+    const SQL: &str = "UPDATE webhook_deliveries SET status = 'DEAD', last_error = $1, updated_at = $2 WHERE id IN \
+        (SELECT id FROM webhook_deliveries WHERE status = 'PENDING' AND attempts = 0 AND updated_at < $3 LIMIT $4)";
+    db.in_steps(|most| sqlx::query(SQL).bind(error).bind(now).bind(before).bind(most)).await
 }
 
 /// Removes deliveries that were made before one time, and those that were given up before another. Returns their
 /// number.
 pub async fn clean(db: &Db, delivered_before: i64, dead_before: i64) -> Result<u64, DbError> {
-    const SQL: &str = "DELETE FROM webhook_deliveries WHERE (status = 'DELIVERED' AND updated_at < $1) \
-        OR (status = 'DEAD' AND updated_at < $2)";
-    let query = sqlx::query(SQL).bind(delivered_before).bind(dead_before);
-    Ok(query.execute(db.pool()).await?.rows_affected())
+    const SQL: &str = "DELETE FROM webhook_deliveries WHERE id IN (SELECT id FROM webhook_deliveries \
+        WHERE (status = 'DELIVERED' AND updated_at < $1) OR (status = 'DEAD' AND updated_at < $2) LIMIT $3)";
+    db.in_steps(|most| sqlx::query(SQL).bind(delivered_before).bind(dead_before).bind(most)).await
 }
 
 fn read(row: &AnyRow) -> Result<DeliveryRow, sqlx::Error> {

@@ -3,7 +3,7 @@
 use leno_base::{TenantId, UserId};
 use sqlx::{AnyConnection, Row as _, any::AnyRow};
 
-use super::{Db, DbError};
+use super::{Db, DbError, Party};
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub async fn append(tx: &mut AnyConnection, event: &EventRow) -> Result<(), DbEr
 /// Up to `limit` events of all owners with ids greater than `after`, in order.
 pub async fn since(db: &Db, after: &str, limit: i64) -> Result<Vec<EventRow>, DbError> {
     const SQL: &str = concat!("SELECT ", columns!(), " FROM connection_events WHERE id > $1 ORDER BY id LIMIT $2");
-    let rows = sqlx::query(SQL).bind(after).bind(limit).fetch_all(db.pool()).await?;
+    let rows = sqlx::query(SQL).bind(after).bind(limit).fetch_all(&mut *db.reader(Party::Host).await?).await?;
     Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }
 
@@ -64,14 +64,15 @@ pub async fn of_owner_since(
         " FROM connection_events WHERE tenant_id = $1 AND owner_id = $2 AND id > $3 ORDER BY id LIMIT $4"
     );
     let query = sqlx::query(SQL).bind(tenant.as_str()).bind(owner.as_str()).bind(after).bind(limit);
-    let rows = query.fetch_all(db.pool()).await?;
+    let rows = query.fetch_all(&mut *db.reader(tenant).await?).await?;
     Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }
 
 /// Removes the events from before `before`. Returns their number.
 pub async fn delete_before(db: &Db, before: i64) -> Result<u64, DbError> {
-    let sql = "DELETE FROM connection_events WHERE created_at < $1";
-    Ok(sqlx::query(sql).bind(before).execute(db.pool()).await?.rows_affected())
+    const SQL: &str = "DELETE FROM connection_events WHERE id IN \
+        (SELECT id FROM connection_events WHERE created_at < $1 LIMIT $2)";
+    db.in_steps(|most| sqlx::query(SQL).bind(before).bind(most)).await
 }
 
 fn read(row: &AnyRow) -> Result<EventRow, sqlx::Error> {

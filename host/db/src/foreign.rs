@@ -10,5 +10,5 @@ use crate::{Db, DbError};
 pub fn connections(db: &Db) -> impl Stream<Item = Result<String, DbError>> + '_ {
     const SQL: &str = "SELECT CAST(to_jsonb(c) AS TEXT) FROM app_connection c \
         ORDER BY COALESCE(to_jsonb(c) ->> 'updated', to_jsonb(c) ->> 'updated_at') DESC NULLS LAST, CAST(c.id AS TEXT)";
-    sqlx::query(SQL).fetch(db.pool()).map(|row| Ok(row?.try_get(0)?))
+    sqlx::query(SQL).fetch(db.own()).map(|row| Ok(row?.try_get(0)?))
 }

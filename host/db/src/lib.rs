@@ -13,6 +13,7 @@ mod error;
 pub mod events;
 pub mod foreign;
 mod kind;
+mod lane;
 pub mod oauth_apps;
 pub mod oauth_sessions;
 mod piece_versions;
@@ -25,17 +26,18 @@ pub mod workflow_refs;
 pub use self::budgets::BUDGETS;
 pub use self::{
     app_connections::{
-        AppConnections, ConnectionFilter, ConnectionRow, ConnectionStatus, InvalidStatus, Position, SealedValue,
+        AppConnections, ConnectionFilter, ConnectionRow, ConnectionStatus, InvalidStatus, Lease, Position, SealedValue,
     },
     audit_log::{AuditEntry, events_of as audit_events},
     endpoints::{DeliveryRow, EndpointRow},
-    error::DbError,
+    error::{Busy, DbError, OfDatabase, repeat},
     events::EventRow,
     kind::Kind,
+    lane::Party,
     oauth_apps::OAuthApp,
     oauth_sessions::OAuthSession,
     piece_versions::{PieceVersion, PieceVersions},
-    pool::{Db, Tx},
+    pool::{Db, Rows, Session, Tx},
     store_entries::{EntryKey, StoreEntries},
     workflow_refs::WorkflowRef,
 };

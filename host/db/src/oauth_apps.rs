@@ -45,7 +45,7 @@ pub async fn put(db: &Db, app: &OAuthApp) -> Result<(), DbError> {
         .bind(&app.key_id)
         .bind(app.created_at)
         .bind(app.updated_at)
-        .execute(db.pool())
+        .execute(&mut *db.writer(&app.tenant).await?)
         .await?;
     Ok(())
 }
@@ -57,7 +57,7 @@ pub async fn put(db: &Db, app: &OAuthApp) -> Result<(), DbError> {
 pub async fn find(db: &Db, tenant: &TenantId, piece: &str) -> Result<Option<OAuthApp>, DbError> {
     const SQL: &str = "SELECT id, tenant_id, piece_name, client_id, client_secret, key_id, created_at, updated_at \
         FROM platform_oauth_apps WHERE tenant_id = $1 AND piece_name = $2";
-    let row = sqlx::query(SQL).bind(tenant.as_str()).bind(piece).fetch_optional(db.pool()).await?;
+    let row = sqlx::query(SQL).bind(tenant.as_str()).bind(piece).fetch_optional(&mut *db.reader(tenant).await?).await?;
     Ok(row.as_ref().map(read).transpose()?)
 }
 
@@ -68,7 +68,7 @@ pub async fn find(db: &Db, tenant: &TenantId, piece: &str) -> Result<Option<OAut
 pub async fn list(db: &Db, tenant: &TenantId) -> Result<Vec<OAuthApp>, DbError> {
     const SQL: &str = "SELECT id, tenant_id, piece_name, client_id, client_secret, key_id, created_at, updated_at \
         FROM platform_oauth_apps WHERE tenant_id = $1 ORDER BY piece_name";
-    let rows = sqlx::query(SQL).bind(tenant.as_str()).fetch_all(db.pool()).await?;
+    let rows = sqlx::query(SQL).bind(tenant.as_str()).fetch_all(&mut *db.reader(tenant).await?).await?;
     Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }
 
@@ -78,7 +78,13 @@ pub async fn list(db: &Db, tenant: &TenantId) -> Result<Vec<OAuthApp>, DbError> 
 /// [`DbError::Query`].
 pub async fn delete(db: &Db, tenant: &TenantId, piece: &str) -> Result<bool, DbError> {
     const SQL: &str = "DELETE FROM platform_oauth_apps WHERE tenant_id = $1 AND piece_name = $2";
-    Ok(sqlx::query(SQL).bind(tenant.as_str()).bind(piece).execute(db.pool()).await?.rows_affected() == 1)
+    Ok(sqlx::query(SQL)
+        .bind(tenant.as_str())
+        .bind(piece)
+        .execute(&mut *db.writer(tenant).await?)
+        .await?
+        .rows_affected()
+        == 1)
 }
 
 fn read(row: &sqlx::any::AnyRow) -> Result<OAuthApp, sqlx::Error> {

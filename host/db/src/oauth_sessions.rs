@@ -3,7 +3,7 @@
 use leno_base::{TenantId, UserId};
 use sqlx::Row as _;
 
-use crate::{Db, DbError};
+use crate::{Db, DbError, Party};
 
 /// One sign-in, from the authorization URL to the callback.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub async fn insert(db: &Db, session: &OAuthSession, now: i64) -> Result<(), DbE
         .bind(&session.key_id)
         .bind(now)
         .bind(session.expires_at)
-        .execute(db.pool())
+        .execute(&mut *db.writer(&session.tenant).await?)
         .await?;
     Ok(())
 }
@@ -53,7 +53,12 @@ pub async fn insert(db: &Db, session: &OAuthSession, now: i64) -> Result<(), DbE
 pub async fn take(db: &Db, state_hash: &str, browser_hash: &str, now: i64) -> Result<Option<OAuthSession>, DbError> {
     const SQL: &str = "DELETE FROM oauth_sessions WHERE state_hash = $1 AND browser_hash = $2 AND expires_at > $3 \
         RETURNING state_hash, tenant_id, owner_id, browser_hash, draft, key_id, expires_at";
-    let row = sqlx::query(SQL).bind(state_hash).bind(browser_hash).bind(now).fetch_optional(db.pool()).await?;
+    let row = sqlx::query(SQL)
+        .bind(state_hash)
+        .bind(browser_hash)
+        .bind(now)
+        .fetch_optional(&mut *db.writer(Party::Host).await?)
+        .await?;
     let read = |row: sqlx::any::AnyRow| -> Result<OAuthSession, sqlx::Error> {
         Ok(OAuthSession {
             state_hash: row.try_get("state_hash")?,
@@ -73,6 +78,7 @@ pub async fn take(db: &Db, state_hash: &str, browser_hash: &str, now: i64) -> Re
 /// # Errors
 /// [`DbError::Query`].
 pub async fn delete_expired(db: &Db, now: i64) -> Result<u64, DbError> {
-    let sql = "DELETE FROM oauth_sessions WHERE expires_at <= $1";
-    Ok(sqlx::query(sql).bind(now).execute(db.pool()).await?.rows_affected())
+    const SQL: &str = "DELETE FROM oauth_sessions WHERE state_hash IN \
+        (SELECT state_hash FROM oauth_sessions WHERE expires_at <= $1 LIMIT $2)";
+    db.in_steps(|most| sqlx::query(SQL).bind(now).bind(most)).await
 }

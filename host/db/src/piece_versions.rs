@@ -3,7 +3,7 @@
 use leno_base::Digest;
 use sqlx::{Row as _, any::AnyRow};
 
-use crate::{Db, DbError};
+use crate::{Db, DbError, Party};
 
 /// One component that was served.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl PieceVersions {
             .bind(digest.to_string())
             .bind(file)
             .bind(now)
-            .execute(self.0.pool())
+            .execute(&mut *self.0.writer(Party::Host).await?)
             .await?;
         Ok(())
     }
@@ -59,7 +59,7 @@ impl PieceVersions {
     pub async fn of(&self, name: &str) -> Result<Vec<PieceVersion>, DbError> {
         let sql = "SELECT name, version, digest, file, first_seen_at, last_loaded_at FROM piece_versions \
             WHERE name = $1 ORDER BY last_loaded_at DESC, digest";
-        let rows = sqlx::query(sql).bind(name).fetch_all(self.0.pool()).await?;
+        let rows = sqlx::query(sql).bind(name).fetch_all(&mut *self.0.reader(Party::Host).await?).await?;
         rows.iter().map(|row| read(row).map_err(DbError::from)).collect()
     }
 }

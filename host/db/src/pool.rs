@@ -1,31 +1,86 @@
-//! The pool of connections.
+//! The database and the ways into it: a reader, a writer, a transaction.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    ops::{Deref, DerefMut},
+    path::Path,
+    sync::Arc,
+};
 
-use leno_base::{Clock, milliseconds};
-use sqlx::{Any, AnyPool, Row as _, Transaction};
+use leno_base::{
+    Clock,
+    budget::{Budget, Budgets},
+    milliseconds,
+};
+use sqlx::{Any, AnyConnection, AnyPool, Row as _, Transaction, any::AnyArguments, pool::PoolConnection, query::Query};
 
-use crate::{DbError, Kind, connect};
+use crate::{
+    DbError, Kind,
+    budgets::{WORKFLOW_USES, WORKFLOW_USES_PER_USER},
+    connect,
+    lane::{Lane, Party, Turn},
+};
+
+/// Rows that a sweep removes in one turn: few, so that others wait for milliseconds only.
+const STEP: i64 = 200;
+
+/// The database. Cheap to clone.
+///
+/// Whoever uses it says for whom, and waits for a turn. On SQLite readers and the one writer have turns of their own, so no
+/// reader waits for a writer; PostgreSQL has one kind of turn for both.
+#[derive(Debug, Clone)]
+pub struct Db(Arc<Inner>);
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) kind: Kind,
+    /// The file of an embedded database.
+    pub(crate) file: Option<Arc<Path>>,
+    pub(crate) read: Lane,
+    pub(crate) write: Lane,
+    /// A connection that no caller gets: it responds however busy the others are.
+    pub(crate) own: AnyPool,
+    pub(crate) rows: Rows,
+}
+
+/// The most rows that one may have.
+#[derive(Debug)]
+pub struct Rows {
+    /// Uses of connections in one workflow.
+    pub workflow_uses: Arc<Budget>,
+    /// Uses of connections in all workflows of a user.
+    pub workflow_uses_per_user: Arc<Budget>,
+}
+
+impl Rows {
+    pub(crate) fn new(budgets: &Budgets) -> Self {
+        Self {
+            workflow_uses: budgets.get(&WORKFLOW_USES),
+            workflow_uses_per_user: budgets.get(&WORKFLOW_USES_PER_USER),
+        }
+    }
+}
+
+/// A connection for single statements, until it is dropped.
+#[derive(Debug)]
+pub struct Session {
+    connection: PoolConnection<Any>,
+    _turn: Turn,
+}
 
 /// A transaction. Dropping it rolls back.
-pub type Tx = Transaction<'static, Any>;
-
-/// A pool of connections. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Db {
-    pool: AnyPool,
-    kind: Kind,
-    /// The file of an embedded database.
-    file: Option<Arc<Path>>,
+#[derive(Debug)]
+pub struct Tx {
+    transaction: Transaction<'static, Any>,
+    _turn: Turn,
 }
 
 impl Db {
-    /// Opens `url`: `sqlite:PATH`, made if it is not there (mode 0600), or `postgres://…`.
+    /// Opens `url` with the limits of `budgets`: `sqlite:PATH`, made if it is not there (mode 0600), or `postgres://…`.
     ///
     /// # Errors
     /// [`DbError::Connect`].
-    pub async fn connect(url: &str) -> Result<Self, DbError> {
-        connect::open(url).await.map(|(pool, kind, file)| Self { pool, kind, file })
+    pub async fn connect(url: &str, budgets: &Budgets) -> Result<Self, DbError> {
+        connect::open(url, budgets).await.map(|inner| Self(Arc::new(inner)))
     }
 
     /// Applies the migrations. Hosts that start at the same time migrate one after the other.
@@ -34,72 +89,166 @@ impl Db {
     /// [`DbError::Migrate`]: the database refuses, or it was made by a newer version.
     pub async fn migrate(&self) -> Result<(), DbError> {
         // sqlx's migrator takes a lock on PostgreSQL only.
-        let _turn = match self.file.clone() {
+        let _turn = match self.0.file.clone() {
             Some(file) => Some(connect::turn(file).await?),
             None => None,
         };
-        let migrator = match self.kind {
-            Kind::Sqlite => sqlx::migrate!("../../migrations/sqlite"),
-            Kind::Postgres => sqlx::migrate!("../../migrations/postgres"),
+        let (migrator, pool) = match self.0.kind {
+            Kind::Sqlite => (sqlx::migrate!("../../migrations/sqlite"), self.0.write.pool()),
+            // The other connections do not wait long enough for the locks of a host that migrates.
+            Kind::Postgres => (sqlx::migrate!("../../migrations/postgres"), &self.0.own),
         };
-        Ok(migrator.run(&self.pool).await?)
+        Ok(migrator.run(pool).await?)
     }
 
-    /// Whether the database responds.
+    /// Whether the database responds, however busy this host's other connections are.
     ///
     /// # Errors
-    /// [`DbError::Query`].
+    /// [`DbError::Query`], [`DbError::Busy`].
     pub async fn ping(&self) -> Result<(), DbError> {
-        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        sqlx::query("SELECT 1").execute(&self.0.own).await?;
         Ok(())
     }
 
     /// Which database it is.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.0.kind
+    }
+
+    /// The most rows that one may have.
+    #[must_use]
+    pub fn rows(&self) -> &Rows {
+        &self.0.rows
     }
 
     /// Waits for the statements under way, then closes every connection.
     pub async fn close(&self) {
-        self.pool.close().await;
+        let Inner { read, write, own, .. } = &*self.0;
+        tokio::join!(read.pool().close(), write.pool().close(), own.close());
+    }
+
+    /// A connection to read with. On SQLite it cannot write.
+    ///
+    /// # Errors
+    /// [`DbError::Busy`].
+    pub async fn reader(&self, party: impl Into<Party>) -> Result<Session, DbError> {
+        Session::of(&self.0.read, party.into()).await
+    }
+
+    /// A connection to write with, each statement by itself.
+    ///
+    /// # Errors
+    /// [`DbError::Busy`].
+    pub async fn writer(&self, party: impl Into<Party>) -> Result<Session, DbError> {
+        Session::of(&self.0.write, party.into()).await
     }
 
     /// Begins a transaction. On SQLite it takes the write lock at once: a transaction that begins by reading could not
     /// get it after a concurrent write.
     ///
     /// # Errors
-    /// [`DbError::Query`].
-    pub async fn begin(&self) -> Result<Tx, DbError> {
-        let (pool, kind) = (self.pool.clone(), self.kind);
+    /// [`DbError::Query`], [`DbError::Busy`].
+    pub async fn begin(&self, party: impl Into<Party>) -> Result<Tx, DbError> {
+        let turn = self.0.write.turn(party.into()).await?;
+        let (pool, kind) = (self.0.write.pool().clone(), self.0.kind);
         // A separate task, which completes even if the caller is dropped. Abandoned half-way, sqlx would return a
         // connection to the pool that is inside a transaction: its locks stay, and what the next user writes there is
-        // never committed.
+        // never committed. The turn goes with it.
         let begun = tokio::spawn(async move {
-            match kind {
-                Kind::Sqlite => pool.begin_with("BEGIN IMMEDIATE").await,
-                Kind::Postgres => pool.begin().await,
-            }
+            let transaction = match kind {
+                Kind::Sqlite => pool.begin_with("BEGIN IMMEDIATE").await?,
+                Kind::Postgres => pool.begin().await?,
+            };
+            Ok(Tx { transaction, _turn: turn })
         });
-        begun.await.map_err(|_| sqlx::Error::WorkerCrashed)?.map_err(DbError::from)
+        begun.await.map_err(|_| DbError::from(sqlx::Error::WorkerCrashed))?
     }
 
     /// The time that all hosts of this database agree on, in milliseconds since 1970: the server's, or `clock`'s when the
     /// database is a file of this machine.
     ///
     /// # Errors
-    /// [`DbError::Query`].
+    /// [`DbError::Query`], [`DbError::Busy`].
     pub async fn now(&self, clock: &dyn Clock) -> Result<i64, DbError> {
         const SQL: &str = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
-        Ok(match self.kind {
+        Ok(match self.0.kind {
             Kind::Sqlite => milliseconds(clock),
-            Kind::Postgres => sqlx::query(SQL).fetch_one(&self.pool).await?.try_get(0)?,
+            Kind::Postgres => sqlx::query(SQL).fetch_one(&mut *self.reader(Party::Host).await?).await?.try_get(0)?,
         })
     }
 
-    /// The pool, for single statements.
-    #[must_use]
-    pub fn pool(&self) -> &AnyPool {
-        &self.pool
+    /// Runs a statement that changes no more rows than the number it is given, again and again until it finds fewer. Others
+    /// have their turn in between. Returns how many it changed.
+    pub(crate) async fn in_steps<'q>(
+        &self,
+        statement: impl Fn(i64) -> Query<'q, Any, AnyArguments>,
+    ) -> Result<u64, DbError> {
+        let mut sum = 0;
+        loop {
+            let done = statement(STEP).execute(&mut *self.writer(Party::Host).await?).await?.rows_affected();
+            sum += done;
+            if done < STEP.unsigned_abs() {
+                return Ok(sum);
+            }
+        }
+    }
+
+    /// The connection that no caller gets, without limits of time.
+    pub(crate) fn own(&self) -> &AnyPool {
+        &self.0.own
+    }
+}
+
+impl Session {
+    async fn of(lane: &Lane, party: Party) -> Result<Self, DbError> {
+        let (connection, turn) = lane.connection(party).await?;
+        Ok(Self { connection, _turn: turn })
+    }
+}
+
+impl Tx {
+    /// Makes what was written last.
+    ///
+    /// # Errors
+    /// [`DbError::Query`], [`DbError::Busy`].
+    pub async fn commit(self) -> Result<(), DbError> {
+        Ok(self.transaction.commit().await?)
+    }
+
+    /// Undoes what was written, and waits until that is done.
+    ///
+    /// # Errors
+    /// [`DbError::Query`], [`DbError::Busy`].
+    pub async fn rollback(self) -> Result<(), DbError> {
+        Ok(self.transaction.rollback().await?)
+    }
+}
+
+impl Deref for Session {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Session {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        &mut self.connection
+    }
+}
+
+impl Deref for Tx {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        &self.transaction
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        &mut self.transaction
     }
 }

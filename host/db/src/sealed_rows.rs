@@ -4,7 +4,7 @@
 
 use sqlx::{AnyConnection, Row as _, any::AnyRow};
 
-use crate::{Db, DbError};
+use crate::{Db, DbError, Party};
 
 /// A table with sealed texts.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl SealedTable {
     /// [`DbError::Query`].
     pub async fn rows_per_key(&self, db: &Db, but: &[&str]) -> Result<Vec<(String, i64)>, DbError> {
         let list = format!(",{},", but.join(",,"));
-        let rows = sqlx::query(self.count).bind(list).fetch_all(db.pool()).await?;
+        let rows = sqlx::query(self.count).bind(list).fetch_all(&mut *db.reader(Party::Host).await?).await?;
         Ok(rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<Result<_, sqlx::Error>>()?)
     }
 
@@ -94,7 +94,12 @@ impl SealedTable {
         let read = |row: &AnyRow| -> Result<SealedRow, sqlx::Error> {
             Ok(SealedRow { id: row.try_get(0)?, tenant: row.try_get(1)?, sealed: row.try_get(2)? })
         };
-        let rows = sqlx::query(self.page).bind(kid).bind(after).bind(limit).fetch_all(db.pool()).await?;
+        let rows = sqlx::query(self.page)
+            .bind(kid)
+            .bind(after)
+            .bind(limit)
+            .fetch_all(&mut *db.reader(Party::Host).await?)
+            .await?;
         Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
     }
 

@@ -5,7 +5,7 @@
 
 use sqlx::Row as _;
 
-use crate::{Db, DbError};
+use crate::{Db, DbError, Party};
 
 /// Which entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,12 @@ pub struct EntryKey<'a> {
     pub scope_id: &'a str,
     /// The key that the piece chose.
     pub key: &'a str,
+}
+
+impl EntryKey<'_> {
+    fn party(&self) -> Party {
+        Party::Tenant(self.tenant.into())
+    }
 }
 
 /// The entries. Cheap to clone.
@@ -53,7 +59,7 @@ impl StoreEntries {
         const SQL: &str = "SELECT value FROM store_entries \
             WHERE tenant_id = $1 AND piece = $2 AND scope = $3 AND scope_id = $4 AND key = $5 \
             AND (expires_at IS NULL OR expires_at > $6)";
-        let row = bind!(SQL, key, now).fetch_optional(self.0.pool()).await?;
+        let row = bind!(SQL, key, now).fetch_optional(&mut *self.0.reader(key.party()).await?).await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 
@@ -66,7 +72,7 @@ impl StoreEntries {
             VALUES ($1, $2, $3, $4, $5, $6, $7) \
             ON CONFLICT (tenant_id, piece, scope, scope_id, key) \
             DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at";
-        bind!(SQL, key, value, expires_at).execute(self.0.pool()).await?;
+        bind!(SQL, key, value, expires_at).execute(&mut *self.0.writer(key.party()).await?).await?;
         Ok(())
     }
 
@@ -89,9 +95,10 @@ impl StoreEntries {
             VALUES ($1, $2, $3, $4, $5, $6, NULL) \
             ON CONFLICT (tenant_id, piece, scope, scope_id, key) \
             DO UPDATE SET value = excluded.value, expires_at = NULL WHERE store_entries.expires_at <= $7";
+        let mut writer = self.0.writer(key.party()).await?;
         let done = match old {
-            Some(old) => bind!(CHANGE, key, new, old, now).execute(self.0.pool()).await?,
-            None => bind!(CREATE, key, new, now).execute(self.0.pool()).await?,
+            Some(old) => bind!(CHANGE, key, new, old, now).execute(&mut *writer).await?,
+            None => bind!(CREATE, key, new, now).execute(&mut *writer).await?,
         };
         Ok(done.rows_affected() == 1)
     }
@@ -103,7 +110,7 @@ impl StoreEntries {
     pub async fn delete(&self, key: EntryKey<'_>) -> Result<(), DbError> {
         const SQL: &str = "DELETE FROM store_entries \
             WHERE tenant_id = $1 AND piece = $2 AND scope = $3 AND scope_id = $4 AND key = $5";
-        bind!(SQL, key).execute(self.0.pool()).await?;
+        bind!(SQL, key).execute(&mut *self.0.writer(key.party()).await?).await?;
         Ok(())
     }
 
@@ -112,7 +119,9 @@ impl StoreEntries {
     /// # Errors
     /// [`DbError::Query`].
     pub async fn delete_expired(&self, now: i64) -> Result<u64, DbError> {
-        let sql = "DELETE FROM store_entries WHERE expires_at IS NOT NULL AND expires_at <= $1";
-        Ok(sqlx::query(sql).bind(now).execute(self.0.pool()).await?.rows_affected())
+        const SQL: &str = "DELETE FROM store_entries WHERE (tenant_id, piece, scope, scope_id, key) IN \
+            (SELECT tenant_id, piece, scope, scope_id, key FROM store_entries \
+            WHERE expires_at IS NOT NULL AND expires_at <= $1 LIMIT $2)";
+        self.0.in_steps(|most| sqlx::query(SQL).bind(now).bind(most)).await
     }
 }

@@ -1,10 +1,15 @@
 //! Which step of which workflow uses which connection: table `workflow_connection_ref`.
 
+use std::fmt::Write as _;
+
 use leno_base::{TenantId, UserId};
-use sqlx::{AnyConnection, Row as _};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
-use crate::{Db, DbError};
+use crate::{Db, DbError, Rows};
+
+/// Rows of one statement: so many that the way to the database costs little beside the work there.
+const ROWS: usize = 250;
 
 /// One use of a connection.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,39 +50,58 @@ pub async fn of_workflow(
     const SQL: &str = "SELECT workflow_id, node_id, connection_external_id, piece_name FROM workflow_connection_ref \
         WHERE tenant_id = $1 AND owner_id = $2 AND workflow_id = $3 ORDER BY node_id, connection_external_id";
     let query = sqlx::query(SQL).bind(tenant.as_str()).bind(owner.as_str()).bind(workflow);
-    read(&query.fetch_all(db.pool()).await?)
+    read(&query.fetch_all(&mut *db.reader(tenant).await?).await?)
 }
 
 /// Makes `refs` the uses in one workflow, in place of what was there.
+///
+/// # Errors
+/// [`DbError::Full`]: with them the user would have more than `rows` allows.
 pub async fn replace(
     tx: &mut AnyConnection,
-    tenant: &TenantId,
-    owner: &UserId,
+    rows: &Rows,
+    (tenant, owner): (&TenantId, &UserId),
     workflow: &str,
     refs: &[WorkflowRef],
     now: i64,
 ) -> Result<(), DbError> {
     const CLEAR: &str =
         "DELETE FROM workflow_connection_ref WHERE tenant_id = $1 AND owner_id = $2 AND workflow_id = $3";
-    const ADD: &str = "INSERT INTO workflow_connection_ref \
-        (id, tenant_id, owner_id, workflow_id, node_id, connection_external_id, piece_name, created_at, updated_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)";
+    const COUNT: &str = "SELECT COUNT(*) FROM workflow_connection_ref WHERE tenant_id = $1 AND owner_id = $2";
+    let added = u64::try_from(refs.len()).unwrap_or(u64::MAX);
+    rows.workflow_uses.allows(added).map_err(DbError::Full)?;
     let clear = sqlx::query(CLEAR).bind(tenant.as_str()).bind(owner.as_str()).bind(workflow);
     clear.execute(&mut *tx).await?;
-    for used in refs {
-        sqlx::query(ADD)
-            .bind(Uuid::now_v7().to_string())
-            .bind(tenant.as_str())
-            .bind(owner.as_str())
-            .bind(workflow)
-            .bind(&used.node_id)
-            .bind(&used.external_id)
-            .bind(&used.piece_name)
-            .bind(now)
-            .execute(&mut *tx)
-            .await?;
+    let count = sqlx::query(COUNT).bind(tenant.as_str()).bind(owner.as_str()).fetch_one(&mut *tx).await?;
+    let others = u64::try_from(count.try_get::<i64, _>(0)?).unwrap_or_default();
+    rows.workflow_uses_per_user.allows(others.saturating_add(added)).map_err(DbError::Full)?;
+    for some in refs.chunks(ROWS) {
+        let text = insert(some.len());
+        // Only the text of a full statement comes again.
+        let query = sqlx::query(AssertSqlSafe(text)).persistent(some.len() == ROWS);
+        let mut query = query.bind(tenant.as_str()).bind(owner.as_str()).bind(workflow).bind(now);
+        for used in some {
+            query = query.bind(Uuid::now_v7().to_string());
+            query = query.bind(&used.node_id).bind(&used.external_id).bind(&used.piece_name);
+        }
+        query.execute(&mut *tx).await?;
     }
     Ok(())
+}
+
+/// The statement that adds this many rows. SQLite takes 32,766 parameters, PostgreSQL 65,535.
+fn insert(rows: usize) -> String {
+    let mut text = String::from(
+        "INSERT INTO workflow_connection_ref (tenant_id, owner_id, workflow_id, created_at, updated_at, \
+         id, node_id, connection_external_id, piece_name) VALUES ",
+    );
+    for row in 0..rows {
+        let (comma, first) = (if row == 0 { "" } else { ", " }, 5 + 4 * row);
+        let (second, third, fourth) = (first + 1, first + 2, first + 3);
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{comma}($1, $2, $3, $4, $4, ${first}, ${second}, ${third}, ${fourth})");
+    }
+    text
 }
 
 /// Moves the uses of a connection to another user, with its new external id.

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use leno_base::Digest;
+use leno_base::{Digest, budget::Budgets};
 use leno_db::{
-    Db, DeliveryRow, EndpointRow, EntryKey, EventRow, Kind, PieceVersion, PieceVersions, StoreEntries, endpoints,
-    events, users,
+    BUDGETS, Busy, Db, DbError, DeliveryRow, EndpointRow, EntryKey, EventRow, Kind, Party, PieceVersion, PieceVersions,
+    StoreEntries, WorkflowRef, endpoints, events, users, workflow_refs,
 };
 use leno_testkit::{fresh::Fresh, on_both};
 
@@ -26,7 +26,7 @@ async fn endpoint(db: &Db, id: &str, events: &str) -> bool {
         disabled_at: None,
         created_at: 1,
     };
-    let mut tx = db.begin().await.unwrap();
+    let mut tx = db.begin(Party::Host).await.unwrap();
     users::hold(&mut tx, &tenant, &owner, false, 1).await.unwrap();
     let added = endpoints::insert(&mut tx, &tenant, &owner, &row, ("sealed", "key"), 3).await.unwrap();
     tx.commit().await.unwrap();
@@ -43,11 +43,42 @@ async fn event(db: &Db, id: &str, owner: &str, kind: &str, at: i64) -> EventRow 
         payload: "{}".into(),
         created_at: at,
     };
-    let mut tx = db.begin().await.unwrap();
+    let mut tx = db.begin(Party::Host).await.unwrap();
     events::append(&mut tx, &event).await.unwrap();
     endpoints::enqueue(&mut tx, db.kind(), &event).await.unwrap();
     tx.commit().await.unwrap();
     event
+}
+
+/// A tenant, as one who takes turns.
+fn party(tenant: &str) -> Party {
+    Party::Tenant(tenant.into())
+}
+
+/// Budgets with these limits.
+fn budgets(limits: &[(&str, u64)]) -> Budgets {
+    let spec = |env| *BUDGETS.iter().find(|spec| spec.env == env).unwrap();
+    Budgets::new(limits.iter().map(|(env, limit)| (spec(*env), *limit)))
+}
+
+/// So many uses of the connection `c` in the workflow `w`.
+fn uses(count: usize) -> Vec<WorkflowRef> {
+    let one = |number| WorkflowRef {
+        workflow_id: "w".into(),
+        node_id: format!("{number:05}"),
+        external_id: "c".into(),
+        piece_name: "p".into(),
+    };
+    (0..count).map(one).collect()
+}
+
+/// Makes them the uses of user `u` of tenant `t` in `workflow`.
+async fn refer(db: &Db, workflow: &str, refs: &[WorkflowRef]) -> Result<(), DbError> {
+    let (tenant, owner) = ("t".into(), "u".into());
+    let mut tx = db.begin(&tenant).await?;
+    users::hold(&mut tx, &tenant, &owner, false, 1).await?;
+    workflow_refs::replace(&mut tx, db.rows(), (&tenant, &owner), workflow, refs, 1).await?;
+    tx.commit().await
 }
 
 async fn deliveries(db: &Db, endpoint: &str, status: Option<&str>) -> Vec<DeliveryRow> {
@@ -255,6 +286,67 @@ on_both! {
         }
     }
 
+    a_reader_waits_for_no_writer_and_sees_what_was_committed(db) {
+        let entries = StoreEntries::new(db.clone());
+        entries.put(KEY, b"old", None).await.unwrap();
+        let mut tx = db.begin(&"t".into()).await.unwrap();
+        sqlx::query("DELETE FROM store_entries").execute(&mut *tx).await.unwrap();
+        let read = tokio::time::timeout(Duration::from_secs(1), entries.get(KEY, 0)).await.unwrap().unwrap();
+        assert_eq!(read.as_deref(), Some(&b"old"[..]));
+        tx.commit().await.unwrap();
+        assert_eq!(entries.get(KEY, 0).await.unwrap(), None);
+    }
+
+    many_uses_are_written_whole_and_in_place_of_what_was_there(db) {
+        for count in [1_001, 250, 1, 0, 2_000] {
+            let refs = uses(count);
+            refer(&db, "w", &refs).await.unwrap();
+            assert_eq!(workflow_refs::of_workflow(&db, &"t".into(), &"u".into(), "w").await.unwrap(), refs);
+        }
+    }
+
+    who_has_the_most_uses_gets_no_more_and_keeps_what_was_there(db) {
+        let limit = |error: DbError| match error {
+            DbError::Full(refusal) => refusal.spec.env,
+            other => panic!("{other}"),
+        };
+        refer(&db, "w", &uses(7)).await.unwrap();
+        assert_eq!(limit(refer(&db, "w", &uses(2_001)).await.unwrap_err()), "LENO_WORKFLOW_USES");
+        assert_eq!(workflow_refs::of_workflow(&db, &"t".into(), &"u".into(), "w").await.unwrap(), uses(7));
+        for workflow in 0..9 {
+            refer(&db, &format!("w{workflow}"), &uses(2_000)).await.unwrap();
+        }
+        refer(&db, "w", &uses(2_000)).await.unwrap();
+        assert_eq!(limit(refer(&db, "one more", &uses(1)).await.unwrap_err()), "LENO_WORKFLOW_USES_PER_USER");
+        refer(&db, "w", &uses(1_999)).await.unwrap();
+        refer(&db, "one more", &uses(1)).await.unwrap();
+    }
+
+    of_two_parties_the_one_with_less_is_served_first_and_the_host_sees_that_the_database_lives(db) {
+        // As much as one party gets.
+        let mut held = Vec::new();
+        while let Ok(tx) = tokio::time::timeout(Duration::from_millis(200), db.begin(party("many"))).await {
+            held.push(tx.unwrap());
+        }
+        let (order, mut served) = tokio::sync::mpsc::unbounded_channel();
+        for tenant in ["many"; 20].into_iter().chain(["few"]) {
+            let (db, order) = (db.clone(), order.clone());
+            tokio::spawn(async move {
+                let tx = db.begin(party(tenant)).await.unwrap();
+                order.send(tenant).unwrap();
+                drop(tx);
+            });
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tokio::time::timeout(Duration::from_secs(1), db.ping()).await.unwrap().unwrap();
+        drop(held);
+        let mut seen = Vec::new();
+        for _ in 0..21 {
+            seen.push(served.recv().await.unwrap());
+        }
+        assert_eq!(seen[0], "few", "{seen:?}");
+    }
+
     migrating_twice_or_from_two_hosts_at_once_does_no_harm(db) {
         let (first, second) = tokio::join!(db.migrate(), db.migrate());
         first.unwrap();
@@ -293,9 +385,12 @@ async fn a_sqlite_file_is_made_for_its_owner_alone_and_survives_a_restart() {
         let sql = format!("SELECT CAST({pragma} AS TEXT) FROM pragma_{pragma}");
         let value: String = if pragma == "busy_timeout" {
             let sql = "SELECT CAST(timeout AS TEXT) FROM pragma_busy_timeout";
-            sqlx::query_scalar(sql).fetch_one(db.pool()).await.unwrap()
+            sqlx::query_scalar(sql).fetch_one(&mut *db.writer(Party::Host).await.unwrap()).await.unwrap()
         } else {
-            sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(db.pool()).await.unwrap()
+            sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+                .fetch_one(&mut *db.writer(Party::Host).await.unwrap())
+                .await
+                .unwrap()
         };
         assert_eq!(value, expected, "{pragma}");
     }
@@ -309,7 +404,7 @@ async fn a_database_that_is_not_there_is_told_without_its_password() {
     for url in
         ["postgres://leno:hunter2@127.0.0.1:1/leno", "sqlite:///nowhere/at/all.db", "sqlite:///etc", "sqlite::memory:"]
     {
-        let error = Db::connect(url).await.unwrap_err().to_string();
+        let error = Db::connect(url, &Budgets::default()).await.unwrap_err().to_string();
         assert!(error.contains("cannot be opened") && !error.contains("hunter2"), "{error}");
     }
 }
@@ -319,7 +414,7 @@ on_both! {
         let entries = StoreEntries::new(db.clone());
         for round in 0..200_u64 {
             let begin = async {
-                let tx = db.begin().await.unwrap();
+                let tx = db.begin(Party::Host).await.unwrap();
                 tokio::task::yield_now().await;
                 drop(tx);
             };
@@ -331,8 +426,140 @@ on_both! {
         }
         // A host that starts later finds what was written.
         assert_eq!(entries.get(KEY, 0).await.unwrap().unwrap(), b"199");
-        let mut tx = tokio::time::timeout(Duration::from_secs(5), db.begin()).await.unwrap().unwrap();
+        let mut tx = tokio::time::timeout(Duration::from_secs(5), db.begin(Party::Host)).await.unwrap().unwrap();
         sqlx::query("DELETE FROM store_entries").execute(&mut *tx).await.unwrap();
         tx.commit().await.unwrap();
     }
+}
+
+/// Opens a database with limits.
+async fn limited(fresh: &Fresh, limits: &[(&str, u64)]) -> Db {
+    let db = Db::connect(&fresh.url(), &budgets(limits)).await.unwrap();
+    db.migrate().await.unwrap();
+    db
+}
+
+fn is_late(error: &DbError) -> bool {
+    matches!(error, DbError::Busy(busy @ Busy::Late(_)) if busy.retry_after() >= Duration::from_secs(1))
+}
+
+#[tokio::test]
+async fn a_full_queue_of_writers_makes_room_for_a_party_that_has_none_in_it() {
+    let fresh = Fresh::sqlite();
+    let db = limited(&fresh, &[("LENO_DATABASE_WRITES", 4)]).await;
+    let held = db.begin(party("many")).await.unwrap();
+    let waiting: Vec<_> = (0..3)
+        .map(|_| {
+            let db = db.clone();
+            tokio::spawn(async move { db.begin(party("many")).await.map(drop) })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let refused = db.begin(party("many")).await.unwrap_err();
+    let DbError::Busy(Busy::Queue(refusal)) = &refused else { panic!("{refused}") };
+    assert_eq!((refusal.spec.env, refusal.limit), ("LENO_DATABASE_WRITES", 4));
+    assert!(refusal.retry_after.is_some());
+    let few = tokio::spawn({
+        let db = db.clone();
+        async move { db.begin(party("few")).await.map(drop) }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    drop(held);
+    few.await.unwrap().unwrap();
+    let mut lost = 0;
+    for one in waiting {
+        lost += usize::from(one.await.unwrap().is_err());
+    }
+    assert_eq!(lost, 1);
+}
+
+#[tokio::test]
+async fn a_reader_of_sqlite_cannot_write() {
+    let fresh = Fresh::sqlite();
+    let db = fresh.open().await;
+    let mut reader = db.reader(Party::Host).await.unwrap();
+    let error = sqlx::query("DELETE FROM store_entries").execute(&mut *reader).await.unwrap_err();
+    assert!(error.to_string().contains("readonly"), "{error}");
+}
+
+#[tokio::test]
+async fn a_sqlite_file_that_another_process_locks_is_busy_for_writers_and_readable() {
+    let fresh = Fresh::sqlite();
+    let db = fresh.open().await;
+    let entries = StoreEntries::new(db.clone());
+    entries.put(KEY, b"v", None).await.unwrap();
+    let other = fresh.open().await;
+    let lock = other.begin(Party::Host).await.unwrap();
+    let (write, begin) = tokio::join!(entries.put(KEY, b"w", None), async {
+        assert!(entries.get(KEY, 0).await.unwrap().is_some());
+        db.begin(Party::Host).await.map(drop)
+    });
+    for error in [write.unwrap_err(), begin.unwrap_err()] {
+        assert!(matches!(error, DbError::Busy(_)), "{error}");
+    }
+    drop(lock);
+    entries.put(KEY, b"w", None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_table_that_another_session_locks_is_busy_and_gives_its_connections_back() {
+    let name = "a_table_that_another_session_locks_is_busy_and_gives_its_connections_back";
+    let Some(fresh) = Fresh::postgres(name).await else { return };
+    let db = limited(&fresh, &[("LENO_DATABASE_CONNECTIONS", 4)]).await;
+    let entries = StoreEntries::new(db.clone());
+    let other = fresh.open().await;
+    let mut lock = other.begin(Party::Host).await.unwrap();
+    sqlx::query("LOCK TABLE store_entries").execute(&mut *lock).await.unwrap();
+    let waiting: Vec<_> = (0..6)
+        .map(|_| {
+            let entries = entries.clone();
+            tokio::spawn(async move { entries.put(KEY, b"v", None).await })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    // Another tenant, which needs another table.
+    let versions = PieceVersions::new(db.clone());
+    tokio::time::timeout(Duration::from_secs(1), versions.of("p")).await.unwrap().unwrap();
+    for one in waiting {
+        let error = one.await.unwrap().unwrap_err();
+        assert!(is_late(&error) || matches!(error, DbError::Busy(Busy::Queue(_))), "{error}");
+    }
+    drop(lock);
+    other.close().await;
+    entries.put(KEY, b"v", None).await.unwrap();
+    db.close().await;
+    fresh.remove().await;
+}
+
+#[tokio::test]
+async fn an_operation_that_loses_against_another_is_repeated() {
+    let Some(fresh) = Fresh::postgres("an_operation_that_loses_against_another_is_repeated").await else { return };
+    let db = fresh.open().await;
+    for id in ["a", "b"] {
+        let mut tx = db.begin(Party::Host).await.unwrap();
+        users::hold(&mut tx, &"t".into(), &id.into(), false, 1).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    // Both hold one row and want the other's: PostgreSQL ends one of them.
+    let met = tokio::sync::Barrier::new(2);
+    let rounds = std::sync::atomic::AtomicUsize::new(0);
+    let lock = |first: &'static str, second: &'static str| {
+        let (db, met, rounds) = (&db, &met, &rounds);
+        leno_db::repeat(move || async move {
+            let round = rounds.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let mut tx = db.begin(&first.into()).await?;
+            users::hold(&mut tx, &"t".into(), &first.into(), false, 1).await?;
+            if round < 2 {
+                met.wait().await;
+            }
+            users::hold(&mut tx, &"t".into(), &second.into(), false, 1).await?;
+            tx.commit().await
+        })
+    };
+    let (one, two) = tokio::join!(lock("a", "b"), lock("b", "a"));
+    one.unwrap();
+    two.unwrap();
+    assert_eq!(rounds.into_inner(), 3);
+    db.close().await;
+    fresh.remove().await;
 }

@@ -58,6 +58,7 @@ impl Client {
     /// # Errors
     ///
     /// When the trusted certificates cannot be read, or its threads cannot be started.
+    #[expect(clippy::needless_pass_by_value, reason = "a client is made once, from a configuration made for it")]
     pub fn new(config: ClientConfig) -> Result<Self, SetupError> {
         let user_agent = HeaderValue::from_str(&config.user_agent).unwrap_or(HeaderValue::from_static("leno"));
         Ok(Self {

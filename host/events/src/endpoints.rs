@@ -89,14 +89,14 @@ impl Endpoints {
         let sealed = inner.keyring.seal(&secret, signature::place(&owner.tenant, &id))?;
         let events = serde_json::to_string(kinds).unwrap_or_else(|_| "[]".to_owned());
         let endpoint = EndpointRow { id, url, events, disabled_at: None, created_at: now };
-        let mut tx = inner.db.begin().await?;
+        let mut tx = inner.db.begin(&owner.tenant).await?;
         users::hold(&mut tx, &owner.tenant, &owner.user, false, now).await?;
         let sealed = (sealed.as_str(), inner.keyring.active().as_str());
         if !endpoints::insert(&mut tx, &owner.tenant, &owner.user, &endpoint, sealed, MAX_ENDPOINTS).await? {
             return Err(EndpointError::TooMany);
         }
         audit_log::append(&mut tx, &entry(now, owner, "webhook.registered", &endpoint.id)).await?;
-        tx.commit().await.map_err(DbError::from)?;
+        tx.commit().await?;
         Ok((endpoint, secret))
     }
 

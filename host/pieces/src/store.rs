@@ -56,6 +56,12 @@ impl PieceStore {
 
 /// The piece gets a generic error; the operator's log has the cause.
 fn failed(error: &DbError) -> PieceError {
+    if let DbError::Busy(busy) = error {
+        tracing::warn!(%error, "the store of a piece is busy");
+        let retry_after_ms = u64::try_from(busy.retry_after().as_millis()).ok();
+        let message = "the store is busy; try again later";
+        return PieceError { retry_after_ms, ..PieceError::new(ErrorKind::Unavailable, "store-unavailable", message) };
+    }
     tracing::error!(%error, "the store of a piece failed");
     PieceError::new(ErrorKind::Unavailable, "store-unavailable", "the store is unavailable; try again later")
 }

@@ -115,7 +115,7 @@ pub(super) async fn list(
     Authorized(caller): Authorized,
     State(app): State<Arc<App>>,
 ) -> Result<Json<WebhookList>, Rejection> {
-    let rows = app.endpoints.list(&Owner::from(&caller.actor)).await.map_err(failed)?;
+    let rows = app.endpoints.list(&Owner::from(&caller.actor)).await.map_err(Rejection::from)?;
     Ok(Json(WebhookList { data: rows.into_iter().map(|row| shown(row, None)).collect() }))
 }
 
@@ -155,7 +155,8 @@ pub(super) async fn register(
             Rejection::new(StatusCode::CONFLICT, "too_many_webhooks", "Too many event endpoints", error.to_string())
                 .details(Some(serde_json::json!({"limit": MAX_ENDPOINTS})))
         }
-        EndpointError::Random(_) | EndpointError::Db(_) => Rejection::internal(error.to_string()),
+        EndpointError::Db(error) => error.into(),
+        EndpointError::Random(_) => Rejection::internal(error.to_string()),
     })?;
     let (user, tenant) = (&caller.actor.user, &caller.actor.tenant);
     tracing::info!(target: "audit", event = "webhook_registered", %user, %tenant, webhook = row.id, "an event endpoint was registered");
@@ -179,7 +180,7 @@ pub(super) async fn remove(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Rejection> {
-    match app.endpoints.remove(&Owner::from(&caller.actor), &id).await.map_err(failed)? {
+    match app.endpoints.remove(&Owner::from(&caller.actor), &id).await.map_err(Rejection::from)? {
         true => {
             let (user, tenant) = (&caller.actor.user, &caller.actor.tenant);
             tracing::info!(target: "audit", event = "webhook_removed", %user, %tenant, webhook = id, "an event endpoint was removed");
@@ -228,7 +229,7 @@ pub(super) async fn deliveries(
     }
     let limit = limit.flatten().unwrap_or(DEFAULT);
     let rows = app.endpoints.deliveries(&Owner::from(&caller.actor), &id, status, limit).await;
-    let rows = rows.map_err(failed)?.ok_or_else(missing)?;
+    let rows = rows.map_err(Rejection::from)?.ok_or_else(missing)?;
     Ok(Json(DeliveryList { data: rows.into_iter().map(delivery).collect() }))
 }
 
@@ -255,7 +256,7 @@ pub(super) async fn retry(
     State(app): State<Arc<App>>,
     Path((id, delivery_id)): Path<(String, String)>,
 ) -> Result<Json<Delivery>, Rejection> {
-    match app.endpoints.retry(&Owner::from(&caller.actor), &id, &delivery_id).await.map_err(failed)? {
+    match app.endpoints.retry(&Owner::from(&caller.actor), &id, &delivery_id).await.map_err(Rejection::from)? {
         Retried::Pending(row) => Ok(Json(delivery(row))),
         Retried::Delivered => {
             let detail = "the receiver has accepted this event; only other events can be sent again";
@@ -312,9 +313,4 @@ fn delivery(row: DeliveryRow) -> Delivery {
 fn missing() -> Rejection {
     let detail = "you have no such event endpoint or delivery; GET /api/events/endpoints lists your endpoints";
     Rejection::new(StatusCode::NOT_FOUND, "webhook_not_found", "Event endpoint not found", detail)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it is mapped over")]
-fn failed(error: leno_db::DbError) -> Rejection {
-    Rejection::internal(error.to_string())
 }

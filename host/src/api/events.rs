@@ -53,7 +53,7 @@ pub(super) async fn stream(
     headers: HeaderMap,
 ) -> Result<Response, Rejection> {
     let after = last_event_id(&headers)?;
-    let events = app.events.listen(&Owner::from(&caller.actor), after).await.map_err(|error| refused(&error))?;
+    let events = app.events.listen(&Owner::from(&caller.actor), after).await.map_err(refused)?;
     let hello = stream::iter([Event::default().retry(COME_BACK).comment("events")]);
     let events = events.map(|event| Event::default().id(&event.id).event(&event.kind).data(&event.payload));
     let events = hello.chain(events).map(Ok::<_, Infallible>).take_until(tokio::time::sleep(LIFE));
@@ -73,11 +73,11 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<Uuid>, Rejection> {
     })
 }
 
-fn refused(error: &ListenError) -> Rejection {
+fn refused(error: ListenError) -> Rejection {
     let (status, code, title) = match error {
         ListenError::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many_streams", "Too many streams"),
         ListenError::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping", "Shutting down"),
-        ListenError::Db(error) => return Rejection::internal(error.to_string()),
+        ListenError::Db(error) => return error.into(),
     };
     Rejection::new(status, code, title, error.to_string()).retry_after(Duration::from_secs(5))
 }

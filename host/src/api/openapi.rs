@@ -104,6 +104,7 @@ fn problems(operation: &mut Operation) {
         common.push(("400", "The request is invalid; every fault is listed."));
     }
     if !open {
+        common.push(("503", "The database is busy; nothing was done."));
         common.push(("401", "The access token is missing, expired or not valid; see `WWW-Authenticate`."));
     }
     if operation.request_body.is_some() {

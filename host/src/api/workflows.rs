@@ -24,9 +24,6 @@ use crate::edge::{
     extract::{self, JsonBody, Kind, Member, Path},
 };
 
-/// The most uses that one workflow may have.
-const MAX_USES: usize = 10_000;
-
 /// One use.
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -65,6 +62,7 @@ impl JsonBody for Uses {
     responses(
         (status = 200, description = "The stored uses, without duplicates.", body = Uses),
         (status = 403, description = "The caller does not have all of these connections; nothing is stored."),
+        (status = 413, description = "The body is too large, or the workflow or the caller has too many uses; nothing is stored."),
     ),
 )]
 pub(super) async fn put(
@@ -81,7 +79,7 @@ pub(super) async fn put(
         Err(error @ ReferenceError::Unknown(_)) => {
             Err(Rejection::new(StatusCode::FORBIDDEN, "connection_not_yours", "Not your connection", error.to_string()))
         }
-        Err(ReferenceError::Db(error)) => Err(Rejection::internal(error.to_string())),
+        Err(ReferenceError::Db(error)) => Err(error.into()),
     }
 }
 
@@ -117,9 +115,6 @@ impl From<Vec<WorkflowRef>> for Uses {
 impl Uses {
     fn check(self, workflow: &str) -> Result<Vec<WorkflowRef>, Rejection> {
         let mut faults = Vec::new();
-        if self.connections.len() > MAX_USES {
-            faults.push(Fault::new("/connections", format!("has more than {MAX_USES} entries")));
-        }
         let plain = |text: &str| (1..=255).contains(&text.chars().count()) && !text.chars().any(char::is_control);
         let mut uses = Vec::with_capacity(self.connections.len());
         for (at, used) in self.connections.into_iter().enumerate() {

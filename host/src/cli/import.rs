@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 use anyhow::{Context as _, anyhow, bail};
 use clap::Subcommand;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use leno_base::{SystemClock, TenantId, UserId, milliseconds};
+use leno_base::{SystemClock, TenantId, UserId, budget::Budgets, milliseconds};
 use leno_connections::import::{Import, Options, Owners, Report};
 use leno_db::{Db, DbError, foreign};
 use leno_vault::{Key, keys};
@@ -103,7 +103,7 @@ async fn connections(args: &Connections) -> anyhow::Result<ExitCode> {
     };
 
     let keyring = keyring(&config, &DataDir::open(&config.data_dir)?)?;
-    let db = Db::connect(config.database_url.expose_secret()).await?;
+    let db = Db::connect(config.database_url.expose_secret(), &config.budgets).await?;
     db.migrate().await?;
     let now = milliseconds(&SystemClock);
     keys::check(&db, &keyring, now).await?;
@@ -143,7 +143,7 @@ async fn feed(from: &str, import: &mut Import<'_>, now: i64) -> anyhow::Result<(
         }
         return Ok(());
     }
-    let source = Db::connect(from).await.map_err(|error| match error {
+    let source = Db::connect(from, &Budgets::default()).await.map_err(|error| match error {
         DbError::Connect { reason } => anyhow!("the database of --from cannot be opened: {reason}"),
         other => other.into(),
     })?;

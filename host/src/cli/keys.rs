@@ -69,7 +69,7 @@ impl Common {
     async fn open(&self) -> anyhow::Result<(Db, Keyring)> {
         let config = self.settings.config()?;
         let keyring = keyring(&config, &DataDir::open(&config.data_dir)?)?;
-        let db = Db::connect(config.database_url.expose_secret()).await?;
+        let db = Db::connect(config.database_url.expose_secret(), &config.budgets).await?;
         db.migrate().await?;
         Ok((db, keyring))
     }

@@ -3,6 +3,7 @@
 use std::{fmt::Write as _, io::Read as _, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, anyhow};
+use leno_base::budget::Budgets;
 use leno_db::Db;
 use leno_egress::{Client, ClientConfig, PrivateGrant};
 use leno_metadata::{Connection, ConnectionValue};
@@ -145,7 +146,7 @@ impl Kept {
             return Ok(Self { store: Arc::new(NoStore), _directory: None });
         }
         let directory = tempfile::tempdir()?;
-        let db = Db::connect(&sqlite_url(&directory.path().join("run.db"))).await?;
+        let db = Db::connect(&sqlite_url(&directory.path().join("run.db")), &Budgets::default()).await?;
         db.migrate().await?;
         let store = PieceStore::new(db, "run".into(), piece.metadata().name.clone(), None, None);
         Ok(Self { store: Arc::new(store), _directory: Some(directory) })

@@ -12,9 +12,10 @@ use axum::{
 };
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use leno_base::budget::Exhausted;
+use leno_db::{Busy, DbError};
 use leno_metadata::{Details, ErrorKind, Problem as Fault};
 use leno_sandbox::Report;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{RUN_ID, body::body};
 
@@ -132,10 +133,9 @@ impl Rejection {
     /// With the budget that refused, and when to come back.
     #[must_use]
     pub fn budget(self, refusal: &Exhausted) -> Self {
-        let Exhausted { spec, limit, retry_after } = refusal;
-        let rejection = self.details(Some(json!({"budget": spec.name(), "per": spec.per.as_str(), "limit": limit})));
-        match retry_after {
-            Some(wait) => rejection.retry_after(*wait),
+        let rejection = self.details(Some(budget(refusal)));
+        match refusal.retry_after {
+            Some(wait) => rejection.retry_after(wait),
             None => rejection,
         }
     }
@@ -184,6 +184,33 @@ impl Rejection {
         self.0.run = Some(FailedRun { id, report });
         self
     }
+}
+
+impl From<DbError> for Rejection {
+    /// A busy database can be asked again; a full one says which limit it was. The rest is this host's fault.
+    fn from(error: DbError) -> Self {
+        match &error {
+            DbError::Full(refusal) => Self::exhausted(refusal),
+            DbError::Busy(busy) => {
+                tracing::warn!(%error, "the database is busy");
+                let wait = busy.retry_after();
+                let (because, details) = match busy {
+                    Busy::Queue(refusal) => (format!(": {refusal}"), Some(budget(refusal))),
+                    Busy::Conflict(_) | Busy::Late(_) => (format!("; try again in {} ms", wait.as_millis()), None),
+                };
+                let detail = format!("the database of this host is busy, and nothing was done{because}");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_busy", "The database is busy", detail)
+                    .details(details)
+                    .retry_after(wait)
+            }
+            _ => Self::internal(error.to_string()),
+        }
+    }
+}
+
+/// A refusal for programs.
+fn budget(refusal: &Exhausted) -> Value {
+    json!({"budget": refusal.spec.name(), "per": refusal.spec.per.as_str(), "limit": refusal.limit})
 }
 
 impl IntoResponse for Rejection {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use leno_base::{NoRandomness, TenantId};
 use leno_db::{
-    AuditEntry, Db, DbError, audit_log, encryption_keys,
+    AuditEntry, Busy, Db, DbError, Party, audit_log, encryption_keys,
     sealed_rows::{SealedRow, SealedTable, TABLES},
 };
 use secrecy::SecretString;
@@ -288,24 +288,18 @@ async fn write(db: &Db, kid: &str, table: &SealedTable, batch: &[(String, Sealed
     if batch.is_empty() {
         return Ok(0);
     }
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin(Party::Host).await?;
     let mut done = 0;
     for (sealed, row) in batch {
         match table.rewrap(&mut tx, row, sealed, kid).await {
             Ok(written) => done += u64::from(written),
             // Lock conflict with another transaction: skip this batch; the next pass retries it.
-            Err(DbError::Query(error)) if is_conflict(&error) => return Ok(0),
+            Err(DbError::Busy(Busy::Conflict(_))) => return Ok(0),
             Err(error) => return Err(error.into()),
         }
     }
-    tx.commit().await.map_err(DbError::from)?;
+    tx.commit().await?;
     Ok(done)
-}
-
-/// `serialization_failure` and `deadlock_detected` of PostgreSQL.
-fn is_conflict(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
-    code.is_some_and(|code| matches!(&*code, "40001" | "40P01"))
 }
 
 /// The result of a request to retire a key.
@@ -328,7 +322,7 @@ pub async fn retire(db: &Db, keyring: &Keyring, kid: &str, now: i64) -> Result<R
         return Err(KeyError::Active(kid.to_owned()));
     }
     let recorded = encryption_keys::list(db).await?;
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin(Party::Host).await?;
     let mut rows = BTreeMap::new();
     for table in TABLES {
         match table.rows_of(&mut tx, kid).await? {
@@ -348,7 +342,7 @@ pub async fn retire(db: &Db, keyring: &Keyring, kid: &str, now: i64) -> Result<R
         Some(_) if !encryption_keys::retire(&mut tx, kid, now).await? => Ok(Retirement::Before),
         Some(_) => {
             audit_log::append(&mut tx, &entry(now, "key.retired", kid, json!({}))).await?;
-            tx.commit().await.map_err(DbError::from)?;
+            tx.commit().await?;
             Ok(Retirement::Done)
         }
     }

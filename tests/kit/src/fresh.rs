@@ -1,6 +1,7 @@
 //! Databases for tests: every claim is checked on SQLite, and on the PostgreSQL server of this machine.
 
-use leno_db::{Db, DbError};
+use leno_base::budget::Budgets;
+use leno_db::{Db, DbError, Party};
 use uuid::Uuid;
 
 const SERVER: &str = "postgres://postgres@127.0.0.1:5432";
@@ -54,7 +55,7 @@ impl Fresh {
     /// # Panics
     /// It cannot be opened.
     pub async fn open(&self) -> Db {
-        let db = Db::connect(&self.url()).await.unwrap();
+        let db = Db::connect(&self.url(), &Budgets::default()).await.unwrap();
         db.migrate().await.unwrap();
         db
     }
@@ -71,8 +72,8 @@ impl Fresh {
 }
 
 async fn administer(sql: &str) -> Result<(), DbError> {
-    let db = Db::connect(&format!("{SERVER}/postgres")).await?;
-    sqlx::query(sqlx::AssertSqlSafe(sql)).execute(db.pool()).await?;
+    let db = Db::connect(&format!("{SERVER}/postgres"), &Budgets::default()).await?;
+    sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *db.writer(Party::Host).await?).await?;
     db.close().await;
     Ok(())
 }

@@ -201,15 +201,14 @@ impl<'a> Import<'a> {
         if rows.is_empty() {
             return Ok(outcomes);
         }
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin(&self.options.tenant).await?;
         for row in rows {
             outcomes.push(self.write_one(&mut tx, row, now).await?);
         }
         match self.options.dry_run {
             true => tx.rollback().await,
             false => tx.commit().await,
-        }
-        .map_err(DbError::from)?;
+        }?;
         Ok(outcomes)
     }
 

@@ -1,6 +1,7 @@
 use std::process::Command;
 
-use leno_db::foreign;
+use leno_base::budget::Budgets;
+use leno_db::{Party, foreign};
 use leno_testkit::{fresh::Fresh, on_both};
 use sqlx::Row as _;
 
@@ -64,7 +65,12 @@ async fn import(db: &Db, key: &str, rows: &[Value], options: Options) -> Report 
 }
 
 async fn count(db: &Db) -> i64 {
-    sqlx::query("SELECT COUNT(*) FROM app_connection").fetch_one(db.pool()).await.unwrap().try_get(0).unwrap()
+    sqlx::query("SELECT COUNT(*) FROM app_connection")
+        .fetch_one(&mut *db.reader(Party::Host).await.unwrap())
+        .await
+        .unwrap()
+        .try_get(0)
+        .unwrap()
 }
 
 async fn stored(db: &Db, owner: &str, external_id: &str) -> (ConnectionRow, Value) {
@@ -150,12 +156,19 @@ async fn both_layouts_are_read_from_postgres_the_latest_change_first() {
     let value = dump()[0]["value"].to_string();
     for (create, fill) in [(ACTIVEPIECES, FILL_ACTIVEPIECES), (BUILDER, FILL_BUILDER)] {
         let (Some(source), target) = (Fresh::postgres(test).await, Fresh::sqlite()) else { return };
-        let (from, to) = (Db::connect(&source.url()).await.unwrap(), target.open().await);
-        sqlx::query(create).execute(from.pool()).await.unwrap();
+        let (from, to) = (Db::connect(&source.url(), &Budgets::default()).await.unwrap(), target.open().await);
+        sqlx::query(create).execute(&mut *from.writer(Party::Host).await.unwrap()).await.unwrap();
         for (id, updated, external_id) in
             [("r1", "2024-03-01", "a"), ("r2", "2024-03-03", "b"), ("r3", "2024-03-02", "b"), ("r4", "2024-01-01", "c")]
         {
-            sqlx::query(fill).bind(id).bind(updated).bind(external_id).bind(&value).execute(from.pool()).await.unwrap();
+            sqlx::query(fill)
+                .bind(id)
+                .bind(updated)
+                .bind(external_id)
+                .bind(&value)
+                .execute(&mut *from.writer(Party::Host).await.unwrap())
+                .await
+                .unwrap();
         }
         let rows: Vec<String> = futures_util::TryStreamExt::try_collect(foreign::connections(&from)).await.unwrap();
         let rows: Vec<Value> = rows.iter().map(|row| serde_json::from_str(row).unwrap()).collect();

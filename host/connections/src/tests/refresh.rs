@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use leno_base::ExternalId;
-use leno_db::ConnectionStatus;
+use leno_db::{ConnectionRow, ConnectionStatus, Lease, Party};
 use leno_testkit::on_both;
 
 use super::*;
@@ -191,8 +191,8 @@ on_both! {
         host.advance(HOUR);
         // Another host began, its request spent the token, and it died.
         let now = db.now(&*host.clock).await.unwrap();
-        assert!(host.rows.lease(&row.id, row.rev, "dead", now, now + 1).await.unwrap());
-        assert!(host.rows.refresh_begins(&row.id, "dead", now).await.unwrap());
+        assert!(host.rows.lease(dead(&row), row.rev, now, now + 1).await.unwrap());
+        assert!(host.rows.refresh_begins(dead(&row), now).await.unwrap());
         provider.revoke();
         host.advance(Duration::from_secs(1));
         let error = host.token(&owner, "c").await.unwrap_err();
@@ -205,8 +205,8 @@ on_both! {
         let row = host.store(&owner, "c", &provider).await;
         host.advance(HOUR);
         let now = db.now(&*host.clock).await.unwrap();
-        assert!(host.rows.lease(&row.id, row.rev, "dead", now, now + 300).await.unwrap());
-        assert!(host.rows.refresh_begins(&row.id, "dead", now).await.unwrap());
+        assert!(host.rows.lease(dead(&row), row.rev, now, now + 300).await.unwrap());
+        assert!(host.rows.refresh_begins(dead(&row), now).await.unwrap());
         host.advance(Duration::from_secs(1));
         assert_eq!(host.token(&owner, "c").await.unwrap(), "at-2");
         assert_eq!(host.row(&row.id).await.refresh_started_at, None);
@@ -266,7 +266,7 @@ on_both! {
         host.advance(HOUR);
         assert_eq!(host.token(&owner, "c").await.unwrap(), "at-2");
         let sealed = leno_db::SealedValue { value: "{}".into(), key_id: "k".into(), expires_at: None, refresh_at: None };
-        let mut tx = db.begin().await.unwrap();
+        let mut tx = db.begin(Party::Host).await.unwrap();
         let late = leno_db::app_connections::refreshed(&mut tx, &row.id, row.rev, &sealed, 1).await.unwrap();
         tx.commit().await.unwrap();
         assert!(!late);
@@ -296,4 +296,9 @@ on_both! {
         assert_eq!(host.token(&owner, "c").await.unwrap(), "at-1");
         provider.is_asked(1).await;
     }
+}
+
+/// The lease of a host that died.
+fn dead(row: &ConnectionRow) -> Lease<'_> {
+    Lease { tenant: &row.tenant_id, id: &row.id, holder: "dead" }
 }

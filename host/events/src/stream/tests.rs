@@ -2,6 +2,9 @@ use std::pin::pin;
 
 use futures_util::StreamExt as _;
 
+use leno_base::budget::Budgets;
+use leno_db::Party;
+
 use super::*;
 pub(crate) use leno_base::MovingClock;
 
@@ -17,7 +20,7 @@ pub(crate) fn sample(owner: &Owner, subject: &str) -> NewEvent {
 
 /// Lets something happen.
 pub(crate) async fn happen(events: &Events, db: &Db, event: NewEvent) -> EventRow {
-    let mut tx = db.begin().await.unwrap();
+    let mut tx = db.begin(Party::Host).await.unwrap();
     let now = milliseconds(&*events.0.clock);
     let event = events.append(&mut tx, event, now).await.unwrap();
     tx.commit().await.unwrap();
@@ -27,7 +30,9 @@ pub(crate) async fn happen(events: &Events, db: &Db, event: NewEvent) -> EventRo
 
 pub(crate) async fn database() -> (Db, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
-    let db = Db::connect(&format!("sqlite:{}", directory.path().join("leno.db").display())).await.unwrap();
+    let db = Db::connect(&format!("sqlite:{}", directory.path().join("leno.db").display()), &Budgets::default())
+        .await
+        .unwrap();
     db.migrate().await.unwrap();
     (db, directory)
 }
@@ -97,7 +102,7 @@ async fn an_owner_hears_what_comes_in_order_and_nothing_of_others() {
 async fn what_a_transaction_takes_back_is_never_heard() {
     let scene = Scene::new().await;
     let mut heard = pin!(scene.events.listen(&scene.owner, None).await.unwrap());
-    let mut tx = scene.db.begin().await.unwrap();
+    let mut tx = scene.db.begin(Party::Host).await.unwrap();
     let row = sample(&scene.owner, "undone");
     let now = milliseconds(&*scene.clock);
     scene.events.append(&mut tx, row, now).await.unwrap();
@@ -130,7 +135,7 @@ async fn what_another_host_wrote_is_heard_though_nobody_said_so_and_though_its_i
     let young = scene.happen("young").await;
     assert_eq!(soon(heard.next()).await.unwrap().id, young.id);
     // Its transaction began five seconds before that of the other, and ends now.
-    let mut tx = scene.db.begin().await.unwrap();
+    let mut tx = scene.db.begin(Party::Host).await.unwrap();
     let row = sample(&scene.owner, "old");
     let old = other.append(&mut tx, row, young.created_at - 5_000).await.unwrap();
     tx.commit().await.unwrap();

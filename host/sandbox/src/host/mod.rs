@@ -83,14 +83,14 @@ pub(crate) fn reported(error: types::Error, mask: &Mask, details: &Budget) -> Pi
         message: mask.line(&error.message, MESSAGE),
         retry_after_ms: error.retry_after_ms.map(|wait| wait.min(LATEST)),
         details: error.details.map(|text| match details.allows(text.len() as u64) {
-            Ok(()) => detailed(text, mask),
+            Ok(()) => detailed(&text, mask),
             Err(refused) => json!({"code": "details_too_large", "bytes": text.len(), "limit": refused.limit}).into(),
         }),
     }
 }
 
-fn detailed(text: String, mask: &Mask) -> Details {
-    let parsed = value::parse(text.clone()).ok().and_then(|json| mask.raw(json).ok());
+fn detailed(text: &str, mask: &Mask) -> Details {
+    let parsed = value::parse(text.to_owned()).ok().and_then(|json| mask.raw(json).ok());
     // Details that are no JSON are kept as text rather than lost.
-    parsed.map_or_else(|| Value::from(mask.text(&text)).into(), Details::from)
+    parsed.map_or_else(|| Value::from(mask.text(text)).into(), Details::from)
 }

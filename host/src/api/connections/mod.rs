@@ -101,9 +101,8 @@ pub(super) fn refused(error: ConnectionError) -> Rejection {
         ConnectionError::NoPlatformApp(_) => {
             Rejection::new(StatusCode::BAD_REQUEST, "no_oauth_app", "No OAuth app is registered", said)
         }
-        ConnectionError::Db(_) | ConnectionError::Randomness(_) | ConnectionError::Panicked => {
-            Rejection::internal(said)
-        }
+        ConnectionError::Db(error) => error.into(),
+        ConnectionError::Randomness(_) | ConnectionError::Panicked => Rejection::internal(said),
     }
 }
 

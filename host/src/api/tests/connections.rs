@@ -456,7 +456,7 @@ async fn a_row_that_was_moved_to_another_owner_does_not_open() {
     let theirs = host.call("POST", LIST, &other, Some(body("crm", "theirs"))).await.body;
     let sql = "UPDATE app_connection SET value = (SELECT value FROM app_connection WHERE id = $1) WHERE id = $2";
     let swapped = sqlx::query(sql).bind(theirs["id"].as_str().unwrap()).bind(mine["id"].as_str().unwrap());
-    swapped.execute(host.db.pool()).await.unwrap();
+    swapped.execute(&mut *host.db.writer(Party::Host).await.unwrap()).await.unwrap();
     let answer = host.decrypted("crm", "").await.refused(424, "connection_broken");
     assert!(answer.detail().contains("changed or moved"), "{}", answer.text);
     assert!(!answer.text.contains("theirs"));

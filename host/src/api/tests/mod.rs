@@ -19,7 +19,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use axum::{Router, body::Body};
 use http::{HeaderMap, Method, Request};
 use leno_base::{Owner, SystemClock, budget::Budgets, milliseconds};
-use leno_db::{Db, EventRow};
+use leno_db::{Db, EventRow, Party};
 use leno_events::{Events, NewEvent};
 use leno_metadata::PieceName;
 use leno_sandbox::{EngineConfig, Grant};
@@ -106,7 +106,9 @@ async fn open(setup: Setup) -> (crate::host::Host, tempfile::TempDir) {
     for (name, bytes) in setup.pieces {
         std::fs::write(directory.join(name), bytes).unwrap();
     }
-    let db = Db::connect(&format!("sqlite:{}", temporary.path().join("leno.db").display())).await.unwrap();
+    let db = Db::connect(&format!("sqlite:{}", temporary.path().join("leno.db").display()), &Budgets::default())
+        .await
+        .unwrap();
     db.migrate().await.unwrap();
     let setup = crate::host::Setup {
         db,
@@ -203,7 +205,7 @@ impl Host {
 
 /// Records a change of a user's connection, as its owner is told.
 async fn happen(events: &Events, db: &Db, kind: &'static str, tenant: &str, owner: &str) -> EventRow {
-    let mut tx = db.begin().await.unwrap();
+    let mut tx = db.begin(Party::Host).await.unwrap();
     let data = json!({"externalId": "mine"});
     let owner = Owner { tenant: tenant.into(), user: owner.into() };
     let event = NewEvent { owner, kind, data };

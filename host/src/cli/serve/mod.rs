@@ -101,7 +101,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
 /// Opens the host that the settings describe.
 async fn open(config: &Config, address: SocketAddr) -> anyhow::Result<Host> {
     let data = DataDir::open(&config.data_dir)?;
-    let db = Db::connect(config.database_url.expose_secret()).await?;
+    let db = Db::connect(config.database_url.expose_secret(), &config.budgets).await?;
     db.migrate().await?;
     let jwt_secret: SecretString = match &config.jwt_secret {
         Some(secret) => secret.clone(),

@@ -33,7 +33,7 @@ async fn run(db: &Db, sql: &'static str, texts: &[&str]) {
     for text in texts {
         query = query.bind((*text).to_owned());
     }
-    query.execute(db.pool()).await.unwrap();
+    query.execute(&mut *db.writer(Party::Host).await.unwrap()).await.unwrap();
 }
 
 /// `count` rows in `app_connection`, and one in each of the other tables.
@@ -162,7 +162,7 @@ on_both! {
         assert_eq!(open_all(&db, &ring(NEW, &[])).await, 603);
         for (row, text) in written {
             let found = sqlx::query("SELECT value FROM app_connection WHERE id = $1").bind(&row);
-            let found: String = found.fetch_one(db.pool()).await.unwrap().try_get(0).unwrap();
+            let found: String = found.fetch_one(&mut *db.reader(Party::Host).await.unwrap()).await.unwrap().try_get(0).unwrap();
             let place = Place { table: "app_connection", tenant: "t", row: &row };
             assert_eq!(new.open(&found, place).unwrap().expose_secret(), text, "an older value came back");
         }
