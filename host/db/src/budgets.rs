@@ -25,7 +25,7 @@ pub(crate) static READERS: Spec = Spec {
     per: Per::Host,
     what: "readers of the SQLite file at work",
     default: 8,
-    range: (2, 256),
+    range: (1, 256),
 };
 
 /// Writes to the SQLite file, which takes one at a time: the one under way, and those that wait for their turn. Tenants take

@@ -1,5 +1,8 @@
 //! The database: SQLite in the data directory, or PostgreSQL. One file per aggregate, one SQL text for both.
 //!
+//! Tenants take turns (`lane`): on SQLite at the one writer and, apart from it, at the readers; on PostgreSQL at the
+//! connections. What finds no turn in time, or a lock that another session holds, is [`DbError::Busy`].
+//!
 //! Columns are portable: ids and JSON are TEXT, times are BIGINT milliseconds since 1970. What differs between the two is
 //! in `migrations/` and in `connect`.
 

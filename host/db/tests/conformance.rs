@@ -325,7 +325,7 @@ on_both! {
     of_two_parties_the_one_with_less_is_served_first_and_the_host_sees_that_the_database_lives(db) {
         // As much as one party gets.
         let mut held = Vec::new();
-        while let Ok(tx) = tokio::time::timeout(Duration::from_millis(200), db.begin(party("many"))).await {
+        while let Ok(tx) = tokio::time::timeout(Duration::from_secs(2), db.begin(party("many"))).await {
             held.push(tx.unwrap());
         }
         let (order, mut served) = tokio::sync::mpsc::unbounded_channel();
@@ -339,9 +339,13 @@ on_both! {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         tokio::time::timeout(Duration::from_secs(1), db.ping()).await.unwrap().unwrap();
-        drop(held);
         let mut seen = Vec::new();
-        for _ in 0..21 {
+        if db.kind() == Kind::Postgres {
+            // Of many connections, some are left for it.
+            seen.push(served.recv().await.unwrap());
+        }
+        drop(held);
+        while seen.len() < 21 {
             seen.push(served.recv().await.unwrap());
         }
         assert_eq!(seen[0], "few", "{seen:?}");
