@@ -28,7 +28,7 @@ impl Memory {
     /// Whether there is room for so many more bytes now. Nothing is taken: a server that promises much and sends little
     /// holds little.
     pub(crate) fn expects(&self, tenant: &Option<TenantId>, bytes: u64) -> Result<(), Exhausted> {
-        self.tenants.take(tenant.clone(), bytes)?;
+        let _tenant = self.tenants.take(tenant.clone(), bytes)?;
         self.host.take(bytes).map(drop)
     }
 }

@@ -109,6 +109,7 @@ async fn an_answer_has_no_secret_in_its_url_its_headers_or_its_body() {
             url: "https://api.test/?key=s3cret".into(),
             headers: vec![("location".into(), "https://else.test/?key=s3cret".into()), ("x-s3cret".into(), "1".into())],
             body: body.into_bytes().into(),
+            hold: leno_egress::Hold::default(),
         };
         let response = mask.response(response).await;
         assert_eq!(response.url, "https://api.test/?key=**REDACTED**");
