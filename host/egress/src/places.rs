@@ -39,7 +39,7 @@ pub(crate) struct Place {
 impl Places {
     pub(crate) fn new(budgets: &Budgets) -> Self {
         let host = budgets.get(&EGRESS_CONNECTIONS);
-        let queue = usize::try_from(host.limit()).unwrap_or(usize::MAX);
+        let queue = queue(&host);
         Self {
             tenants: Lanes::new(budgets, &TENANT_EGRESS_CONNECTIONS),
             pieces: Lanes::new(budgets, &PIECE_EGRESS_CONNECTIONS),
@@ -58,6 +58,11 @@ impl Places {
             _host: self.host.enter(tenant.clone()).await?,
         })
     }
+}
+
+/// How many requests may wait: several for each place, as most are short and one that waits holds little.
+fn queue(budget: &Budget) -> usize {
+    usize::try_from(budget.limit()).unwrap_or(usize::MAX).saturating_mul(4)
 }
 
 /// A gate for each key, which its owners share fairly. Gates that nobody uses are forgotten.
@@ -106,8 +111,7 @@ impl<K: Eq + Hash + Clone, O: Eq + Hash + Clone> Inner<K, O> {
             lane.visits += 1;
             return lane.gate.clone();
         }
-        let queue = usize::try_from(self.budget.limit()).unwrap_or(usize::MAX);
-        let gate = Gate::new(self.budget.clone(), queue, WAIT);
+        let gate = Gate::new(self.budget.clone(), queue(&self.budget), WAIT);
         lanes.insert(key.clone(), Lane { gate: gate.clone(), visits: 1 });
         gate
     }

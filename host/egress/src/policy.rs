@@ -60,11 +60,13 @@ impl Policy {
     ///
     /// [`Denied::Address`].
     pub fn check_addr(&self, ip: IpAddr, port: u16) -> Result<(), Denied> {
-        self.vetting(Need::Vetted, port).check(ip, port, &Own::default()).map_err(|refused| Denied::Address {
-            host: ip.to_string(),
-            address: refused.address,
-            port,
-            class: refused.class.unwrap_or(Class::Reserved),
+        self.vetting(Need::Vetted, port, &Own::default()).check(ip, port, &Own::default()).map_err(|refused| {
+            Denied::Address {
+                host: ip.to_string(),
+                address: refused.address,
+                port,
+                class: refused.class.unwrap_or(Class::Reserved),
+            }
         })
     }
 
@@ -103,7 +105,7 @@ impl Policy {
             need = need.max(asked);
         }
 
-        let vetting = self.vetting(need, port);
+        let vetting = self.vetting(need, port, own);
         let question = Question { host: host.to_string(), port, need, for_credentials };
         if vetting.granted_only && vetting.nets.is_empty() {
             return Err(question.unmet());
@@ -119,7 +121,7 @@ impl Policy {
         Ok(Admitted { url, vetting, question })
     }
 
-    fn vetting(&self, need: Need, port: u16) -> Vetting {
+    fn vetting(&self, need: Need, port: u16, own: &Own) -> Vetting {
         let covers = |grant: &&PrivateGrant| match grant.port {
             Some(granted) => granted == port,
             None => need < Need::GrantedPort,
@@ -130,9 +132,10 @@ impl Policy {
             nets
         };
         let grants = self.private.iter().filter(covers);
-        let exact = grants.clone().filter(|grant| grant.port.is_some() && is_exact(&grant.net));
+        let names = |grant: &&PrivateGrant| grant.port.is_some() && is_exact(&grant.net);
+        let own = grants.clone().filter(names).filter(|grant| own.listens(grant.net.addr(), port));
         Vetting {
-            exact: sorted(exact.map(|grant| grant.net).collect()),
+            own: sorted(own.map(|grant| grant.net).collect()),
             nets: sorted(grants.map(|grant| grant.net).collect()),
             granted_only: need >= Need::Grant,
         }
@@ -234,21 +237,21 @@ pub(crate) struct Admitted {
 pub(crate) struct Vetting {
     /// The private grants for the port in question, sorted.
     nets: Vec<IpNet>,
-    /// Those that name one address and that port, sorted.
-    exact: Vec<IpNet>,
+    /// Those of them that name an address of this host and that port.
+    own: Vec<IpNet>,
     /// Public addresses will not do.
     granted_only: bool,
 }
 
 impl Vetting {
     /// Nothing but the public internet.
-    pub(crate) const PUBLIC: Self = Self { nets: Vec::new(), exact: Vec::new(), granted_only: false };
+    pub(crate) const PUBLIC: Self = Self { nets: Vec::new(), own: Vec::new(), granted_only: false };
 
     /// Checks an address to connect to at `port`, from a host that listens at `own`.
     pub(crate) fn check(&self, ip: IpAddr, port: u16, own: &Own) -> Result<(), Refused> {
         // An IPv4-mapped address connects to the IPv4 address, so a grant of that one is meant.
         let address = ip.to_canonical();
-        if own.listens(address, port) && !self.exact.iter().any(|net| net.contains(&address)) {
+        if own.listens(address, port) && !self.own.iter().any(|net| net.contains(&address)) {
             return Err(Refused { address, class: None, own: true });
         }
         let class = Class::of(address);

@@ -11,7 +11,7 @@ use leno_db::{
     endpoints::{self, Claimed, Outcome},
     events,
 };
-use leno_egress::{Caps, PrivateGrant, Request, Response, Transport};
+use leno_egress::{Caps, Meter, Payer, PrivateGrant, Request, Response, Transport};
 use leno_vault::Keyring;
 use rand::Rng as _;
 use tokio::sync::{Notify, Semaphore};
@@ -193,6 +193,7 @@ impl Inner {
         ];
         request.body = Some(claimed.payload.clone().into());
         request.timeout = TIMEOUT;
+        request.meter = Arc::new(Meter::of(Payer::new(Some(claimed.tenant.clone()), "events")));
         let caps = Caps { timeout: TIMEOUT, response_bytes: RESPONSE, redirects: 0, ..Caps::default() };
         self.transport.send(request, &policy, &caps).await.map_err(|error| match error {
             leno_egress::Error::Denied(denied) => address::explain(denied),
