@@ -37,7 +37,7 @@ piece! {
     auth: Auth::custom::<Account>("Forgejo or Gitea account")
         .description(
             "Create the token in the server's settings, under *Applications*. It needs the scopes `read:user`, \
-             `write:issue` and, for the trigger *Repository event*, `write:repository`."
+             `read:repository` and `write:issue`; for the trigger *Repository event* also `write:repository`."
         )
         .inject_header("Authorization", "token {{connection.accessToken}}")
         .hosts(&["{{connection.baseUrl}}"])

@@ -1,4 +1,4 @@
-//! A fake host with a connection, and answers as Forgejo 13 gives them, shortened.
+//! A fake host with a connection, and issues as the API of Forgejo has them, shortened.
 #![allow(dead_code, reason = "each test program has its own needs")]
 
 use leno_sdk::connection::Kind;
