@@ -33,10 +33,7 @@ pub(crate) fn test(args: &[String]) -> Result<()> {
         true => tests.args(["nextest", "run", "--locked", "--workspace", "--no-fail-fast"]),
         false => tests.args(["test", "--locked", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]),
     };
-    if let Some(peers) = peers {
-        tests.env("LENO_PEERS_DIR", peers);
-    }
-    tests.env("LENO_SCHEMATHESIS", peers::schemathesis());
+    tests.envs(peers).env("LENO_SCHEMATHESIS", peers::schemathesis());
     run(tests.args(args).env("LENO_TEST_PIECES", &pieces).env("LENO_GUESTS_DIR", &guests).env("LENO_BIN", &leno))?;
     if args.is_empty() {
         run(cargo().args(["test", "--locked", "--workspace", "--doc", "--quiet"]))?;
