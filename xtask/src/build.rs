@@ -10,6 +10,9 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::wasm_target::{self, TARGET};
 
+/// The workspace of the piece in `examples`.
+const EXAMPLE_PIECE: &str = "examples/piece-forgejo";
+
 /// The root of the repository in which `cargo xtask` was called. Clones may share a target directory, so the path that was
 /// compiled into this program may be another clone's: Cargo's variable comes first.
 pub(crate) fn root() -> PathBuf {
@@ -53,7 +56,7 @@ fn describe(command: &Command) -> String {
     words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
 }
 
-/// Builds a workspace of guests. Returns the names of its crates, each with its component.
+/// Builds a workspace of guests: the crate in its root, and those in its folders. Returns their names, each with its component.
 fn guests(workspace: &Path) -> Result<Vec<(String, PathBuf)>> {
     wasm_target::ensure(&root())?;
     let target = target_dir().join("guests");
@@ -61,10 +64,13 @@ fn guests(workspace: &Path) -> Result<Vec<(String, PathBuf)>> {
         .current_dir(workspace)
         .args(["build", "--release", "--locked", "--target", TARGET, "--target-dir"])
         .arg(&target))?;
-    let mut built = Vec::new();
+    let mut crates = vec![workspace.to_owned()];
     for entry in fs::read_dir(workspace)? {
-        let manifest = entry?.path().join("Cargo.toml");
-        let Ok(text) = fs::read_to_string(&manifest) else { continue };
+        crates.push(entry?.path());
+    }
+    let mut built = Vec::new();
+    for folder in crates {
+        let Ok(text) = fs::read_to_string(folder.join("Cargo.toml")) else { continue };
         let Some(name) = text.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')) else {
             continue;
         };
@@ -93,9 +99,16 @@ pub(crate) fn pieces() -> Result<PathBuf> {
     Ok(directory)
 }
 
-/// Builds the guests that the tests need. Returns the directory that holds their components.
+/// The workspaces whose native tests run against the fakes of the SDK: the built-in pieces, and the example of one.
+pub(crate) fn pieces_of_authors() -> [PathBuf; 2] {
+    ["pieces", EXAMPLE_PIECE].map(|workspace| root().join(workspace))
+}
+
+/// Builds the guests that the tests need, and the example of a piece. Returns the directory that holds their components.
 pub(crate) fn test_guests() -> Result<PathBuf> {
-    guests(&root().join("tests/guests"))?;
+    for workspace in ["tests/guests", EXAMPLE_PIECE] {
+        guests(&root().join(workspace))?;
+    }
     Ok(target_dir().join("guests").join(TARGET).join("release"))
 }
 

@@ -1,4 +1,4 @@
-//! The third parties that the tests run beside Leno: PostgreSQL, Node packages, a browser, schemathesis, systemd.
+//! The third parties that the tests run beside Leno: PostgreSQL, Node and Python packages, a browser, schemathesis, systemd.
 
 use std::{
     env, fs,
@@ -33,7 +33,16 @@ pub(crate) fn missing() -> Vec<String> {
     let schemathesis = schemathesis();
     let peers = [
         listens("PostgreSQL", 5432, "the database conformance suite, and two hosts on one database"),
-        Peer { name: "Node 20 or newer".into(), is_there: has_node(), needed_by: "everything beside a real provider" },
+        Peer {
+            name: "Node 20 or newer".into(),
+            is_there: has_node(),
+            needed_by: "everything beside a real provider, and the client in TypeScript",
+        },
+        Peer {
+            name: "Python 3.11 or newer, with venv".into(),
+            is_there: has_python(),
+            needed_by: "the client in Python",
+        },
         Peer {
             name: format!("Chromium at {}", chromium.display()),
             is_there: chromium.is_file(),
@@ -65,33 +74,69 @@ fn has_node() -> bool {
     major.is_some_and(|major| major >= 20)
 }
 
+fn has_python() -> bool {
+    let check = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))";
+    let python = Command::new("python3").args(["-c", check]).stderr(Stdio::null()).status();
+    python.is_ok_and(|status| status.success())
+}
+
 /// Where `.ci/run` installs schemathesis; the variable `LENO_SCHEMATHESIS` overrides it.
 pub(crate) fn schemathesis() -> PathBuf {
     let own = || build::target_dir().join("schemathesis/bin/schemathesis");
     env::var_os("LENO_SCHEMATHESIS").map_or_else(own, PathBuf::from)
 }
 
-/// Installs the Node packages of `tests/interop/peers` at the versions of its lock file, once, into the target directory.
-/// Returns that directory, or `None` if Node is missing.
-pub(crate) fn install() -> Result<Option<PathBuf>> {
-    if !has_node() {
-        return Ok(None);
+/// Installs the packages of the peers and of the example clients at the versions of their lock files, once, into the target
+/// directory. Returns the variables that tell the tests where; without Node, or Python, what needs it is left out.
+pub(crate) fn install() -> Result<Vec<(&'static str, PathBuf)>> {
+    let mut places = Vec::new();
+    if has_node() {
+        places.push(("LENO_PEERS_DIR", node_packages("tests/interop/peers", "peers")?));
+        places.push(("LENO_CLIENT_TYPESCRIPT", node_packages("examples/client-typescript", "client-typescript")?));
     }
-    let (from, to) = (root().join("tests/interop/peers"), build::target_dir().join("peers"));
+    if has_python() {
+        places.push(("LENO_CLIENT_PYTHON", python_packages("examples/client-python", "client-python")?));
+    }
+    Ok(places)
+}
+
+/// Installs the packages of the folder `from` into `to` below the target directory, with copies of the files beside them.
+fn node_packages(from: &str, to: &str) -> Result<PathBuf> {
+    let to = build::target_dir().join(to);
     fs::create_dir_all(&to)?;
-    for entry in fs::read_dir(&from)? {
+    for entry in fs::read_dir(root().join(from))? {
         let entry = entry?;
         if entry.file_type()?.is_file() {
             fs::copy(entry.path(), to.join(entry.file_name()))?;
         }
     }
     let locked = fs::read(to.join("package-lock.json"))?;
-    let stamp = to.join("node_modules/.leno");
-    if fs::read(&stamp).ok().as_ref() != Some(&locked) {
-        npm_ci(&to).context("installing the Node packages of tests/interop/peers")?;
+    unless_installed(&to.join("node_modules"), &locked, || npm_ci(&to))
+        .with_context(|| format!("installing the Node packages of {from}"))?;
+    Ok(to)
+}
+
+/// Installs the packages of `requirements.txt` in the folder `from` into an environment `to` below the target directory.
+fn python_packages(from: &str, to: &str) -> Result<PathBuf> {
+    let (list, to) = (root().join(from).join("requirements.txt"), build::target_dir().join(to));
+    unless_installed(&to, &fs::read(&list)?, || {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&to))?;
+        // The list is complete.
+        let flags = ["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--requirement"];
+        run(Command::new(to.join("bin/pip")).args(flags).arg(&list))
+    })
+    .with_context(|| format!("installing the Python packages of {from}"))?;
+    Ok(to)
+}
+
+/// Runs `install`, unless an earlier run has completed it for the same lock file.
+fn unless_installed(folder: &Path, locked: &[u8], install: impl FnOnce() -> Result<()>) -> Result<()> {
+    let stamp = folder.join(".leno");
+    if fs::read(&stamp).ok().as_deref() != Some(locked) {
+        install()?;
         fs::write(stamp, locked)?;
     }
-    Ok(Some(to))
+    Ok(())
 }
 
 fn npm_ci(folder: &Path) -> Result<()> {

@@ -33,18 +33,16 @@ pub(crate) fn test(args: &[String]) -> Result<()> {
         true => tests.args(["nextest", "run", "--locked", "--workspace", "--no-fail-fast"]),
         false => tests.args(["test", "--locked", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]),
     };
-    if let Some(peers) = peers {
-        tests.env("LENO_PEERS_DIR", peers);
-    }
-    tests.env("LENO_SCHEMATHESIS", peers::schemathesis());
+    tests.envs(peers).env("LENO_SCHEMATHESIS", peers::schemathesis());
     run(tests.args(args).env("LENO_TEST_PIECES", &pieces).env("LENO_GUESTS_DIR", &guests).env("LENO_BIN", &leno))?;
     if args.is_empty() {
         run(cargo().args(["test", "--locked", "--workspace", "--doc", "--quiet"]))?;
-        // The tests of the pieces run on this machine, against the fakes of the SDK.
-        run(cargo()
-            .current_dir(&pieces)
-            .args(["test", "--locked", "--quiet", "--target-dir"])
-            .arg(build::target_dir().join("guests")))?;
+        for workspace in build::pieces_of_authors() {
+            run(cargo()
+                .current_dir(workspace)
+                .args(["test", "--locked", "--quiet", "--target-dir"])
+                .arg(build::target_dir().join("guests")))?;
+        }
     }
     for test in &skipped {
         eprintln!("xtask: SKIPPED {test}");

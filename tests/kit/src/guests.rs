@@ -1,8 +1,8 @@
-//! The hostile guests written in Rust, built beforehand (see `tests/README.md`).
+//! The guests written in Rust, and the piece of `examples`, built beforehand (see `tests/README.md`).
 
 use std::path::PathBuf;
 
-/// The bytes of a built guest: `hostile`, `hostile-open` or `hostile-privileged`.
+/// The bytes of a built guest: `hostile`, `oauth-probe` and so on; `piece-forgejo` is the example.
 ///
 /// # Panics
 /// If it was not built.

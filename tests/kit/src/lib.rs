@@ -4,6 +4,7 @@
 //! - [`Server`] is `leno serve` as a child process; [`Client`] calls its API as some [`Caller`].
 //! - [`guests`] finds the hostile guests written in Rust, [`craft`] makes components that no compiler would emit.
 //! - [`Upstream`] is the other end of the network, [`Trap`] a port that nobody may connect to.
+//! - [`Forgejo`] is a service with an API, for the piece in `examples`.
 //! - [`peers`] are third parties: a real OAuth provider, a browser, Node.
 //! - [`Neighbour`] is the well-behaved piece that must not notice any of it.
 #![allow(
@@ -16,6 +17,7 @@
 
 pub mod api;
 pub mod craft;
+pub mod forgejo;
 pub mod fresh;
 pub mod guests;
 pub mod lines;
@@ -34,6 +36,7 @@ pub mod upstream;
 pub use leno_db::Db;
 
 pub use api::{Answer, Client, Run};
+pub use forgejo::Forgejo;
 pub use neighbour::Neighbour;
 pub use server::{Grant, Options, Server};
 pub use stage::Stage;

@@ -143,7 +143,7 @@ impl Drop for Upstream {
     }
 }
 
-async fn reaches(value: &watch::Sender<usize>, wanted: usize, deadline: Duration) -> anyhow::Result<()> {
+pub(crate) async fn reaches(value: &watch::Sender<usize>, wanted: usize, deadline: Duration) -> anyhow::Result<()> {
     let mut value = value.subscribe();
     tokio::time::timeout(deadline, value.wait_for(|value| *value == wanted))
         .await
