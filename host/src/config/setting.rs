@@ -85,6 +85,8 @@ macro_rules! settings {
 settings! {
     LISTEN = "LENO_LISTEN", Some("listen"), "IP:PORT", "127.0.0.1:4747", false,
         "Where to listen; port 0 takes a free one";
+    ADMIN_LISTEN = "LENO_ADMIN_LISTEN", Some("admin-listen"), "IP:PORT", "none, they are served with the rest", false,
+        "Where /metrics, /api/admin and /readyz?verbose are served, and then nowhere else";
     DATA_DIR = "LENO_DATA_DIR", Some("data-dir"), "DIR", "./leno-data", false,
         "Where the embedded database, generated secrets and compiled code are kept";
     PIECES_DIR = "LENO_PIECES_DIR", Some("pieces-dir"), "DIR", "./pieces", false,
@@ -121,8 +123,6 @@ settings! {
         "CPU time of one call";
     CALL_MEMORY_MB = "LENO_CALL_MEMORY_MB", Some("call-memory-mb"), "MIB", "64", false,
         "Memory of one call";
-    MAX_BODY_BYTES = "LENO_MAX_BODY_BYTES", Some("max-body-bytes"), "BYTES", "10485760", false,
-        "The largest request body, but for uploads of components";
     WEBHOOK_PRIVATE = "LENO_WEBHOOK_PRIVATE", Some("webhook-private"), "NET,...", "none", false,
         "Addresses that are not public to which webhooks may be sent, such as 127.0.0.1:8080 or 10.0.0.0/8";
     LOG = "LENO_LOG", Some("log"), "FILTER", "info", false,

@@ -5,7 +5,9 @@
 //! | `listener/` | connections: accepting, time limits for heads, bodies and answers, graceful end |
 //! | `ring` | request ids, response headers, panics, counting |
 //! | `authorization` | the bearer token or the internal token of a request |
-//! | `extract` | path, query and JSON bodies, with every fault listed |
+//! | `bodies`, `weight` | bodies, within the memory that there is for them |
+//! | `extract` | path, query and JSON texts, with every fault listed |
+//! | `budgets` | how many connections, how much memory |
 //! | `rejection` | why a request was refused, before any surface gives it a form |
 //! | `public_url` | how the outside world reaches this host |
 //!
@@ -16,17 +18,19 @@
 //! The edge knows no room of the host and no surface.
 
 pub(crate) mod authorization;
-mod budgets;
+pub(crate) mod bodies;
+pub(crate) mod budgets;
 pub(crate) mod extract;
 pub(crate) mod listener;
 pub(crate) mod public_url;
 pub(crate) mod rejection;
 pub(crate) mod ring;
+mod weight;
 
 use http::HeaderName;
 
 pub use self::budgets::BUDGETS;
-pub use self::{public_url::PublicUrl, rejection::Rejection};
+pub use self::{bodies::Bodies, public_url::PublicUrl, rejection::Rejection};
 
 /// The run that a response belongs to.
 pub(crate) const RUN_ID: HeaderName = HeaderName::from_static("x-run-id");
