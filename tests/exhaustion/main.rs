@@ -8,5 +8,22 @@
     reason = "all of it is test code: a failure is a failed test"
 )]
 
-#[allow(dead_code, reason = "the first tests are about to come")]
+mod bodies;
+mod listener;
+mod raw;
 mod scene;
+
+/// The budgets that each file exhausts.
+const EXHAUSTED: &[&[&str]] = &[bodies::EXHAUSTS, listener::EXHAUSTS];
+
+#[tokio::test]
+async fn each_budget_of_the_host_is_exhausted_by_a_test() -> anyhow::Result<()> {
+    let server = leno_testkit::Server::start(leno_testkit::Options::new()).await?;
+    let metrics = server.client().metrics().await?;
+    let declared = metrics.labels("leno_budget_limit", "budget");
+    let untested: Vec<_> =
+        declared.iter().filter(|name| !EXHAUSTED.iter().any(|names| names.contains(&name.as_str()))).collect();
+    assert!(!declared.is_empty());
+    assert!(untested.is_empty(), "no test exhausts {untested:?}");
+    Ok(())
+}

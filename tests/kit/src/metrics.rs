@@ -28,6 +28,17 @@ impl Metrics {
         self.0.iter().filter(matches).map(|sample| sample.value).sum()
     }
 
+    /// The values of a label of `name`, once each.
+    #[must_use]
+    pub fn labels(&self, name: &str, label: &str) -> Vec<String> {
+        let samples = self.0.iter().filter(|sample| sample.name == name);
+        let labels = samples.flat_map(|sample| &sample.labels).filter(|(known, _)| known == label);
+        let mut values: Vec<String> = labels.map(|(_, value)| value.clone()).collect();
+        values.sort_unstable();
+        values.dedup();
+        values
+    }
+
     /// The names of all metrics, once each.
     #[must_use]
     pub fn names(&self) -> Vec<&str> {
