@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use crate::{
     api::{self, App},
-    edge::PublicUrl,
+    edge::{Bodies, PublicUrl, budgets::PAGE_BYTES},
     identity::Identity,
     metrics::Metrics,
 };
@@ -72,8 +72,6 @@ pub struct Setup {
     pub public_url: PublicUrl,
     /// Whether raw connection values in requests are refused.
     pub production: bool,
-    /// The largest request body in bytes.
-    pub max_body: usize,
 }
 
 /// A host that could not be opened.
@@ -156,7 +154,8 @@ impl Host {
             endpoints,
             tasks,
             production: setup.production,
-            max_body: setup.max_body,
+            bodies: Bodies::new(&setup.budgets),
+            page: setup.budgets.get(&PAGE_BYTES),
         };
         Ok(Self { app: Arc::new(app), deliverer, store, clock })
     }
@@ -170,6 +169,11 @@ impl Host {
     /// Every route, ready to be served.
     pub fn router(&self) -> Router {
         api::router(self.app.clone())
+    }
+
+    /// The routes of callers, and apart from them those of the operator.
+    pub fn routers(&self) -> (Router, Router) {
+        api::routers(&self.app)
     }
 
     /// Starts the background tasks. `/readyz?verbose` and the metrics show them by name.

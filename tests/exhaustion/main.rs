@@ -8,15 +8,19 @@
     reason = "all of it is test code: a failure is a failed test"
 )]
 
+mod bodies;
 mod calls;
 mod database;
 mod egress;
+mod listener;
 mod permits;
+mod raw;
 mod scene;
 mod soak;
 
 /// The budgets that each file exhausts.
-const EXHAUSTED: &[&[&str]] = &[calls::EXHAUSTS, database::EXHAUSTS, egress::EXHAUSTS, permits::EXHAUSTS];
+const EXHAUSTED: &[&[&str]] =
+    &[bodies::EXHAUSTS, calls::EXHAUSTS, database::EXHAUSTS, egress::EXHAUSTS, listener::EXHAUSTS, permits::EXHAUSTS];
 
 #[tokio::test]
 async fn each_budget_of_the_host_is_exhausted_by_a_test() -> anyhow::Result<()> {

@@ -225,6 +225,12 @@ impl Share {
         }
     }
 
+    /// Counts more, whose limit the caller checks itself.
+    pub fn count(&mut self, more: u64) {
+        self.budget.used.fetch_add(more, Ordering::Relaxed);
+        self.amount += more;
+    }
+
     /// Gives back all but `amount`.
     pub fn shrink_to(&mut self, amount: u64) {
         let less = self.amount.saturating_sub(amount);
@@ -396,6 +402,25 @@ impl Budgets {
         Self(Arc::new(BudgetsInner { limits, known: Mutex::default() }))
     }
 
+    /// The same limits, but with `most` as the highest for this budget. For a limit that the machine sets: call it before
+    /// any room asks for its budgets.
+    #[must_use]
+    pub fn capped(&self, spec: &'static Spec, most: u64) -> Self {
+        let mut limits = self.0.limits.clone();
+        let limit = limits.entry(spec.env).or_insert(spec.default);
+        *limit = most.min(*limit);
+        let capped = Self(Arc::new(BudgetsInner { limits, known: Mutex::default() }));
+        // Those that are shown already are shown still.
+        self.all().iter().for_each(|budget| drop(capped.get(budget.spec)));
+        capped
+    }
+
+    /// The limit that was set for a budget, if one was.
+    #[must_use]
+    pub fn chosen(&self, spec: &'static Spec) -> Option<u64> {
+        self.0.limits.get(spec.env).copied()
+    }
+
     /// The budget of a declaration: the same one each time.
     #[must_use]
     pub fn get(&self, spec: &'static Spec) -> Arc<Budget> {
@@ -484,6 +509,15 @@ mod tests {
         drop(share);
         assert_eq!(budgets.all().len(), 1);
         assert_eq!(BYTES.name(), "test_bytes");
+    }
+
+    #[test]
+    fn what_a_machine_allows_lowers_a_limit_and_never_raises_it() {
+        let chosen = Budgets::new([(&BYTES, 20)]);
+        assert_eq!((chosen.chosen(&BYTES), chosen.chosen(&SHARE)), (Some(20), None));
+        assert_eq!(chosen.capped(&BYTES, 5).get(&BYTES).limit(), 5);
+        assert_eq!(chosen.capped(&BYTES, 50).get(&BYTES).limit(), 20);
+        assert_eq!(chosen.capped(&SHARE, 50).get(&SHARE).limit(), 6);
     }
 
     #[test]

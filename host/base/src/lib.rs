@@ -8,6 +8,7 @@
 //! - [`Digest`]: SHA-256 of a component.
 //! - [`budget`]: what each resource is limited to, and for whom.
 //! - [`fair`]: a bounded number of places, shared fairly.
+//! - [`stock`]: a bounded amount, such as memory, shared fairly.
 //! - [`Tasks`]: background work that shutdown waits for. [`Periodic`]: named passes that repeat.
 //!
 //! This crate knows nothing of HTTP, SQL or WebAssembly, and depends on no other room.
@@ -22,6 +23,7 @@ mod id;
 mod owner;
 mod periodic;
 pub mod random;
+pub mod stock;
 mod tasks;
 
 pub use actor::{Actor, Behalf};

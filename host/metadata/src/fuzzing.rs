@@ -79,7 +79,7 @@ pub fn connection(bytes: &[u8]) {
 /// Coercing a coerced input again changes nothing.
 fn idempotent(props: &Properties, input: &Value) {
     let dynamic = props.iter().map(|(name, _)| (name.clone(), props.clone())).take(3).collect();
-    let _ = coerce_with(props, &dynamic, input);
-    let Ok(coerced) = coerce(props, input) else { return };
-    assert_eq!(coerce(props, &coerced.value), Ok(coerced));
+    let _ = coerce_with(props, &dynamic, input.clone());
+    let Ok(coerced) = coerce(props, input.clone()) else { return };
+    assert_eq!(coerce(props, coerced.value.clone()), Ok(coerced));
 }

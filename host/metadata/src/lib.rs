@@ -20,7 +20,7 @@
 //!     }}}
 //! }"#)?;
 //! let greet = &piece.actions["greet"];
-//! assert_eq!(coerce(&greet.props, &json!({"who": 7}))?.value, json!({"who": "7", "times": 1}));
+//! assert_eq!(coerce(&greet.props, json!({"who": 7}))?.value, json!({"who": "7", "times": 1}));
 //! # Ok::<(), leno_metadata::Problems>(())
 //! ```
 

@@ -38,13 +38,13 @@ fn paths(problems: &Problems) -> Vec<&str> {
 /// The coerced value of `p`; null when it is left out.
 #[track_caller]
 fn gives(props: &Properties, value: Value, expected: Value) {
-    let coerced = coerce(props, &json!({"p": value})).unwrap_or_else(|problems| panic!("{value}: {problems}"));
+    let coerced = coerce(props, json!({"p": value})).unwrap_or_else(|problems| panic!("{value}: {problems}"));
     assert_eq!(coerced.value.get("p").unwrap_or(&Value::Null), &expected, "{value}");
 }
 
 #[track_caller]
 fn refuses(props: &Properties, value: Value, text: &str) {
-    let problems = coerce(props, &json!({"p": value})).expect_err(&format!("{value} should be refused"));
+    let problems = coerce(props, json!({"p": value})).expect_err(&format!("{value} should be refused"));
     assert!(problems.iter().all(|problem| problem.path.starts_with("/p")), "{problems}");
     assert!(problems.to_string().contains(text), "{value}: {problems}");
 }
@@ -146,14 +146,14 @@ fn null_may_be_an_option() {
     let props = one(
         json!({"type": "STATIC_DROPDOWN", "required": true, "options": {"options": [{"label": "None", "value": null}]}}),
     );
-    assert_eq!(coerce(&props, &json!({"p": null})).unwrap().value, json!({"p": null}));
+    assert_eq!(coerce(&props, json!({"p": null})).unwrap().value, json!({"p": null}));
 }
 
 #[test]
 fn each_wrong_choice_of_several_has_its_own_place() {
     let props = one(json!({"type": "STATIC_MULTI_SELECT_DROPDOWN", "required": true, "options": options()}));
     gives(&props, json!(["a", 1]), json!(["a", 1]));
-    let problems = coerce(&props, &json!({"p": ["a", "b", 2]})).unwrap_err();
+    let problems = coerce(&props, json!({"p": ["a", "b", 2]})).unwrap_err();
     assert_eq!(paths(&problems), ["/p/1", "/p/2"]);
     refuses(&props, json!("a"), "expected a list of options");
     refuses(&props, json!([]), "is required; give a list of at least one option");
@@ -189,7 +189,7 @@ fn a_list_of_texts_takes_scalars() {
     refuses(&props, json!("a"), "expected a list, got the text \"a\"");
     refuses(&props, json!([]), "is required; give a list");
     gives(&optional("ARRAY"), json!([]), json!([]));
-    assert_eq!(paths(&coerce(&props, &json!({"p": ["a", null]})).unwrap_err()), ["/p/1"]);
+    assert_eq!(paths(&coerce(&props, json!({"p": ["a", null]})).unwrap_err()), ["/p/1"]);
 }
 
 fn rows() -> Properties {
@@ -202,7 +202,7 @@ fn rows() -> Properties {
 #[test]
 fn rows_are_coerced_member_by_member() {
     gives(&rows(), json!([{"n": "1"}, {"n": 2, "k": 3}]), json!([{"n": 1, "k": "k"}, {"n": 2, "k": "3"}]));
-    let problems = coerce(&rows(), &json!({"p": [{"n": "x"}, {"k": "a"}, "row", {"n": 1, "z": 2}]})).unwrap_err();
+    let problems = coerce(&rows(), json!({"p": [{"n": "x"}, {"k": "a"}, "row", {"n": 1, "z": 2}]})).unwrap_err();
     assert_eq!(paths(&problems), ["/p/0/n", "/p/1/n", "/p/2", "/p/3/z"]);
 }
 
@@ -226,21 +226,21 @@ fn columns_become_rows() {
     gives(&props, json!({"n": "a"}), json!([{"n": "a"}]));
     gives(&props, json!({}), json!([]));
     gives(&props, json!({"n": []}), json!([]));
-    let problems = coerce(&props, &json!({"p": {"n": ["a", "b"], "x": [1, 2]}})).unwrap_err();
+    let problems = coerce(&props, json!({"p": {"n": ["a", "b"], "x": [1, 2]}})).unwrap_err();
     assert_eq!(paths(&problems), ["/p/x"]);
-    assert_eq!(paths(&coerce(&rows(), &json!({"p": {"n": [1, "x"]}})).unwrap_err()), ["/p/1/n"]);
+    assert_eq!(paths(&coerce(&rows(), json!({"p": {"n": [1, "x"]}})).unwrap_err()), ["/p/1/n"]);
 }
 
 #[test]
 fn a_small_input_cannot_grow_without_bounds() {
     let long = "x".repeat(10_000);
     let repeated = json!({"p": {"n": vec![1; 1_000], "k": long}});
-    assert!(coerce(&rows(), &repeated).unwrap_err().to_string().contains("give fewer rows"));
+    assert!(coerce(&rows(), repeated.clone()).unwrap_err().to_string().contains("give fewer rows"));
     let default = one(json!({"type": "ARRAY", "properties": {
         "k": {"type": "SHORT_TEXT", "displayName": "K", "defaultValue": long}
     }}));
     let empty = json!({"p": vec![json!({}); 1_000]});
-    let problems = coerce(&default, &empty).unwrap_err();
+    let problems = coerce(&default, empty.clone()).unwrap_err();
     assert!(problems.len() == 1 && problems.to_string().contains("give fewer rows"), "{problems}");
 }
 
@@ -251,7 +251,7 @@ fn every_problem_is_reported_at_once() {
         "b": {"type": "NUMBER", "displayName": "B", "required": true},
         "c": {"type": "CHECKBOX", "displayName": "C"}
     }));
-    let problems = coerce(&props, &json!({"b": "x", "c": 7, "d/e~": 1})).unwrap_err();
+    let problems = coerce(&props, json!({"b": "x", "c": 7, "d/e~": 1})).unwrap_err();
     assert_eq!(paths(&problems), ["/a", "/b", "/c", "/d~1e~0"]);
     assert_eq!(problems.iter().next().unwrap().message, "\"a\" is required; give a text");
     assert!(problems.to_string().ends_with("/d~1e~0: unknown property; correct or remove it; known are: a, b, c"));
@@ -259,17 +259,17 @@ fn every_problem_is_reported_at_once() {
 
 #[test]
 fn the_reserved_member_auth_is_neither_passed_on_nor_refused() {
-    let coerced = coerce(&optional("NUMBER"), &json!({"auth": "{{connections['x']}}", "p": 1})).unwrap();
+    let coerced = coerce(&optional("NUMBER"), json!({"auth": "{{connections['x']}}", "p": 1})).unwrap();
     assert_eq!(coerced.value, json!({"p": 1}));
     // Only a step has a connection, a row has none.
-    assert_eq!(paths(&coerce(&rows(), &json!({"p": [{"n": 1, "auth": "x"}]})).unwrap_err()), ["/p/0/auth"]);
+    assert_eq!(paths(&coerce(&rows(), json!({"p": [{"n": 1, "auth": "x"}]})).unwrap_err()), ["/p/0/auth"]);
 }
 
 #[test]
 fn a_default_stands_in_for_whatever_means_nothing() {
     let props = one(json!({"type": "NUMBER", "defaultValue": "10", "required": true}));
     for input in [json!({}), json!({"p": null}), json!({"p": ""})] {
-        assert_eq!(coerce(&props, &input).unwrap().value, json!({"p": 10}));
+        assert_eq!(coerce(&props, input.clone()).unwrap().value, json!({"p": 10}));
     }
     gives(&props, json!(0), json!(0));
 }
@@ -277,7 +277,7 @@ fn a_default_stands_in_for_whatever_means_nothing() {
 #[test]
 fn markdown_is_for_readers_only() {
     let props = props(json!({"note": {"type": "MARKDOWN", "description": "x", "required": true}}));
-    assert_eq!(coerce(&props, &json!({"note": "given"})).unwrap().value, json!({}));
+    assert_eq!(coerce(&props, json!({"note": "given"})).unwrap().value, json!({}));
 }
 
 #[test]
@@ -294,9 +294,9 @@ fn a_dynamic_object_is_checked_when_its_properties_are_known() {
     gives(&props, json!({"a": "1"}), json!({"a": "1"}));
     refuses(&props, json!("x"), "expected an object");
     let known = IndexMap::from([("p".to_owned(), one(json!({"type": "NUMBER", "required": true})))]);
-    let coerced = coerce_with(&props, &known, &json!({"p": {"p": "1"}})).unwrap();
+    let coerced = coerce_with(&props, &known, json!({"p": {"p": "1"}})).unwrap();
     assert_eq!(coerced.value, json!({"p": {"p": 1}}));
-    assert_eq!(paths(&coerce_with(&props, &known, &json!({"p": {"q": 1}})).unwrap_err()), ["/p/p", "/p/q"]);
+    assert_eq!(paths(&coerce_with(&props, &known, json!({"p": {"q": 1}})).unwrap_err()), ["/p/p", "/p/q"]);
 }
 
 #[test]
@@ -348,9 +348,9 @@ fn a_broken_file_is_a_problem_not_an_empty_file() {
 #[test]
 fn a_file_name_has_no_directories() {
     let coerced =
-        coerce(&required("FILE"), &json!({"p": {"filename": "..\\..//etc/pass\u{0}wd", "base64": "AAAA"}})).unwrap();
+        coerce(&required("FILE"), json!({"p": {"filename": "..\\..//etc/pass\u{0}wd", "base64": "AAAA"}})).unwrap();
     assert_eq!(coerced.value["p"]["filename"], "passwd");
-    let coerced = coerce(&required("FILE"), &json!({"p": {"filename": "..", "base64": "AAAA"}})).unwrap();
+    let coerced = coerce(&required("FILE"), json!({"p": {"filename": "..", "base64": "AAAA"}})).unwrap();
     assert_eq!(coerced.value["p"]["filename"], "unknown.bin");
 }
 
@@ -360,7 +360,7 @@ fn a_file_behind_a_url_waits_for_the_host() {
         json!({"rows": {"type": "ARRAY", "displayName": "R", "properties": {"a/b": {"type": "FILE", "displayName": "F"}}}}),
     );
     let input = json!({"rows": [{"a/b": "https://example.com/x.pdf"}, {"a/b": "HTTP://example.com"}]});
-    let mut coerced: Coerced = coerce(&props, &input).unwrap();
+    let mut coerced: Coerced = coerce(&props, input.clone()).unwrap();
     let pending: Vec<_> = coerced.files.iter().map(|file| (file.pointer.as_str(), file.url.as_str())).collect();
     assert_eq!(pending, [("/rows/0/a~1b", "https://example.com/x.pdf"), ("/rows/1/a~1b", "http://example.com/")]);
     let content = FileContent::from_response("https://example.com/x.pdf", None, None, b"hello".to_vec());
@@ -374,7 +374,7 @@ fn a_file_behind_a_url_waits_for_the_host() {
 #[test]
 fn input_that_is_not_an_object_is_a_problem() {
     for input in [json!(null), json!([]), json!("x"), json!(5)] {
-        let problems = coerce(&optional("NUMBER"), &input).unwrap_err();
+        let problems = coerce(&optional("NUMBER"), input.clone()).unwrap_err();
         assert_eq!(paths(&problems), [""]);
     }
 }
@@ -383,7 +383,7 @@ fn input_that_is_not_an_object_is_a_problem() {
 fn nesting_is_bounded_also_inside_json_text() {
     let deep = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
     let nested: Value = serde_json::from_str(&deep(100)).unwrap();
-    assert!(coerce(&optional("JSON"), &json!({ "p": nested })).unwrap_err().to_string().contains("nests deeper"));
+    assert!(coerce(&optional("JSON"), json!({ "p": nested })).unwrap_err().to_string().contains("nests deeper"));
     refuses(&optional("JSON"), json!(deep(100)), "nests deeper than 64");
     refuses(&optional("JSON"), json!(deep(100_000)), "expected an object or a list");
     let fits: Value = serde_json::from_str(&deep(63)).unwrap();
@@ -392,6 +392,6 @@ fn nesting_is_bounded_also_inside_json_text() {
 
 #[test]
 fn long_values_are_cut_in_messages() {
-    let problems = coerce(&optional("NUMBER"), &json!({"p": "é".repeat(100_000)})).unwrap_err();
+    let problems = coerce(&optional("NUMBER"), json!({"p": "é".repeat(100_000)})).unwrap_err();
     assert!(problems.to_string().len() < 400);
 }

@@ -150,12 +150,12 @@ impl Piece {
             Step::Action { name, input } => {
                 let action = metadata.action(&name)?;
                 connection(metadata, "action", &name, action.require_auth && !connected)?;
-                (Target::Action(name), coerce(&action.props, &input)?)
+                (Target::Action(name), coerce(&action.props, input)?)
             }
             Step::Trigger { name, input, hook } => {
                 let trigger = metadata.trigger(&name)?;
                 connection(metadata, "trigger", &name, trigger.require_auth && !connected)?;
-                (Target::Trigger(name, hook), coerce(&trigger.props, &input)?)
+                (Target::Trigger(name, hook), coerce(&trigger.props, input)?)
             }
             Step::Options { owner, property, input, search } => {
                 let kind = &metadata.property(&owner, &property)?.kind;
@@ -167,7 +167,7 @@ impl Piece {
                     return Err(Refusal::NotResolvable { property, kind: kind.name() });
                 }
                 resolves = Some(kind.name());
-                let input = coerce(&optional(metadata.properties(&owner)?), &input)?;
+                let input = coerce(&optional(metadata.properties(&owner)?), input)?;
                 (Target::Options { owner, property, search }, without_files(input))
             }
             Step::Validate => (Target::Validate, Coerced { value: Value::Object(Map::new()), files: Vec::new() }),
@@ -212,10 +212,16 @@ impl Prepared {
     /// enters the piece. The wall time of the call counts from the permits on, so a slow file server uses it up as well.
     /// Dropping the future ends the step.
     pub async fn run(self, capabilities: Capabilities, options: CallOptions) -> Report {
-        let Self { piece, target, mut input, resolves } = self;
+        let Self { piece, target, input, resolves } = self;
         let mut text = input.value.to_string();
+        // Only one of both is kept while the call waits: the text, or what files are to be put into.
+        let fetching = (!input.files.is_empty()).then_some(input);
         if let Err(failure) = piece.accept(target.entry(&text).input_size()) {
             return Report::refused(failure);
+        }
+        let sizes = (target.entry(&text).input_size(), piece.largest_input());
+        if fetching.is_some() {
+            text = String::new();
         }
         let permits = match piece.admit(capabilities.tenant.clone()).await {
             Ok(permits) => permits,
@@ -223,9 +229,8 @@ impl Prepared {
         };
         let begun = Instant::now();
         let meter = piece.meter(&capabilities);
-        if !input.files.is_empty() {
+        if let Some(mut input) = fetching {
             let wall = piece.wall(options);
-            let sizes = (target.entry(&text).input_size(), piece.largest_input());
             let fetched = tokio::select! {
                 biased;
                 fetched = tokio::time::timeout_at(
@@ -239,8 +244,6 @@ impl Prepared {
                 return piece.give_up(permits, failure, &meter, begun);
             }
         }
-        // The text is all that the call needs.
-        drop(input);
         let mut report = piece.enter(permits, &target.entry(&text), capabilities, meter, options, begun).await;
         if let (Some(kind), Ok(output)) = (resolves, &report.result)
             && let Err(problems) = check_options(kind, output.as_str())

@@ -11,17 +11,10 @@ use http::{HeaderValue, StatusCode, header};
 use leno_pieces::{FileStatus, RemoveError, UploadError};
 
 use super::{App, schema};
-use crate::edge::{
-    Rejection,
-    authorization::Operator,
-    extract::{self, Path},
-};
-
-/// The largest component, in bytes: as large as the registry reads.
-const MAX_UPLOAD: usize = 64 << 20;
+use crate::edge::{Rejection, authorization::Operator, bodies::Memory, budgets::UPLOAD_BYTES, extract::Path};
 
 /// The largest overhead of a multipart body: its boundaries and part headers.
-const MAX_ENVELOPE: usize = 64 << 10;
+const MAX_ENVELOPE: u64 = 64 << 10;
 
 /// The field of a form that holds the component.
 const FIELD: &str = "file";
@@ -71,7 +64,7 @@ pub(super) async fn upload(
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<(StatusCode, Json<FileStatus>), Rejection> {
-    let bytes = component(request).await?;
+    let (bytes, _memory) = component(&app, &operator, request).await?;
     let size = bytes.len();
     let result = app.registry.upload(bytes).await;
     match &result {
@@ -141,17 +134,18 @@ fn stopping() -> Rejection {
 }
 
 /// The bytes of the component, from either form of body.
-async fn component(request: Request) -> Result<Bytes, Rejection> {
+async fn component(app: &App, operator: &Operator, request: Request) -> Result<(Bytes, Memory), Rejection> {
     let (parts, body) = request.into_parts();
     let content_type =
         parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
-    let bytes = if essence.eq_ignore_ascii_case("application/wasm") {
-        extract::bytes(&parts.headers, body, MAX_UPLOAD).await?
+    let (bytes, memory) = if essence.eq_ignore_ascii_case("application/wasm") {
+        let (bytes, memory) = app.bodies.bytes(operator, &parts.headers, body, &UPLOAD_BYTES, 0).await?;
+        (bytes.into(), memory)
     } else if essence.eq_ignore_ascii_case("multipart/form-data") {
         let boundary = multer::parse_boundary(content_type).map_err(|error| form(&error))?;
-        let body = extract::bytes(&parts.headers, body, MAX_UPLOAD + MAX_ENVELOPE).await?;
-        field(body, boundary).await?
+        let (form, memory) = app.bodies.bytes(operator, &parts.headers, body, &UPLOAD_BYTES, MAX_ENVELOPE).await?;
+        (field(form.into(), boundary).await?, memory)
     } else {
         let detail = format!("send the component as `Content-Type: application/wasm`, or as field `{FIELD}` of a form");
         let problem =
@@ -162,7 +156,7 @@ async fn component(request: Request) -> Result<Bytes, Rejection> {
     if bytes.is_empty() {
         return Err(Rejection::bad_request("empty_body", "the body is empty; send the bytes of a .wasm file"));
     }
-    Ok(bytes)
+    Ok((bytes, memory))
 }
 
 async fn field(body: Bytes, boundary: String) -> Result<Bytes, Rejection> {

@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use leno_base::Periodic;
+use leno_base::{Periodic, budget::Budget};
 use leno_connections::Connections;
 use leno_db::Db;
 use leno_events::{Endpoints, Events};
 use leno_pieces::{Registry, Runs};
 use leno_sandbox::Engine;
 
-use crate::{edge::PublicUrl, identity::Identity, metrics::Metrics};
+use crate::{
+    edge::{Bodies, PublicUrl},
+    identity::Identity,
+    metrics::Metrics,
+};
 
 /// What the routes use.
 pub struct App {
@@ -38,8 +42,10 @@ pub struct App {
     pub tasks: Periodic,
     /// Whether raw connection values are refused.
     pub production: bool,
-    /// The largest request body in bytes; uploads of components have a separate limit.
-    pub max_body: usize,
+    /// Reads bodies.
+    pub bodies: Bodies,
+    /// How many bytes of rows a page has at most.
+    pub page: Arc<Budget>,
 }
 
 impl FromRef<Arc<App>> for Identity {

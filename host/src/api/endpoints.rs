@@ -7,7 +7,7 @@ use axum::{
     extract::{Request, State},
 };
 use http::StatusCode;
-use leno_base::{Owner, iso};
+use leno_base::{Owner, budget::Spec, iso};
 use leno_connections::EventKind;
 use leno_db::{DeliveryRow, EndpointRow};
 use leno_events::{EndpointError, MAX_ENDPOINTS, Retried};
@@ -21,7 +21,8 @@ use super::App;
 use crate::edge::{
     Rejection,
     authorization::Authorized,
-    extract::{self, JsonBody, Kind, Member, Path, Query, name_of},
+    budgets,
+    extract::{JsonBody, Kind, Member, Path, Query, name_of},
 };
 
 /// The most deliveries of a response, and the default.
@@ -43,6 +44,7 @@ pub(super) struct Body {
 }
 
 impl JsonBody for Body {
+    const LIMIT: &'static Spec = &budgets::SMALL_BODY_BYTES;
     const MEMBERS: &'static [Member] = &[
         Member { name: "url", kind: Kind::Text, required: true },
         Member { name: "events", kind: Kind::List, required: false },
@@ -140,7 +142,7 @@ pub(super) async fn register(
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<(StatusCode, Json<Webhook>), Rejection> {
-    let body: Body = extract::json(request, app.max_body).await?;
+    let (body, _memory) = app.bodies.json::<Body>(&caller, request).await?;
     let (kinds, mut faults) = kinds(body.events.as_deref().unwrap_or_default());
     if let (false, Err(EndpointError::Address(why))) = (faults.is_empty(), app.endpoints.check(&body.url)) {
         faults.insert(0, Fault::new("/url", why));

@@ -58,6 +58,16 @@ pub fn router(app: Arc<App>) -> Router {
     within_edge(app, documented.merge(aliases::routes()).merge(openapi::docs()).layer(Extension(document)))
 }
 
+/// The same in two: what callers use, and what only the operator does, which is then nowhere else. Both tell whether the host is
+/// up and ready.
+pub fn routers(app: &Arc<App>) -> (Router, Router) {
+    let (callers, _) = callers().merge(health()).split_for_parts();
+    let document = openapi::Document::new(routes().into_openapi());
+    let callers = callers.merge(aliases::routes()).merge(openapi::docs()).layer(Extension(document));
+    let (operator, _) = operator().merge(health()).split_for_parts();
+    (within_edge(app.clone(), callers.layer(Extension(operations::Apart))), within_edge(app.clone(), operator))
+}
+
 /// The routes with their common layers. The order matters: a panic that the ring catches is rendered as well.
 fn within_edge(app: Arc<App>, routes: Router<Arc<App>>) -> Router {
     let routes = routes
@@ -69,6 +79,10 @@ fn within_edge(app: Arc<App>, routes: Router<Arc<App>>) -> Router {
 
 /// The documented routes, with their documentation.
 fn routes() -> OpenApiRouter<Arc<App>> {
+    callers().merge(operator()).merge(health())
+}
+
+fn callers() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(pieces::list))
         .routes(routes!(pieces::show))
@@ -87,19 +101,25 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(workflows::list, workflows::put))
         .routes(routes!(users::anonymous))
         .routes(routes!(users::link))
-        .routes(routes!(oauth_apps::list))
-        .routes(routes!(oauth_apps::put, oauth_apps::remove))
         .routes(routes!(events::stream))
         .routes(routes!(endpoints::list, endpoints::register))
         .routes(routes!(endpoints::remove))
         .routes(routes!(endpoints::deliveries))
         .routes(routes!(endpoints::retry))
+        .routes(routes!(openapi::document))
+}
+
+fn operator() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(oauth_apps::list))
+        .routes(routes!(oauth_apps::put, oauth_apps::remove))
         .routes(routes!(admin::list, admin::upload))
         .routes(routes!(admin::remove))
-        .routes(routes!(operations::healthz))
-        .routes(routes!(operations::readyz))
         .routes(routes!(operations::metrics))
-        .routes(routes!(openapi::document))
+}
+
+fn health() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(operations::healthz)).routes(routes!(operations::readyz))
 }
 
 async fn no_route(uri: Uri) -> Rejection {

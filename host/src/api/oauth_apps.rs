@@ -7,7 +7,7 @@ use axum::{
     extract::{Request, State},
 };
 use http::StatusCode;
-use leno_base::TenantId;
+use leno_base::{TenantId, budget::Spec};
 use leno_metadata::{PieceName, Problem as Fault};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -16,7 +16,8 @@ use super::{App, connections::refused};
 use crate::edge::{
     Rejection,
     authorization::Operator,
-    extract::{self, JsonBody, Kind, Member, Path, Query},
+    budgets,
+    extract::{JsonBody, Kind, Member, Path, Query},
 };
 
 /// A client at a provider.
@@ -29,6 +30,7 @@ pub(super) struct AppBody {
 }
 
 impl JsonBody for AppBody {
+    const LIMIT: &'static Spec = &budgets::SMALL_BODY_BYTES;
     const MEMBERS: &'static [Member] = &[
         Member { name: "clientId", kind: Kind::Text, required: true },
         Member { name: "clientSecret", kind: Kind::Text, required: true },
@@ -93,7 +95,7 @@ pub(super) async fn put(
     request: Request,
 ) -> Result<Json<AppView>, Rejection> {
     let (tenant, piece) = (tenant(&query)?, piece_name(&piece)?);
-    let body: AppBody = extract::json(request, app.max_body).await?;
+    let (body, _memory) = app.bodies.json::<AppBody>(&operator, request).await?;
     let mut faults = Vec::new();
     for (path, value) in [("/clientId", &body.client_id), ("/clientSecret", &body.client_secret)] {
         if value.is_empty() || value.len() > 2_048 || value.chars().any(char::is_control) {

@@ -108,8 +108,10 @@ fn problems(operation: &mut Operation) {
         common.push(("401", "The access token is missing, expired or not valid; see `WWW-Authenticate`."));
     }
     if operation.request_body.is_some() {
-        common.push(("413", "The body is too large."));
+        common.push(("408", "The body came too slowly."));
+        common.push(("413", "The body is too large, or a part of it; `details` names the limit."));
         common.push(("415", "The body has the wrong content type."));
+        common.push(("429", "There is no room for the body now; `Retry-After` says when to come back."));
     }
     common.push(("500", "This host failed."));
     let responses = &mut operation.responses.responses;

@@ -21,6 +21,10 @@ use crate::{
 /// How long the database may take to respond.
 const PING: Duration = Duration::from_secs(2);
 
+/// Marks routes apart from which those of the operator are served.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Apart;
+
 /// Whether the process is up.
 #[utoipa::path(
     get,
@@ -48,6 +52,7 @@ pub(super) async fn healthz() -> Json<Status> {
         (status = 200, description = "They may.", body = Readiness),
         (status = 401, description = "`verbose` without a token."),
         (status = 403, description = "`verbose` without the operator's permission."),
+        (status = 404, description = "`verbose` where the operator has an address apart."),
         (status = 503, description = "Not ready; `detail` says why."),
     ),
 )]
@@ -57,6 +62,10 @@ pub(super) async fn readyz(
     request: Request,
 ) -> Result<Json<Readiness>, Rejection> {
     let tasks = match query.flag("verbose").map_err(|fault| Rejection::invalid_query(vec![fault]))? {
+        true if request.extensions().get::<Apart>().is_some() => {
+            let detail = "the background tasks are listed at the operator's own address, LENO_ADMIN_LISTEN";
+            return Err(Rejection::new(StatusCode::NOT_FOUND, "no_route", "Not found", detail));
+        }
         true => {
             let (mut parts, _) = request.into_parts();
             Operator::from_request_parts(&mut parts, &app).await?;

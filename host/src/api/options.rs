@@ -7,6 +7,7 @@ use axum::{
     response::Response,
 };
 use http::{HeaderValue, header};
+use leno_base::budget::Spec;
 use leno_metadata::{PieceName, Problem as Fault, VersionReq};
 use leno_pieces::StepRequest;
 use leno_sandbox::Step;
@@ -19,7 +20,8 @@ use crate::edge::{
     Rejection,
     authorization::Authorized,
     body::body,
-    extract::{self, JsonBody, Kind, Member},
+    budgets,
+    extract::{JsonBody, Kind, Member},
 };
 
 /// The type that resolves to a map of properties.
@@ -53,6 +55,7 @@ pub(super) struct OptionsBody {
 }
 
 impl JsonBody for OptionsBody {
+    const LIMIT: &'static Spec = &budgets::OPTIONS_BODY_BYTES;
     const MEMBERS: &'static [Member] = &[
         Member { name: "pieceName", kind: Kind::Text, required: true },
         Member { name: "actionName", kind: Kind::Text, required: true },
@@ -91,7 +94,7 @@ pub(super) async fn options(
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<Response, Rejection> {
-    let asked: OptionsBody = extract::json(request, app.max_body).await?;
+    let (asked, mut memory) = app.bodies.json::<OptionsBody>(&caller, request).await?;
     let (piece, version) = asked.checked()?;
     let input = asked.input.unwrap_or_else(|| Value::Object(Map::new()));
     let given = Given {
@@ -105,6 +108,8 @@ pub(super) async fn options(
         Step::Options { owner: asked.action_name, property: asked.property_name, input, search: asked.search_value };
     let mut request = StepRequest::new(piece, version, step);
     request.connection = connection;
+    // The step's input becomes text before the call waits for anything.
+    memory.only_text();
     let run = app.runs.run(&caller.actor, request).await.map_err(|refusal| failure::refused(&app.registry, refusal))?;
     let (run, output) = failure::output(run)?;
     let answer = answer(run.resolved, output.as_str()).map_err(|problem| Rejection::internal(problem.to_string()))?;

@@ -1,12 +1,14 @@
 //! What pieces there are and what each can do: metadata in Activepieces' shape.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, convert::Infallible, sync::Arc};
 
 use axum::{
     Json,
+    body::Body,
     extract::State,
     response::{IntoResponse as _, Response},
 };
+use futures_util::stream;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 use leno_metadata::{Category, InvalidVersionReq, Problem as Fault, VersionReq};
@@ -43,20 +45,22 @@ const PLATFORM: &str = "OFFICIAL";
     ),
     responses((status = 200, description = "The pieces.", body = Vec<schema::PieceSummary>)),
 )]
-pub(super) async fn list(
-    _: Authorized,
-    State(app): State<Arc<App>>,
-    query: Query,
-) -> Result<Json<Vec<Value>>, Rejection> {
+pub(super) async fn list(_: Authorized, State(app): State<Arc<App>>, query: Query) -> Result<Response, Rejection> {
     let wanted = Wanted::parse(&query)?;
-    let latest = app.registry.latest();
-    let rows = latest.iter().filter(|version| wanted.includes(version)).take(wanted.limit.unwrap_or(usize::MAX)).map(
-        |version| {
-            let metadata = version.piece.metadata();
-            row(version, if wanted.full { metadata.full() } else { metadata.summary() })
-        },
-    );
-    Ok(Json(rows.collect()))
+    let mut versions = app.registry.latest();
+    versions.retain(|version| wanted.includes(version));
+    versions.truncate(wanted.limit.unwrap_or(usize::MAX));
+    let end = if versions.is_empty() { "[]" } else { "]" }.to_owned();
+    // Each row is made when the client has taken those before it: metadata of many pieces is large.
+    let rows = versions.into_iter().enumerate().map(move |(index, version)| {
+        let metadata = version.piece.metadata();
+        let row = row(&version, if wanted.full { metadata.full() } else { metadata.summary() });
+        format!("{}{row}", if index == 0 { "[" } else { "," })
+    });
+    let text = rows.chain(std::iter::once(end)).map(Ok::<_, Infallible>);
+    let mut response = Response::new(Body::from_stream(stream::iter(text)));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
 }
 
 /// The filters of a list.

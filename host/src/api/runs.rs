@@ -7,7 +7,7 @@ use axum::{
     response::Response,
 };
 use http::{HeaderValue, header};
-use leno_base::Digest;
+use leno_base::{Digest, budget::Spec};
 use leno_metadata::{Problem as Fault, VersionReq};
 use leno_pieces::{Run, StepRequest};
 use leno_sandbox::{LogLine, Output, Step, Usage};
@@ -21,6 +21,7 @@ use crate::{
         Rejection,
         authorization::Authorized,
         body::body,
+        budgets,
         extract::{self, JsonBody, Kind, Member, Path},
     },
     identity::Caller,
@@ -59,6 +60,7 @@ pub(super) struct RunBody {
 }
 
 impl JsonBody for RunBody {
+    const LIMIT: &'static Spec = &budgets::MAX_BODY_BYTES;
     const MEMBERS: &'static [Member] = &[
         Member { name: "input", kind: Kind::Object, required: true },
         Member { name: "version", kind: Kind::Text, required: false },
@@ -169,7 +171,7 @@ async fn answer(
     request: Request,
 ) -> Result<Response, Rejection> {
     let piece = lookup::piece_name(&app.registry, name)?;
-    let body: RunBody = extract::json(request, app.max_body).await?;
+    let (body, mut memory) = app.bodies.json::<RunBody>(caller, request).await?;
     let version = body.checked()?;
     let given = Given {
         external_id: body.connection_external_id.as_deref(),
@@ -182,6 +184,8 @@ async fn answer(
     step.connection = connection;
     step.context.idempotency_key = body.idempotency_key;
     step.wall = body.timeout_ms.map(Duration::from_millis);
+    // The step's input becomes text before the call waits for anything.
+    memory.only_text();
     let run = app.runs.run(&caller.actor, step).await.map_err(|refusal| failure::refused(&app.registry, refusal))?;
     let (run, output) = failure::output(run)?;
     succeeded(&run, output)

@@ -7,7 +7,7 @@ use axum::{
     extract::{Request, State},
 };
 use http::StatusCode;
-use leno_base::TenantId;
+use leno_base::{TenantId, budget::Spec};
 use leno_connections::ConnectionError;
 use leno_metadata::Problem as Fault;
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,8 @@ use crate::{
     edge::{
         Rejection,
         authorization::{Authorized, Internal},
-        extract::{self, JsonBody, Kind, Member},
+        budgets,
+        extract::{JsonBody, Kind, Member},
     },
     identity::Claims,
 };
@@ -41,6 +42,7 @@ pub(super) struct AnonymousBody {
 }
 
 impl JsonBody for AnonymousBody {
+    const LIMIT: &'static Spec = &budgets::SMALL_BODY_BYTES;
     const MEMBERS: &'static [Member] = &[Member { name: "tenantId", kind: Kind::Text, required: true }];
     const EXAMPLE: &'static str = r#"{"tenantId": "UUID"}"#;
 }
@@ -68,11 +70,11 @@ pub(super) struct AnonymousUser {
     responses((status = 201, description = "The user, with an access token.", body = AnonymousUser)),
 )]
 pub(super) async fn anonymous(
-    _: Internal,
+    internal: Internal,
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<(StatusCode, Json<AnonymousUser>), Rejection> {
-    let body: AnonymousBody = extract::json(request, app.max_body).await?;
+    let (body, _memory) = app.bodies.json::<AnonymousBody>(&internal, request).await?;
     let Ok(tenant_id) = body.tenant_id.parse::<Uuid>() else {
         return Err(Rejection::invalid_members(vec![Fault::new("/tenantId", "must be a UUID")]));
     };
@@ -93,6 +95,7 @@ pub(super) struct LinkBody {
 }
 
 impl JsonBody for LinkBody {
+    const LIMIT: &'static Spec = &budgets::SMALL_BODY_BYTES;
     const MEMBERS: &'static [Member] = &[Member { name: "anonymousToken", kind: Kind::Text, required: true }];
     const EXAMPLE: &'static str = r#"{"anonymousToken": "TOKEN"}"#;
 }
@@ -133,7 +136,7 @@ pub(super) async fn link(
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<Json<Linked>, Rejection> {
-    let body: LinkBody = extract::json(request, app.max_body).await?;
+    let (body, _memory) = app.bodies.json::<LinkBody>(&caller, request).await?;
     let nobody = || {
         let detail =
             "the token does not belong to a user without an account in your tenant, or that user is linked already";

@@ -7,7 +7,7 @@ use axum::{
     extract::{Request, State},
 };
 use http::StatusCode;
-use leno_base::ExternalId;
+use leno_base::{ExternalId, budget::Spec};
 use leno_connections::ReferenceError;
 use leno_db::WorkflowRef;
 use leno_metadata::Problem as Fault;
@@ -21,7 +21,8 @@ use super::{
 use crate::edge::{
     Rejection,
     authorization::Authorized,
-    extract::{self, JsonBody, Kind, Member, Path},
+    budgets,
+    extract::{JsonBody, Kind, Member, Path},
 };
 
 /// One use.
@@ -46,6 +47,7 @@ pub(super) struct Uses {
 }
 
 impl JsonBody for Uses {
+    const LIMIT: &'static Spec = &budgets::WORKFLOW_BODY_BYTES;
     const MEMBERS: &'static [Member] = &[Member { name: "connections", kind: Kind::List, required: true }];
     const EXAMPLE: &'static str =
         r#"{"connections": [{"nodeId": "step_1", "connectionExternalId": "ID", "pieceName": "NAME"}]}"#;
@@ -71,7 +73,7 @@ pub(super) async fn put(
     Path(workflow): Path<String>,
     request: Request,
 ) -> Result<Json<Uses>, Rejection> {
-    let body: Uses = extract::json(request, app.max_body).await?;
+    let (body, _memory) = app.bodies.json::<Uses>(&caller, request).await?;
     let uses = body.check(&workflow)?;
     match app.connections.refer(&owner(&caller), &workflow, uses).await {
         Ok(uses) => Ok(Json(uses.into())),

@@ -44,6 +44,8 @@ pub use self::{
 pub struct Config {
     /// The listening address.
     pub listen: SocketAddr,
+    /// The listening address of the operator's routes, if they have one of their own.
+    pub admin_listen: Option<SocketAddr>,
     /// The directory of the embedded database, generated secrets and compiled code.
     pub data_dir: PathBuf,
     /// The directory of the components.
@@ -70,8 +72,6 @@ pub struct Config {
     pub queue_wait: Duration,
     /// The budget of a call, unless a grant says otherwise.
     pub limits: Limits,
-    /// The largest request body in bytes, but for uploads of components.
-    pub max_body: usize,
     /// What each piece may do.
     pub grants: Grants,
     /// Addresses that are not public to which webhooks may be sent.
@@ -123,7 +123,8 @@ impl Config {
         let limits = limits(&mut reader);
         let rules = rules(&mut reader);
         let mut config = Self {
-            listen: listen(&mut reader),
+            listen: address(&mut reader, &setting::LISTEN).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 4747))),
+            admin_listen: address(&mut reader, &setting::ADMIN_LISTEN),
             pieces_lock: reader.path(&setting::PIECES_LOCK).unwrap_or_else(|| pieces_dir.join("pieces.lock")),
             public_url: reader.read(&setting::PUBLIC_URL, "a URL such as https://leno.example.com", public_url),
             database_url: database_url(&mut reader).unwrap_or_else(|| embedded(&data_dir)),
@@ -133,7 +134,6 @@ impl Config {
             old_encryption_keys: encryption::old_keys(&mut reader),
             budgets: budgets(&mut reader),
             queue_wait: Duration::from_millis(reader.number(&setting::QUEUE_WAIT_MS, 0..=600_000).unwrap_or(1_000)),
-            max_body: size(reader.number(&setting::MAX_BODY_BYTES, 1_024..=1 << 30).unwrap_or(10 << 20)),
             grants: Grants::new(limits.clone(), rules),
             webhook_private: private(&mut reader, &setting::WEBHOOK_PRIVATE),
             file_private: private(&mut reader, &setting::FILE_PRIVATE),
@@ -160,15 +160,8 @@ impl Config {
     }
 }
 
-fn size(number: u64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
-}
-
-fn listen(reader: &mut Reader<'_>) -> SocketAddr {
-    let default = SocketAddr::from(([127, 0, 0, 1], 4747));
-    reader
-        .read(&setting::LISTEN, "an IP address and a port, such as 127.0.0.1:4747", |text| text.parse().ok())
-        .unwrap_or(default)
+fn address(reader: &mut Reader<'_>, setting: &Setting) -> Option<SocketAddr> {
+    reader.read(setting, "an IP address and a port, such as 127.0.0.1:4747", |text| text.parse().ok())
 }
 
 fn private(reader: &mut Reader<'_>, setting: &Setting) -> Vec<PrivateGrant> {

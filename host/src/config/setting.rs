@@ -85,6 +85,8 @@ macro_rules! settings {
 settings! {
     LISTEN = "LENO_LISTEN", Some("listen"), "IP:PORT", "127.0.0.1:4747", false,
         "The address to listen on; port 0 picks a free one";
+    ADMIN_LISTEN = "LENO_ADMIN_LISTEN", Some("admin-listen"), "IP:PORT", "none, they are served with the rest", false,
+        "The address of /metrics, /api/admin and /readyz?verbose, which are then served nowhere else";
     DATA_DIR = "LENO_DATA_DIR", Some("data-dir"), "DIR", "./leno-data", false,
         "The directory of the embedded database, generated secrets and compiled code";
     PIECES_DIR = "LENO_PIECES_DIR", Some("pieces-dir"), "DIR", "./pieces", false,
@@ -117,8 +119,6 @@ settings! {
         "The CPU time limit of one call";
     CALL_MEMORY_MB = "LENO_CALL_MEMORY_MB", Some("call-memory-mb"), "MIB", "64", false,
         "The memory limit of one call";
-    MAX_BODY_BYTES = "LENO_MAX_BODY_BYTES", Some("max-body-bytes"), "BYTES", "10485760", false,
-        "The largest request body, except for uploads of components";
     WEBHOOK_PRIVATE = "LENO_WEBHOOK_PRIVATE", Some("webhook-private"), "NET,...", "none", false,
         "Private addresses to which webhooks may be sent, such as 127.0.0.1:8080 or 10.0.0.0/8";
     FILE_PRIVATE = "LENO_FILE_PRIVATE", Some("file-private"), "NET,...", "none", false,

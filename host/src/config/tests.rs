@@ -56,7 +56,6 @@ fn with_nothing_set_everything_has_the_default_that_the_help_names() {
     assert_eq!(config.limits.wall.as_millis().to_string(), setting::CALL_TIMEOUT_MS.default);
     assert_eq!(config.limits.cpu.as_millis().to_string(), setting::CALL_CPU_MS.default);
     assert_eq!((config.limits.memory >> 20).to_string(), setting::CALL_MEMORY_MB.default);
-    assert_eq!(config.max_body.to_string(), setting::MAX_BODY_BYTES.default);
     assert_eq!(config.log, LogSettings { filter: setting::LOG.default.to_string(), format: LogFormat::Text });
     assert_eq!(config.pieces_lock, PathBuf::from("pieces/pieces.lock"));
     assert!(!config.production);

@@ -1,13 +1,10 @@
 //! What a handler takes from a request, each refusal a [`Rejection`].
 
-use axum::{
-    body::{Body, Bytes},
-    extract::{FromRequestParts, Path as AxumPath, Request, rejection::PathRejection},
-};
+use axum::extract::{FromRequestParts, Path as AxumPath, rejection::PathRejection};
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
-use http_body_util::LengthLimitError;
+use leno_base::budget::Spec;
 use leno_metadata::{MAX_PROBLEMS, Problem as Fault};
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::Rejection;
@@ -65,25 +62,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
     }
 }
 
-/// Reads a body of at most `limit` bytes. One that says it is longer is refused unread.
-pub(crate) async fn bytes(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Rejection> {
-    let too_large = || {
-        let detail = format!("the body is larger than the {limit} bytes that this route accepts; send less");
-        Rejection::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "Body too large", detail)
-    };
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > limit as u64) {
-        return Err(too_large());
-    }
-    axum::body::to_bytes(body, limit).await.map_err(|error| {
-        let limited = std::error::Error::source(&error).is_some_and(|source| source.is::<LengthLimitError>());
-        match limited {
-            true => too_large(),
-            false => Rejection::bad_request("body_incomplete", format!("the body did not arrive completely: {error}")),
-        }
-    })
-}
-
 /// The type of a member, for messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -128,24 +106,53 @@ pub(crate) struct Member {
 /// A JSON body: a type that serde reads, and its members in words, for listing every problem of a body that it cannot
 /// read.
 pub(crate) trait JsonBody: DeserializeOwned {
+    /// How long it may be.
+    const LIMIT: &'static Spec;
     /// The members, in the order of the documentation.
     const MEMBERS: &'static [Member];
     /// A body that works.
     const EXAMPLE: &'static str;
 }
 
-/// Reads a JSON body of at most `limit` bytes.
-pub(crate) async fn json<T: JsonBody>(request: Request, limit: usize) -> Result<T, Rejection> {
-    let (parts, body) = request.into_parts();
-    if !is_json(&parts.headers) {
-        let detail = format!("send the body as `Content-Type: application/json`, for example {}", T::EXAMPLE);
-        let problem =
-            Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong_content_type", "Wrong content type", detail);
-        // RFC 9110, section 15.5.16.
-        return Err(problem.with_header(header::ACCEPT, HeaderValue::from_static("application/json")));
+/// Checks that a body is said to be JSON.
+///
+/// # Errors
+/// It is not.
+pub(crate) fn require_json<T: JsonBody>(headers: &HeaderMap) -> Result<(), Rejection> {
+    if is_json(headers) {
+        return Ok(());
     }
-    let bytes = bytes(&parts.headers, body, limit).await?;
-    serde_json::from_slice(&bytes).map_err(|error| explain::<T>(&bytes, &error))
+    let detail = format!("send the body as `Content-Type: application/json`, for example {}", T::EXAMPLE);
+    let problem =
+        Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong_content_type", "Wrong content type", detail);
+    // RFC 9110, section 15.5.16.
+    Err(problem.with_header(header::ACCEPT, HeaderValue::from_static("application/json")))
+}
+
+/// Reads a JSON text.
+///
+/// # Errors
+/// It is no JSON, or not what the type takes: every problem.
+pub(crate) fn parse<T: JsonBody>(text: &[u8]) -> Result<T, Rejection> {
+    serde_json::from_slice(text).map_err(|error| explain::<T>(text, &error))
+}
+
+/// The length of a value's JSON text, in bytes.
+pub(crate) fn json_size(value: &impl Serialize) -> u64 {
+    struct Counter(u64);
+    impl std::io::Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len() as u64;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counter = Counter(0);
+    // Counting cannot fail.
+    let _ = serde_json::to_writer(&mut counter, value);
+    counter.0
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

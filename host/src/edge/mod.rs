@@ -6,7 +6,9 @@
 //! | `ring` | request ids, response headers, panics, counting |
 //! | `authorization` | the bearer token or the internal token of a request |
 //! | `body` | bodies that hold their part of a budget until they are written |
-//! | `extract` | path, query and JSON bodies, with every fault listed |
+//! | `bodies`, `weight` | bodies of requests, within the memory that there is for them |
+//! | `extract` | path, query and JSON texts, with every fault listed |
+//! | `budgets` | how many connections, how much memory |
 //! | `rejection` | why a request was refused, before any surface gives it a form |
 //! | `public_url` | how the outside world reaches this host |
 //!
@@ -17,18 +19,20 @@
 //! The edge knows no room of the host and no surface.
 
 pub(crate) mod authorization;
+pub(crate) mod bodies;
 pub(crate) mod body;
-mod budgets;
+pub(crate) mod budgets;
 pub(crate) mod extract;
 pub(crate) mod listener;
 pub(crate) mod public_url;
 pub(crate) mod rejection;
 pub(crate) mod ring;
+mod weight;
 
 use http::HeaderName;
 
 pub use self::budgets::BUDGETS;
-pub use self::{public_url::PublicUrl, rejection::Rejection};
+pub use self::{bodies::Bodies, public_url::PublicUrl, rejection::Rejection};
 
 /// The run that a response belongs to.
 pub(crate) const RUN_ID: HeaderName = HeaderName::from_static("x-run-id");

@@ -66,6 +66,7 @@ pub struct Options {
     environment: Vec<(String, String)>,
     grants: Vec<(String, Grant)>,
     pieces: Vec<(String, Vec<u8>)>,
+    descriptors: Option<u32>,
 }
 
 impl Options {
@@ -79,6 +80,13 @@ impl Options {
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Lets the process have so many file descriptors at most.
+    #[must_use]
+    pub fn descriptors(mut self, most: u32) -> Self {
+        self.descriptors = Some(most);
         self
     }
 
@@ -158,7 +166,14 @@ impl Server {
         operator: Caller,
     ) -> anyhow::Result<Self> {
         let root = directory.path();
-        let mut command = Command::new(guests::leno());
+        let mut command = match options.descriptors {
+            None => Command::new(guests::leno()),
+            Some(most) => {
+                let mut shell = Command::new("/bin/sh");
+                shell.args(["-c", &format!("ulimit -n {most} && exec \"$0\" \"$@\"")]).arg(guests::leno());
+                shell
+            }
+        };
         command
             .arg("serve")
             .current_dir(root)

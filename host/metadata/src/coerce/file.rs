@@ -106,14 +106,21 @@ pub(super) enum Given {
     Url { text: String, url: String },
 }
 
-/// Reads a FILE value: an object, a data: URI or an http(s) URL. `None` for a value of another type.
-pub(super) fn read(value: &Value) -> Option<Result<Given, String>> {
-    let text = match value {
-        Value::Object(members) => return Some(object(members).map(Given::Content)),
+/// Reads a FILE value: an object, a data: URI or an http(s) URL.
+///
+/// # Errors
+/// The value, if it is of another type.
+pub(super) fn read(value: Value) -> Result<Result<Given, String>, Value> {
+    let text = match &value {
         Value::String(text) => text.trim(),
-        _ => return None,
+        _ => {
+            return match value {
+                Value::Object(members) => Ok(object(members).map(Given::Content)),
+                other => Err(other),
+            };
+        }
     };
-    Some(match () {
+    Ok(match () {
         () if has_scheme(text, "data:") => data_uri(text).map(Given::Content),
         () if has_scheme(text, "http://") || has_scheme(text, "https://") => match Url::parse(text) {
             Ok(url) => Ok(Given::Url { text: text.to_owned(), url: url.into() }),
@@ -146,7 +153,7 @@ fn file(filename: &str, extension: Option<&str>, base64: String) -> Value {
     Value::Object(members)
 }
 
-fn object(members: &Map<String, Value>) -> Result<Value, String> {
+fn object(mut members: Map<String, Value>) -> Result<Value, String> {
     const SHAPE: &str = "a file is {\"base64\", \"filename\"?, \"extension\"?}";
     if let Some(name) =
         members.keys().find(|name| !matches!(name.as_str(), "filename" | "extension" | "base64" | "data"))
@@ -158,20 +165,27 @@ fn object(members: &Map<String, Value>) -> Result<Value, String> {
         Some(Value::String(text)) => Ok(Some(text.as_str())),
         Some(_) => Err(format!("{name:?} of the file must be a text; {SHAPE}")),
     };
-    let content = match (text("base64")?, text("data")?) {
+    let (content, name) = match (text("base64")?, text("data")?) {
         (Some(base64), Some(data)) if base64 != data => {
             return Err("the file has different contents in \"base64\" and \"data\"; leave \"data\" out".into());
         }
-        (Some(content), _) | (None, Some(content)) => content,
+        (Some(content), _) => (content, "base64"),
+        (None, Some(content)) => (content, "data"),
         (None, None) => return Err(format!("the file has no content; {SHAPE}")),
     };
-    let (filename, extension) = (text("filename")?.unwrap_or_default(), text("extension")?);
     check_base64(content)?;
-    let filename = match (clean(filename), extension) {
+    let filename = text("filename")?.unwrap_or_default().to_owned();
+    let extension = text("extension")?.map(str::to_owned);
+    let content = match members.get_mut(name).map(Value::take) {
+        Some(Value::String(content)) => content,
+        _ => String::new(),
+    };
+    let extension = extension.as_deref();
+    let filename = match (clean(&filename), extension) {
         (name, Some(extension)) if name.is_empty() => format!("unknown.{}", extension.trim_start_matches('.')),
         (name, _) => name,
     };
-    Ok(file(&filename, extension, content.to_owned()))
+    Ok(file(&filename, extension, content))
 }
 
 /// Reads `data:[type][;parameters][;base64],content` (RFC 2397).

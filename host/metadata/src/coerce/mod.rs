@@ -22,7 +22,8 @@ use crate::{Choices, MAX_DEPTH, MAX_EXPANSION, Problems, Properties, Property, P
 /// The input member that holds the reference to a connection: never a property.
 pub(crate) const AUTH: &str = "auth";
 
-/// Turns the input of a step into what the piece receives, according to the declared properties.
+/// Turns the input of a step into what the piece receives, according to the declared properties. What is already as the piece
+/// wants it is moved, not copied: an input may be large.
 ///
 /// An absent value, `null`, and (but for texts) a blank text all mean "not given": the default takes its place, coerced
 /// like a given value; else a required property is a problem and an optional one is left out. So a property with a
@@ -58,7 +59,7 @@ pub(crate) const AUTH: &str = "auth";
 /// # Errors
 ///
 /// Every problem at once, each with a JSON pointer into the input; for columns, into the rows made of them.
-pub fn coerce(props: &Properties, input: &Value) -> Result<Coerced, Problems> {
+pub fn coerce(props: &Properties, input: Value) -> Result<Coerced, Problems> {
     coerce_with(props, &IndexMap::new(), input)
 }
 
@@ -71,7 +72,7 @@ pub fn coerce(props: &Properties, input: &Value) -> Result<Coerced, Problems> {
 pub fn coerce_with(
     props: &Properties,
     dynamic: &IndexMap<String, Properties>,
-    input: &Value,
+    input: Value,
 ) -> Result<Coerced, Problems> {
     let mut coercion = Coercion::new(dynamic, true);
     let value = coercion.document(props, input);
@@ -80,11 +81,11 @@ pub fn coerce_with(
 
 /// [`coerce`] for the props of a connection, whose values are not quoted in messages.
 pub(crate) fn secret_props(props: &Properties, input: Option<&Value>) -> Result<Value, Problems> {
-    let empty = Value::Object(Map::new());
+    let empty = || Value::Object(Map::new());
     let dynamic = IndexMap::new();
     let mut coercion = Coercion::new(&dynamic, false);
     let root = At::Root;
-    let value = coercion.object(props, input.unwrap_or(&empty), &root.key("props"));
+    let value = coercion.object(props, input.cloned().unwrap_or_else(empty), &root.key("props"));
     coercion.report.finish(value)
 }
 
@@ -100,7 +101,7 @@ pub(crate) fn check_default(
     let dynamic = IndexMap::new();
     let mut coercion = Coercion::new(&dynamic, property.kind != PropertyKind::SecretText);
     coercion.expansion = *expansion;
-    coercion.value(property, default, at);
+    coercion.value(property, default.clone(), at);
     *expansion = coercion.expansion;
     report.append(coercion.report);
 }
@@ -135,38 +136,39 @@ impl<'a> Coercion<'a> {
         Self { dynamic, quote, expansion: Some(MAX_EXPANSION), report: Report::default(), files: Vec::new() }
     }
 
-    fn document(&mut self, props: &Properties, input: &Value) -> Value {
-        if too_deep(input) {
+    fn document(&mut self, props: &Properties, input: Value) -> Value {
+        if too_deep(&input) {
             self.report.add(&At::Root, format_args!("the input nests deeper than {MAX_DEPTH} levels; flatten it"));
             return Value::Null;
         }
         self.object(props, input, &At::Root)
     }
 
-    fn object(&mut self, props: &Properties, input: &Value, at: &At<'_>) -> Value {
+    fn object(&mut self, props: &Properties, input: Value, at: &At<'_>) -> Value {
         match input {
             Value::Object(members) => Value::Object(self.members(props, members, at)),
             other => {
-                self.wrong(at, "an object with the properties as members", other);
+                self.wrong(at, "an object with the properties as members", &other);
                 Value::Null
             }
         }
     }
 
-    fn members(&mut self, props: &Properties, input: &Map<String, Value>, at: &At<'_>) -> Map<String, Value> {
+    fn members(&mut self, props: &Properties, mut input: Map<String, Value>, at: &At<'_>) -> Map<String, Value> {
         let mut output = Map::with_capacity(props.len());
         for (name, property) in props {
             if property.kind == PropertyKind::Markdown {
                 continue;
             }
             let at = at.key(name);
-            let mut outcome = match input.get(name) {
+            // The member stays, so that the others keep their order.
+            let mut outcome = match input.get_mut(name).map(Value::take) {
                 Some(value) => self.value(property, value, &at),
                 None => Outcome::Blank,
             };
             if let (Outcome::Blank, Some(default)) = (&outcome, &property.default) {
                 outcome = match self.expand(size(default), &at) {
-                    true => self.value(property, default, &at),
+                    true => self.value(property, default.clone(), &at),
                     false => Outcome::Refused,
                 };
             }
@@ -202,8 +204,8 @@ impl<'a> Coercion<'a> {
         self.expansion.is_some()
     }
 
-    fn value(&mut self, property: &Property, value: &Value, at: &At<'_>) -> Outcome {
-        if blank(property, value) {
+    fn value(&mut self, property: &Property, value: Value, at: &At<'_>) -> Outcome {
+        if blank(property, &value) {
             return Outcome::Blank;
         }
         match &property.kind {
@@ -211,26 +213,28 @@ impl<'a> Coercion<'a> {
                 Outcome::Given(Value::String(scalar::text(value)))
             }
             PropertyKind::Markdown => Outcome::Blank,
-            PropertyKind::Number => self.read(value, at, "a number", scalar::number),
-            PropertyKind::Checkbox => self.read(value, at, "true or false", scalar::boolean),
-            PropertyKind::Color => self
-                .read(value, at, "a color as text, such as \"#0af\"", |value| value.is_string().then(|| value.clone())),
-            PropertyKind::DateTime => match date::read(value) {
+            PropertyKind::Number => self.read(&value, at, "a number", scalar::number),
+            PropertyKind::Checkbox => self.read(&value, at, "true or false", scalar::boolean),
+            PropertyKind::Color => match value {
+                Value::String(_) => Outcome::Given(value),
+                other => self.wrong(at, "a color as text, such as \"#0af\"", &other),
+            },
+            PropertyKind::DateTime => match date::read(&value) {
                 Ok(text) => Outcome::Given(Value::String(text)),
                 Err(advice) => {
-                    let given = self.quoted(value);
+                    let given = self.quoted(&value);
                     self.report.add(at, format_args!("{given} is not an unambiguous time; {advice}"));
                     Outcome::Refused
                 }
             },
             PropertyKind::StaticDropdown { options } => {
-                if options.contains(value) {
-                    return Outcome::Given(value.clone());
+                if options.contains(&value) {
+                    return Outcome::Given(value);
                 }
-                self.not_offered(options, value, at)
+                self.not_offered(options, &value, at)
             }
             PropertyKind::StaticMultiSelectDropdown { options } => {
-                let Value::Array(chosen) = value else { return self.wrong(at, "a list of options", value) };
+                let Value::Array(chosen) = value else { return self.wrong(at, "a list of options", &value) };
                 let mut all = true;
                 for (index, one) in chosen.iter().enumerate() {
                     if !options.contains(one) {
@@ -238,17 +242,17 @@ impl<'a> Coercion<'a> {
                         all = false;
                     }
                 }
-                if all { self.filled(property, chosen.clone()) } else { Outcome::Refused }
+                if all { self.filled(property, chosen) } else { Outcome::Refused }
             }
-            PropertyKind::Dropdown(_) | PropertyKind::Custom => Outcome::Given(value.clone()),
+            PropertyKind::Dropdown(_) | PropertyKind::Custom => Outcome::Given(value),
             PropertyKind::MultiSelectDropdown(_) => match value {
-                Value::Array(chosen) => self.filled(property, chosen.clone()),
-                other => self.wrong(at, "a list of options", other),
+                Value::Array(chosen) => self.filled(property, chosen),
+                other => self.wrong(at, "a list of options", &other),
             },
             PropertyKind::Dynamic(_) => self.dynamic(value, at),
             PropertyKind::Array { properties } => match (properties, value) {
                 (None, Value::Array(items)) => self.texts(property, items, at),
-                (None, other) => self.wrong(at, "a list", other),
+                (None, other) => self.wrong(at, "a list", &other),
                 (Some(columns), rows) => self.rows(property, columns, rows, at),
             },
             PropertyKind::Object => self.json(value, at, "an object", Value::is_object),
@@ -260,19 +264,19 @@ impl<'a> Coercion<'a> {
     }
 
     /// A file. One that is given by its URL stays as it is, to be fetched by the host.
-    fn file(&mut self, value: &Value, at: &At<'_>) -> Option<Value> {
+    fn file(&mut self, value: Value, at: &At<'_>) -> Option<Value> {
         match file::read(value) {
-            Some(Ok(Given::Content(content))) => Some(content),
-            Some(Ok(Given::Url { text, url })) => {
+            Ok(Ok(Given::Content(content))) => Some(content),
+            Ok(Ok(Given::Url { text, url })) => {
                 self.files.push(PendingFile { pointer: at.to_string(), url });
                 Some(Value::String(text))
             }
-            Some(Err(message)) => {
+            Ok(Err(message)) => {
                 self.report.add(at, message);
                 None
             }
-            None => {
-                self.wrong(at, "{\"filename\", \"base64\"}, a data: URI or an http(s) URL", value);
+            Err(other) => {
+                self.wrong(at, "{\"filename\", \"base64\"}, a data: URI or an http(s) URL", &other);
                 None
             }
         }
@@ -283,8 +287,8 @@ impl<'a> Coercion<'a> {
         if items.is_empty() && property.required { Outcome::Blank } else { Outcome::Given(Value::Array(items)) }
     }
 
-    fn dynamic(&mut self, value: &Value, at: &At<'_>) -> Outcome {
-        let Value::Object(members) = value else { return self.wrong(at, "an object", value) };
+    fn dynamic(&mut self, value: Value, at: &At<'_>) -> Outcome {
+        let Value::Object(members) = value else { return self.wrong(at, "an object", &value) };
         // Only a property of the step itself has a list returned by the piece.
         let known = match at {
             At::Key(At::Root, name) => self.dynamic.get(*name),
@@ -292,29 +296,29 @@ impl<'a> Coercion<'a> {
         };
         match known {
             Some(props) => Outcome::Given(Value::Object(self.members(props, members, at))),
-            None => Outcome::Given(value.clone()),
+            None => Outcome::Given(Value::Object(members)),
         }
     }
 
-    fn texts(&mut self, property: &Property, items: &[Value], at: &At<'_>) -> Outcome {
+    fn texts(&mut self, property: &Property, items: Vec<Value>, at: &At<'_>) -> Outcome {
         let mut texts = Vec::with_capacity(items.len());
-        for (index, item) in items.iter().enumerate() {
+        for (index, item) in items.into_iter().enumerate() {
             match item {
                 Value::Null => {
                     self.report.add(&at.index(index), "the item is null; give a text or remove the item");
                 }
-                Value::Array(_) | Value::Object(_) => texts.push(item.clone()),
+                Value::Array(_) | Value::Object(_) => texts.push(item),
                 scalar => texts.push(Value::String(scalar::text(scalar))),
             }
         }
         self.filled(property, texts)
     }
 
-    fn json(&mut self, value: &Value, at: &At<'_>, wanted: &str, accepts: fn(&Value) -> bool) -> Outcome {
-        if accepts(value) {
-            return Outcome::Given(value.clone());
+    fn json(&mut self, value: Value, at: &At<'_>, wanted: &str, accepts: fn(&Value) -> bool) -> Outcome {
+        if accepts(&value) {
+            return Outcome::Given(value);
         }
-        if let Value::String(text) = value
+        if let Value::String(text) = &value
             && let Ok(parsed) = serde_json::from_str::<Value>(text)
         {
             if deeper_than(&parsed, MAX_DEPTH.saturating_sub(at.depth())) {
@@ -325,7 +329,7 @@ impl<'a> Coercion<'a> {
                 return Outcome::Given(parsed);
             }
         }
-        self.wrong(at, format_args!("{wanted}, or its JSON text"), value)
+        self.wrong(at, format_args!("{wanted}, or its JSON text"), &value)
     }
 
     fn read(&mut self, value: &Value, at: &At<'_>, wanted: &str, read: fn(&Value) -> Option<Value>) -> Outcome {

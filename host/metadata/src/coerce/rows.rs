@@ -8,26 +8,23 @@ use crate::{Properties, Property};
 
 impl Coercion<'_> {
     /// Coerces a list of objects, or an object of columns.
-    pub(super) fn rows(&mut self, property: &Property, columns: &Properties, value: &Value, at: &At<'_>) -> Outcome {
-        let zipped;
+    pub(super) fn rows(&mut self, property: &Property, columns: &Properties, value: Value, at: &At<'_>) -> Outcome {
         let rows = match value {
             Value::Array(rows) => rows,
             Value::Object(lists) => match self.zip(columns, lists, at) {
-                Some(rows) => {
-                    zipped = rows;
-                    &zipped
-                }
+                Some(rows) => rows,
                 None => return Outcome::Refused,
             },
-            other => return self.wrong(at, "a list of objects", other),
+            other => return self.wrong(at, "a list of objects", &other),
         };
-        let coerced = rows.iter().enumerate().map(|(index, row)| self.object(columns, row, &at.index(index))).collect();
+        let coerced =
+            rows.into_iter().enumerate().map(|(index, row)| self.object(columns, row, &at.index(index))).collect();
         self.filled(property, coerced)
     }
 
     /// Turns columns into rows: single values repeat, short columns leave the member absent. Columns that are all single
     /// values make one row.
-    fn zip(&mut self, columns: &Properties, lists: &Map<String, Value>, at: &At<'_>) -> Option<Vec<Value>> {
+    fn zip(&mut self, columns: &Properties, mut lists: Map<String, Value>, at: &At<'_>) -> Option<Vec<Value>> {
         let longest = lists.values().filter_map(Value::as_array).map(Vec::len).max();
         let count = longest.unwrap_or(usize::from(!lists.is_empty()));
         let single = lists.iter().filter(|(_, value)| !value.is_array());
@@ -44,13 +41,16 @@ impl Coercion<'_> {
         if !unknown.is_empty() {
             return None;
         }
-        let row = |index: usize| {
-            let members = lists.iter().filter_map(|(name, value)| {
-                let member = value.as_array().map_or(Some(value), |items| items.get(index))?;
-                Some((name.clone(), member.clone()))
+        let mut row = |index: usize| {
+            let members = lists.iter_mut().filter_map(|(name, value)| {
+                let member = match value {
+                    Value::Array(items) => items.get_mut(index)?.take(),
+                    repeated => repeated.clone(),
+                };
+                Some((name.clone(), member))
             });
             Value::Object(members.collect())
         };
-        Some((0..count).map(row).collect())
+        Some((0..count).map(&mut row).collect())
     }
 }

@@ -6,9 +6,9 @@ use serde_json::{Number, Value};
 const MAX_SAFE: f64 = 9_007_199_254_740_992.0;
 
 /// Text unchanged, anything else as its JSON text.
-pub(super) fn text(value: &Value) -> String {
+pub(super) fn text(value: Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => text,
         other => other.to_string(),
     }
 }

@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::StatusCode;
+use leno_base::budget::Spec;
 use leno_connections::ConnectionError;
 use leno_metadata::{Connection, ConnectionKind, PieceName, Problem as Fault, VersionReq};
 use leno_pieces::StepRequest;
@@ -25,7 +26,8 @@ use crate::{
     edge::{
         Rejection,
         authorization::Authorized,
-        extract::{self, JsonBody, Kind, Member, Path},
+        budgets,
+        extract::{JsonBody, Kind, Member, Path},
     },
     identity::Caller,
 };
@@ -79,6 +81,7 @@ pub(in crate::api) struct TestBody {
 }
 
 impl JsonBody for TestBody {
+    const LIMIT: &'static Spec = &budgets::CONNECTION_BODY_BYTES;
     const MEMBERS: &'static [Member] = &[
         Member { name: "pieceName", kind: Kind::Text, required: true },
         Member { name: "type", kind: Kind::Text, required: true },
@@ -115,7 +118,8 @@ pub(in crate::api) async fn new(
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<Response, Rejection> {
-    let body: TestBody = extract::json(request, app.max_body).await?;
+    let (body, _memory) = app.bodies.json::<TestBody>(&caller, request).await?;
+    input::sizes(&app, Some(&body.value), None)?;
     let mut faults = Vec::new();
     let piece = body.piece_name.parse::<PieceName>();
     let piece = piece.map_err(|error| faults.push(Fault::new("/pieceName", error.to_string()))).ok();

@@ -7,9 +7,17 @@ use leno_metadata::{
     Auth, ConnectionKind, ConnectionValue, OAuth2, PieceName, Problem as Fault, Problems, Scheme, VersionReq,
 };
 use leno_pieces::Version;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::api::App;
+use crate::{
+    api::App,
+    edge::{
+        Rejection,
+        budgets::{CONNECTION_METADATA_BYTES, CONNECTION_PROPS_BYTES},
+        extract::json_size,
+    },
+};
 
 /// The longest name of a connection, in characters.
 const MAX_NAME: usize = 255;
@@ -20,6 +28,20 @@ pub(super) const NAME: &str = "must have 1 to 255 characters, none of them contr
 /// Whether a text can be the name of a connection.
 pub(super) fn is_name(text: &str) -> bool {
     (1..=MAX_NAME).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+}
+
+/// Checks the sizes of what is kept of a connection: its value or props, and its metadata.
+///
+/// # Errors
+/// One of them is too large.
+pub(super) fn sizes(app: &App, props: Option<&impl Serialize>, metadata: Option<&Value>) -> Result<(), Rejection> {
+    if let Some(props) = props {
+        app.bodies.allows(&CONNECTION_PROPS_BYTES, json_size(props))?;
+    }
+    if let Some(metadata) = metadata {
+        app.bodies.allows(&CONNECTION_METADATA_BYTES, json_size(metadata))?;
+    }
+    Ok(())
 }
 
 /// The newest version of a piece; `None` when this host does not have it. A request looks it up once, so that

@@ -8,21 +8,29 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use leno_base::Owner;
 use leno_connections::ConnectionView;
-use leno_db::{ConnectionFilter, Position};
+use leno_db::{ConnectionFilter, ConnectionRow, Position};
 use leno_metadata::{PieceName, Problem as Fault};
 use serde::Serialize;
 
 use super::{owner, refused};
 use crate::{
     api::{App, schema},
-    edge::{Rejection, authorization::Authorized, extract::Query},
+    edge::{
+        Rejection,
+        authorization::Authorized,
+        extract::{Query, json_size},
+    },
 };
 
 /// Connections of a page by default.
 const LIMIT: usize = 100;
 /// The largest page.
 const MAX_LIMIT: usize = 1_000;
+
+/// Rows that are read at once: with the largest metadata they come to about a page.
+const AT_ONCE: usize = 64;
 
 /// A page. `next` and `previous` go into `cursor`.
 #[derive(Serialize)]
@@ -43,7 +51,7 @@ struct Page<'a> {
         ("displayName" = Option<String>, Query, description = "A part of the display name; case does not matter."),
         ("status" = Option<Vec<schema::ConnectionStatus>>, Query, description = "One or more states; repeated or separated by commas."),
         ("scope" = Option<schema::ConnectionScope>, Query, description = "The scope."),
-        ("limit" = Option<u32>, Query, description = "The maximum number of connections; 100 if absent.", minimum = 1, maximum = 1000),
+        ("limit" = Option<u32>, Query, description = "The maximum number of connections; 100 if absent. A page of large rows has fewer.", minimum = 1, maximum = 1000),
         ("cursor" = Option<String>, Query, description = "`next` or `previous` of another page."),
         ("projectId" = Option<String>, Query, description = "Accepted for compatibility and ignored: connections belong to users."),
     ),
@@ -54,19 +62,13 @@ pub(in crate::api) async fn list(
     State(app): State<Arc<App>>,
     query: Query,
 ) -> Result<Response, Rejection> {
-    let Wanted { filter, limit, from, backwards } = Wanted::parse(&query)?;
-    // One more than requested shows whether there is a further page.
-    let count = i64::try_from(limit).unwrap_or(i64::MAX) + 1;
-    let mut rows =
-        app.connections.list(&owner(&caller), &filter, from.as_ref(), backwards, count).await.map_err(refused)?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
+    let wanted = Wanted::parse(&query)?;
+    let (mut rows, more) = rows(&app, &owner(&caller), &wanted).await?;
+    let Wanted { from, backwards, .. } = wanted;
     if backwards {
         rows.reverse();
     }
-    let cursor = |row: Option<&leno_db::ConnectionRow>, backwards| {
-        row.map(|row| write_cursor(&(row.created_at, row.id.clone()), backwards))
-    };
+    let cursor = |row: Option<&ConnectionRow>, backwards| row.map(|row| write_cursor(&position(row), backwards));
     let (after, before) = if backwards { (true, more) } else { (more, from.is_some()) };
     let page = Page {
         next: after.then(|| cursor(rows.last(), false)).flatten(),
@@ -74,6 +76,35 @@ pub(in crate::api) async fn list(
         data: rows.iter().map(ConnectionView::from).collect(),
     };
     Ok(Json(page).into_response())
+}
+
+/// The rows of a page, and whether there are more: as many as are wanted, and as fit into a page, but one at least.
+async fn rows(app: &App, owner: &Owner, wanted: &Wanted) -> Result<(Vec<ConnectionRow>, bool), Rejection> {
+    let Wanted { filter, limit, from, backwards } = wanted;
+    let (mut rows, mut bytes) = (Vec::<ConnectionRow>::new(), 0);
+    loop {
+        let from = rows.last().map(position).or_else(|| from.clone());
+        // One more than wanted shows whether there is a further page.
+        let count = (limit + 1 - rows.len()).min(AT_ONCE);
+        let part =
+            app.connections.list(owner, filter, from.as_ref(), *backwards, i64::try_from(count).unwrap_or(1)).await;
+        let part = part.map_err(refused)?;
+        let last = part.len() < count;
+        for row in part {
+            bytes += json_size(&ConnectionView::from(&row));
+            if rows.len() == *limit || (!rows.is_empty() && app.page.allows(bytes).is_err()) {
+                return Ok((rows, true));
+            }
+            rows.push(row);
+        }
+        if last {
+            return Ok((rows, false));
+        }
+    }
+}
+
+fn position(row: &ConnectionRow) -> Position {
+    (row.created_at, row.id.clone())
 }
 
 /// The filters of a list.

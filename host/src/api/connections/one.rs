@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderMap, StatusCode};
+use leno_base::budget::Spec;
 use leno_metadata::Problem as Fault;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,7 +20,8 @@ use crate::{
     edge::{
         Rejection,
         authorization::Authorized,
-        extract::{self, JsonBody, Kind, Member, Path, Query},
+        budgets,
+        extract::{JsonBody, Kind, Member, Path, Query},
     },
 };
 
@@ -62,6 +64,7 @@ pub(in crate::api) struct ChangeBody {
 }
 
 impl JsonBody for ChangeBody {
+    const LIMIT: &'static Spec = &budgets::CONNECTION_BODY_BYTES;
     const MEMBERS: &'static [Member] = &[
         Member { name: "displayName", kind: Kind::Text, required: false },
         Member { name: "metadata", kind: Kind::Object, required: false },
@@ -98,7 +101,8 @@ pub(in crate::api) async fn change(
     request: Request,
 ) -> Result<Response, Rejection> {
     let owner = owner(&caller);
-    let body: ChangeBody = extract::json(request, app.max_body).await?;
+    let (body, _memory) = app.bodies.json::<ChangeBody>(&caller, request).await?;
+    input::sizes(&app, body.config.as_ref(), body.metadata.as_ref())?;
     let mut seen = if_match(&headers)?;
     if body.display_name.as_ref().is_some_and(|name| !input::is_name(name)) {
         return Err(Rejection::invalid_members(vec![Fault::new("/displayName", input::NAME)]));

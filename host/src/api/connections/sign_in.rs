@@ -8,7 +8,7 @@ use axum::{
     response::{Html, IntoResponse as _, Response},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use leno_base::ExternalId;
+use leno_base::{ExternalId, budget::Spec};
 use leno_connections::{self, Draft, Failed, Finished, SignIn, SignInClient};
 use leno_metadata::{ConnectionKind, PieceName, Problem as Fault};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -25,7 +25,8 @@ use crate::{
     edge::{
         Rejection,
         authorization::Authorized,
-        extract::{self, JsonBody, Kind, Member, Query},
+        budgets,
+        extract::{JsonBody, Kind, Member, Query},
     },
 };
 
@@ -71,6 +72,7 @@ pub(in crate::api) struct StartBody {
 }
 
 impl JsonBody for StartBody {
+    const LIMIT: &'static Spec = &budgets::CONNECTION_BODY_BYTES;
     const MEMBERS: &'static [Member] = &[
         Member { name: "pieceName", kind: Kind::Text, required: true },
         Member { name: "clientId", kind: Kind::Text, required: false },
@@ -130,7 +132,8 @@ pub(in crate::api) async fn start(
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Rejection> {
-    let body: StartBody = extract::json(request, app.max_body).await?;
+    let (body, _memory) = app.bodies.json::<StartBody>(&caller, request).await?;
+    input::sizes(&app, body.props.as_ref(), body.metadata.as_ref())?;
     let callback = format!("{}{CALLBACK}", app.public_url);
     let checked = body.check(&callback)?;
     let Some(piece) = input::piece(&app, &checked.piece_name) else {

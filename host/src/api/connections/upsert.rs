@@ -7,7 +7,7 @@ use axum::{
     response::Response,
 };
 use http::{HeaderMap, StatusCode, header};
-use leno_base::ExternalId;
+use leno_base::{ExternalId, budget::Spec};
 use leno_connections::{ConnectionError, NewConnection, Replace};
 use leno_metadata::{ConnectionKind, ConnectionValue, OAuth2, PieceName, Problem as Fault};
 use leno_pieces::Version;
@@ -21,7 +21,8 @@ use crate::{
     edge::{
         Rejection,
         authorization::Authorized,
-        extract::{self, JsonBody, Kind, Member},
+        budgets,
+        extract::{JsonBody, Kind, Member},
     },
 };
 
@@ -58,6 +59,7 @@ pub(in crate::api) struct UpsertBody {
 }
 
 impl JsonBody for UpsertBody {
+    const LIMIT: &'static Spec = &budgets::CONNECTION_BODY_BYTES;
     const MEMBERS: &'static [Member] = &[
         Member { name: "externalId", kind: Kind::Text, required: true },
         Member { name: "displayName", kind: Kind::Text, required: true },
@@ -100,7 +102,8 @@ pub(in crate::api) async fn upsert(
     request: Request,
 ) -> Result<Response, Rejection> {
     let owner = owner(&caller);
-    let mut body: UpsertBody = extract::json(request, app.max_body).await?;
+    let (mut body, _memory) = app.bodies.json::<UpsertBody>(&caller, request).await?;
+    input::sizes(&app, Some(&body.value), body.metadata.as_ref())?;
     let replace = replace(&headers)?;
     let Checked { external_id, value } = body.check()?;
     // Everything about the piece comes from one lookup.

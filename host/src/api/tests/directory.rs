@@ -62,7 +62,7 @@ async fn what_does_not_load_is_not_put_into_the_directory() {
         .header("authorization", format!("Bearer {}", host.operator))
         .header("content-type", "application/wasm")
         .header("content-length", (64_u64 << 20) + 1);
-    host.send(large.body(Body::empty()).unwrap()).await.refused(413, "body_too_large");
+    host.send(large.body(Body::empty()).unwrap()).await.refused(413, "budget_exceeded");
     assert_eq!(std::fs::read_dir(&host.directory).unwrap().count(), 0);
 }
 

@@ -31,7 +31,7 @@ use uuid::Uuid;
 use self::piece::{CRASH, ECHO, REFUSE, SECURE_ECHO};
 use super::openapi;
 use crate::{
-    edge::PublicUrl,
+    edge::{PublicUrl, budgets::MAX_BODY_BYTES},
     identity::{Claims, Identity, Permission},
 };
 
@@ -114,7 +114,7 @@ async fn open(setup: Setup) -> (crate::host::Host, tempfile::TempDir) {
         db,
         keyring: Keyring::new(Key::parse(&"ab".repeat(32).into()).unwrap(), Vec::new()),
         identity: Identity::new(&"a-secret-that-is-long-enough-for-hs256".into(), Some(&INTERNAL.into())),
-        budgets: Budgets::new([(&leno_sandbox::budgets::MAX_CALLS, 16)]),
+        budgets: Budgets::new([(&leno_sandbox::budgets::MAX_CALLS, 16), (&MAX_BODY_BYTES, MAX_BODY as u64)]),
         clock: Arc::new(SystemClock),
         engine: EngineConfig::default(),
         pieces_dir: directory,
@@ -128,7 +128,6 @@ async fn open(setup: Setup) -> (crate::host::Host, tempfile::TempDir) {
         own: Vec::new(),
         public_url: PublicUrl::new(None, ([127, 0, 0, 1], 4747).into()),
         production: setup.production,
-        max_body: MAX_BODY,
     };
     (crate::host::Host::open(setup).await.unwrap(), temporary)
 }

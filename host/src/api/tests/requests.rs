@@ -115,13 +115,13 @@ async fn a_body_of_another_type_or_size_is_refused_before_it_is_read() {
         assert_eq!(answer.refused(415, "wrong_content_type").headers["accept"], "application/json");
     }
     let large = format!("{{\"input\": {{\"x\": \"{}\"}}}}", "x".repeat(MAX_BODY));
-    let problem = host.post(ECHO, large.clone()).await.refused(413, "body_too_large");
+    let problem = host.post(ECHO, large.clone()).await.refused(413, "budget_exceeded");
     assert!(problem.detail().contains(&MAX_BODY.to_string()), "{}", problem.text);
     // The same without a length in front, in pieces.
     let chunks: Vec<Result<_, std::io::Error>> =
         large.into_bytes().chunks(9_999).map(|chunk| Ok(chunk.to_vec())).collect();
     let streamed = Body::from_stream(futures_util::stream::iter(chunks));
-    host.post(ECHO, streamed).await.refused(413, "body_too_large");
+    host.post(ECHO, streamed).await.refused(413, "budget_exceeded");
     let broken = Body::from_stream(futures_util::stream::iter([Ok("{\"inp"), Err(std::io::Error::other("gone"))]));
     host.post(ECHO, broken).await.refused(400, "body_incomplete");
     // A body with a false length is refused by the length it states.
@@ -129,7 +129,7 @@ async fn a_body_of_another_type_or_size_is_refused_before_it_is_read() {
         .header("authorization", format!("Bearer {}", host.token))
         .header("content-type", "application/json")
         .header("content-length", "99999999999");
-    host.send(lying.body("{}".into()).unwrap()).await.refused(413, "body_too_large");
+    host.send(lying.body("{}".into()).unwrap()).await.refused(413, "budget_exceeded");
 }
 
 #[tokio::test]

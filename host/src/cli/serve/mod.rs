@@ -1,11 +1,13 @@
 //! `leno serve`: opens a host from the settings and serves it until a signal.
 
+mod descriptors;
 mod logging;
 
-use std::{net::SocketAddr, process::ExitCode, sync::Arc};
+use std::{future::Future, net::SocketAddr, pin::Pin, process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
-use leno_base::SystemClock;
+use futures_util::future::OptionFuture;
+use leno_base::{SystemClock, budget::Budgets};
 use leno_db::Db;
 use leno_metadata::PieceName;
 use leno_sandbox::{Cache, EngineConfig};
@@ -14,6 +16,7 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     component,
@@ -22,8 +25,12 @@ use super::{
     terminal,
 };
 use crate::{
-    config::{Config, DataDir},
-    edge::{PublicUrl, listener},
+    config::{Config, DataDir, setting},
+    edge::{
+        PublicUrl,
+        budgets::{ADMIN_CONNECTIONS, CONNECTIONS, CONNECTIONS_PER_PEER},
+        listener::{self, Crowd},
+    },
     host::{Host, Setup},
     identity::Identity,
 };
@@ -54,11 +61,12 @@ pub(super) struct Args {
 }
 
 pub(super) fn serve(args: &Args) -> anyhow::Result<ExitCode> {
-    let config = args.settings.config()?;
+    let mut config = args.settings.config()?;
     logging::begin(&config.log);
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
+    config.budgets = descriptors::fit(&config.budgets);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(run(config));
     // Compilations under way need not end.
@@ -69,13 +77,17 @@ pub(super) fn serve(args: &Args) -> anyhow::Result<ExitCode> {
 async fn run(config: Config) -> anyhow::Result<()> {
     // Before anything that takes long, so that no signal is lost and a taken address is reported at once.
     let mut stop = Signals::new()?;
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}; set LENO_LISTEN to another address", config.listen))?;
+    let listener = bind(config.listen, setting::LISTEN.env).await?;
     let address = listener.local_addr()?;
+    let operator = match config.admin_listen {
+        Some(address) => Some(bind(address, setting::ADMIN_LISTEN.env).await?),
+        None => None,
+    };
+    let own = [Some(address), operator.as_ref().and_then(|operator| operator.local_addr().ok())];
+    let own = own.into_iter().flatten().collect();
 
     let host = tokio::select! {
-        opened = open(&config, address) => opened?,
+        opened = open(&config, address, own) => opened?,
         () = stop.next() => {
             tracing::info!("stopped before the host was ready");
             return Ok(());
@@ -87,7 +99,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     tracing::info!(%address, pieces, ?database, production = config.production, "ready");
     host.start().await;
 
-    let draining = listener::serve(listener, host.router(), stop.next()).await;
+    let draining = accept(&host, &config.budgets, listener, operator, stop.next()).await?;
     tracing::info!("stopping: no new connections; waiting for requests under way");
     tokio::select! {
         () = host.drain(draining) => {}
@@ -98,8 +110,45 @@ async fn run(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    let bound = TcpListener::bind(address).await;
+    bound.with_context(|| format!("{address} cannot be listened on; set {setting} to another address"))
+}
+
+/// Serves the host until `stop`: all of it on one listener, or the operator's part on another. Returns a future that completes
+/// when every connection has ended.
+async fn accept(
+    host: &Host,
+    budgets: &Budgets,
+    listener: TcpListener,
+    operator: Option<TcpListener>,
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<Pin<Box<dyn Future<Output = ()> + Send>>> {
+    let crowd = Crowd::new(budgets.get(&CONNECTIONS), Some(budgets.get(&CONNECTIONS_PER_PEER)));
+    let few = Crowd::new(budgets.get(&ADMIN_CONNECTIONS), None);
+    let stopping = CancellationToken::new();
+    let (router, apart) = match operator {
+        None => (host.router(), None),
+        Some(listener) => {
+            tracing::info!(address = %listener.local_addr()?, "metrics and administration are served here only");
+            let (router, apart) = host.routers();
+            (router, Some(listener::serve(listener, apart, few, stopping.cancelled())))
+        }
+    };
+    #[expect(clippy::async_yields_async, reason = "accepting ends first, then the connections do")]
+    let serving = async {
+        let draining = listener::serve(listener, router, crowd, stop).await;
+        stopping.cancel();
+        draining
+    };
+    let (draining, apart) = tokio::join!(serving, OptionFuture::from(apart));
+    Ok(Box::pin(async move {
+        tokio::join!(draining, OptionFuture::from(apart));
+    }))
+}
+
 /// Opens the host that the settings describe.
-async fn open(config: &Config, address: SocketAddr) -> anyhow::Result<Host> {
+async fn open(config: &Config, address: SocketAddr, own: Vec<SocketAddr>) -> anyhow::Result<Host> {
     let data = DataDir::open(&config.data_dir)?;
     let db = Db::connect(config.database_url.expose_secret(), &config.budgets).await?;
     db.migrate().await?;
@@ -130,10 +179,9 @@ async fn open(config: &Config, address: SocketAddr) -> anyhow::Result<Host> {
         grants: Arc::new(move |piece: &PieceName| grants.for_piece(piece)),
         providers: Arc::new(move |piece: &PieceName| providers.for_piece(piece).private),
         endpoints: config.webhook_private.clone(),
-        own: vec![address],
+        own,
         public_url: PublicUrl::new(config.public_url.as_ref(), address),
         production: config.production,
-        max_body: config.max_body,
     };
     Ok(Host::open(setup).await?)
 }
