@@ -49,8 +49,11 @@ fn echo(received: &Received) -> Value {
     json!({ "method": received.method, "target": received.target, "headers": headers, "body": body })
 }
 
+/// Writes `bytes`, then lets other tasks have their turn: those who measure share the threads with those who flood.
 async fn write(stream: &mut Stream, bytes: &[u8]) -> std::io::Result<()> {
-    stream.get_mut().write_all(bytes).await
+    stream.get_mut().write_all(bytes).await?;
+    tokio::task::yield_now().await;
+    Ok(())
 }
 
 async fn respond(stream: &mut Stream, status: u16, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<bool> {
