@@ -415,9 +415,10 @@ async fn in_production_only_pinned_bytes_load() {
     assert_eq!(bed.call("twin", "").await.unwrap().0, "marker-1");
 
     // A lock that others may write to does not count; what was pinned before still is.
-    bed.lock(vec![pin(&evil)]);
-    let exposed = bed.beside.path().join("pieces.lock");
+    let exposed = bed.beside.path().join("exposed");
+    Lock { pins: vec![pin(&evil)] }.write(&exposed, None).unwrap();
     fs::set_permissions(&exposed, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
+    fs::rename(&exposed, bed.beside.path().join("pieces.lock")).unwrap();
     bed.registry.refresh().await;
     assert_eq!(bed.call("twin", "").await.unwrap().0, "marker-1");
 
