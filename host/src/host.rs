@@ -3,14 +3,14 @@
 use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::Router;
-use leno_base::{Actor, Clock, Periodic, SystemClock, budget::Budgets, milliseconds};
+use leno_base::{Actor, Clock, Periodic, SystemClock, Tasks, budget::Budgets, milliseconds};
 use leno_connections::{Connections, PrivateFor};
 use leno_db::{Db, DbError, PieceVersions, StoreEntries};
 use leno_egress::{Client, ClientConfig, PrivateGrant};
 use leno_events::{Deliverer, Endpoints, Events};
 use leno_metadata::PieceName;
 use leno_pieces::{
-    FileState, FileStatus, GrantFor, OnStatus, PieceStore, Registry, RegistryError, RegistryOptions, Runs,
+    FileState, FileStatus, GrantFor, LockFile, OnStatus, PieceStore, Registry, RegistryError, RegistryOptions, Runs,
 };
 use leno_sandbox::{Engine, EngineConfig, EngineError, Store};
 use leno_vault::{
@@ -57,7 +57,9 @@ pub struct Setup {
     /// The pieces directory.
     pub pieces_dir: PathBuf,
     /// The lock file with the pinned digests.
-    pub pieces_lock: PathBuf,
+    pub pieces_lock: LockFile,
+    /// Where components are kept, so that the last good version of a file outlives the process.
+    pub components: Option<PathBuf>,
     /// Whether only pinned digests load.
     pub pinned_only: bool,
     /// What each piece may do.
@@ -100,6 +102,8 @@ pub struct Host {
     deliverer: Deliverer,
     store: StoreEntries,
     clock: Arc<dyn Clock>,
+    /// Entries of the history of pieces that are being written.
+    history: Tasks,
 }
 
 impl Host {
@@ -115,13 +119,16 @@ impl Host {
         }
         let metrics = Arc::new(Metrics::new(&setup.budgets));
         let engine = Engine::new(EngineConfig { budgets: setup.budgets.clone(), ..setup.engine })?;
+        let history = Tasks::default();
         let options = RegistryOptions {
             directory: setup.pieces_dir,
             lock: setup.pieces_lock,
+            components: setup.components,
+            budgets: setup.budgets.clone(),
             production: setup.pinned_only,
             grants: setup.grants,
             drain: REPLACED,
-            on_status: on_status(db.clone(), metrics.clone()),
+            on_status: on_status(db.clone(), metrics.clone(), history.clone()),
         };
         let registry = Registry::open(options, engine.clone()).await?;
         let egress = ClientConfig { budgets: setup.budgets.clone(), own: setup.own, ..ClientConfig::default() };
@@ -157,7 +164,7 @@ impl Host {
             bodies: Bodies::new(&setup.budgets),
             page: setup.budgets.get(&PAGE_BYTES),
         };
-        Ok(Self { app: Arc::new(app), deliverer, store, clock })
+        Ok(Self { app: Arc::new(app), deliverer, store, clock, history })
     }
 
     /// What the routes use.
@@ -214,8 +221,9 @@ impl Host {
     /// Ends streams and background tasks, lets the requests in `draining` end, then the calls that still run, then what must
     /// not be lost: tokens that a provider has just issued.
     pub async fn drain(&self, draining: impl Future<Output = ()>) {
-        // Streams never end by themselves.
+        // Streams never end by themselves, and a compilation may take minutes.
         self.app.events.stop();
+        self.app.registry.stop_loading();
         let tasks = async {
             self.app.tasks.stop().await;
             self.deliverer.stop().await;
@@ -238,8 +246,9 @@ impl Host {
         }
     }
 
-    /// Closes the database.
+    /// Closes the database, once what is being written to it is there.
     pub async fn close(&self) {
+        let _ = tokio::time::timeout(GRACE, self.history.finish()).await;
         let _ = tokio::time::timeout(GRACE, self.app.db.close()).await;
     }
 }
@@ -249,13 +258,13 @@ fn removed(rows: u64) -> String {
 }
 
 /// Counts loads, and keeps their history.
-fn on_status(db: Db, metrics: Arc<Metrics>) -> OnStatus {
+fn on_status(db: Db, metrics: Arc<Metrics>, history: Tasks) -> OnStatus {
     let versions = PieceVersions::new(db);
     Arc::new(move |status: &FileStatus| match (status.status, &status.reason) {
         (FileState::Active, _) => {
             metrics.load("ok");
             let (versions, status) = (versions.clone(), status.clone());
-            tokio::spawn(async move {
+            history.spawn(async move {
                 let FileStatus { file, name: Some(name), version: Some(version), digest: Some(digest), .. } = status
                 else {
                     return;

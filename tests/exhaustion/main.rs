@@ -15,12 +15,20 @@ mod egress;
 mod listener;
 mod permits;
 mod raw;
+mod registry;
 mod scene;
 mod soak;
 
 /// The budgets that each file exhausts.
-const EXHAUSTED: &[&[&str]] =
-    &[bodies::EXHAUSTS, calls::EXHAUSTS, database::EXHAUSTS, egress::EXHAUSTS, listener::EXHAUSTS, permits::EXHAUSTS];
+const EXHAUSTED: &[&[&str]] = &[
+    bodies::EXHAUSTS,
+    calls::EXHAUSTS,
+    database::EXHAUSTS,
+    egress::EXHAUSTS,
+    listener::EXHAUSTS,
+    permits::EXHAUSTS,
+    registry::EXHAUSTS,
+];
 
 #[tokio::test]
 async fn each_budget_of_the_host_is_exhausted_by_a_test() -> anyhow::Result<()> {

@@ -78,7 +78,12 @@ impl Scene {
 
     /// Checks what must hold after an attack on `budgets`: each refused and was counted, the neighbour's calls all succeeded
     /// and were about as quick as before, the host stayed within its memory, and what was taken is given back.
-    pub(crate) async fn end(mut self, budgets: &[&str]) -> anyhow::Result<()> {
+    pub(crate) async fn end(self, budgets: &[&str]) -> anyhow::Result<()> {
+        self.end_holding(budgets, &[]).await
+    }
+
+    /// The same, where some budgets are of what is stored and so stays.
+    pub(crate) async fn end_holding(mut self, budgets: &[&str], stays: &[&str]) -> anyhow::Result<()> {
         for budget in budgets {
             anyhow::ensure!(self.refusals(budget).await? > 0.0, "the budget {budget} refused nothing");
         }
@@ -102,8 +107,10 @@ impl Scene {
             let metrics = self.operator.metrics().await?;
             let files = self.server.figures()?.files;
             let used = |metrics: &Metrics, budget: &str| metrics.sum("leno_budget_used", &[("budget", budget)]);
-            let held: Vec<_> =
-                budgets.iter().filter(|budget| used(&metrics, budget) > used(&self.before, budget)).collect();
+            let held: Vec<_> = budgets
+                .iter()
+                .filter(|budget| !stays.contains(budget) && used(&metrics, budget) > used(&self.before, budget))
+                .collect();
             // The operator's client and the database have some more connections than before.
             if held.is_empty() && files <= self.files + 32 {
                 break;

@@ -12,3 +12,4 @@ mod crash;
 mod replacement;
 mod slow;
 mod start;
+mod stop;

@@ -47,6 +47,16 @@ pub enum Denied {
         /// The port of the URL.
         port: u16,
     },
+    /// A port that the user of a connection chose, and the operator does not name.
+    #[error(
+        "port {port} of `{host}` is not allowed: a connection names it, and it is none of 80, 443 and the ports in the piece's metadata; ask the operator to add `{host}:{port}` to `hosts` in leno.toml, or, when it is a private service, for a private grant of its address: private = [\"ADDRESS:{port}\"]"
+    )]
+    ChosenPort {
+        /// The host of the URL.
+        host: String,
+        /// The port of the URL.
+        port: u16,
+    },
     /// Plain http to a host that is on the internet.
     #[error(
         "plain http to `{host}` is not allowed: use https, or add `http://{host}` to `egress.hosts` of the piece's metadata, or, when it is a private service, ask the operator for a private grant of its address in leno.toml: private = [\"ADDRESS:{port}\"]"
@@ -145,6 +155,7 @@ impl Denied {
             Self::Host { host }
             | Self::OperatorHost { host }
             | Self::Port { host, .. }
+            | Self::ChosenPort { host, .. }
             | Self::Plain { host, .. }
             | Self::Address { host, .. }
             | Self::Own { host, .. }

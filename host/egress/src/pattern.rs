@@ -76,6 +76,23 @@ impl HostPattern {
         port == self.port.unwrap_or(default)
     }
 
+    /// The port that the pattern names, if it does.
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// Whether this pattern lets everything be reached that `other` does.
+    pub fn covers(&self, other: &Self) -> bool {
+        let hosts = match (&self.hosts, &other.hosts) {
+            (Hosts::Any, _) => true,
+            (Hosts::Below(wide), Hosts::Below(narrow)) => narrow.ends_with(wide.as_str()),
+            (Hosts::Below(wide), Hosts::Exact(Host::Domain(name))) => name.len() > wide.len() && name.ends_with(wide),
+            (Hosts::Exact(wide), Hosts::Exact(narrow)) => wide == narrow,
+            (Hosts::Below(_) | Hosts::Exact(_), _) => false,
+        };
+        hosts && self.port == other.port && (self.plain || !other.plain)
+    }
+
     /// Whether the pattern spells out plain http.
     pub(crate) fn takes_plain(&self) -> bool {
         self.plain
@@ -229,6 +246,34 @@ mod tests {
             ("*.example.com", "https://1.1.1.1", false),
         ] {
             assert_eq!(names(pattern, url), expected, "{pattern} against {url}");
+        }
+    }
+
+    #[test]
+    fn a_wider_pattern_covers_a_narrower_one() {
+        for (wide, narrow, expected) in [
+            ("*", "api.example.com", true),
+            ("*", "*.example.com", true),
+            ("*", "1.1.1.1", true),
+            ("api.example.com", "API.example.com.", true),
+            ("*.example.com", "api.example.com", true),
+            ("*.example.com", "*.api.example.com", true),
+            ("*.example.com", "*.example.com", true),
+            ("*.api.example.com", "*.example.com", false),
+            ("*.example.com", "example.com", false),
+            ("*.example.com", "badexample.com", false),
+            ("*.example.com", "*", false),
+            ("*.example.com", "1.1.1.1", false),
+            ("api.example.com", "*.example.com", false),
+            ("api.example.com", "api.example.com:8443", false),
+            ("*", "api.example.com:8443", false),
+            ("*:8443", "api.example.com:8443", true),
+            ("*:8443", "api.example.com", false),
+            ("http://a.test", "a.test", true),
+            ("a.test", "http://a.test", false),
+        ] {
+            let parse = |text: &str| text.parse::<HostPattern>().unwrap();
+            assert_eq!(parse(wide).covers(&parse(narrow)), expected, "{wide} {narrow}");
         }
     }
 

@@ -20,10 +20,12 @@ use crate::pattern::HostPattern;
 ///
 /// Schemes are `https` and `http`. Plain http is for destinations that are privately granted, and for hosts whose pattern
 /// spells it out (`http://legacy.example.com`). A URL uses the port of its scheme, the port its pattern names, or a port
-/// that a private grant of its address names.
+/// that the operator names: in the narrower list or in a private grant of its address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Policy {
     allow: Vec<HostPattern>,
+    /// Hosts with ports that the user of a connection chose.
+    chosen: Vec<HostPattern>,
     within: Option<Vec<HostPattern>>,
     private: Vec<PrivateGrant>,
 }
@@ -31,10 +33,19 @@ pub struct Policy {
 impl Policy {
     /// A policy that lets the hosts of `allow` be reached, at public addresses and those of `private`.
     pub fn new(allow: Vec<HostPattern>, private: Vec<PrivateGrant>) -> Self {
-        Self { allow, within: None, private }
+        Self { allow, chosen: Vec::new(), within: None, private }
     }
 
-    /// The same policy, narrowed: a destination must be named by `limit` as well.
+    /// The same policy with hosts whose ports the user of a connection chose. Such a port is not open by itself: the operator
+    /// must name it, or grant the address.
+    #[must_use]
+    pub fn with_chosen_ports(mut self, hosts: Vec<HostPattern>) -> Self {
+        self.chosen = hosts;
+        self
+    }
+
+    /// The same policy, narrowed: a destination must be named by `limit` as well. Where an entry of `limit` names a port,
+    /// that port is open as well on hosts that the allow-list names without one.
     ///
     /// This is how an operator's list meets the one in a piece's metadata.
     #[must_use]
@@ -93,20 +104,24 @@ impl Policy {
         let target = Target { host: &host, port, plain };
         let denied_host = || host.to_string();
 
-        let mut need = target.need(&self.allow).ok_or_else(|| Denied::Host { host: denied_host() })?;
+        let named = self.within.iter().flatten().any(|pattern| pattern.port() == Some(port) && pattern.names(&host));
+        let allowed = target.need(&self.allow, named);
+        let chosen = target.need(&self.chosen, false).map(|need| if named { need } else { need.max(Need::Grant) });
+        let for_chosen = !named && allowed.is_none_or(|allowed| chosen.is_some_and(|chosen| chosen < allowed));
+        let mut need = allowed.into_iter().chain(chosen).min().ok_or_else(|| Denied::Host { host: denied_host() })?;
         if let Some(limit) = &self.within {
-            need = need.max(target.need(limit).ok_or_else(|| Denied::OperatorHost { host: denied_host() })?);
+            need = need.max(target.need(limit, false).ok_or_else(|| Denied::OperatorHost { host: denied_host() })?);
         }
         let mut for_credentials = false;
         if let Some(hosts) = credential_hosts {
-            let asked = target.need(hosts).ok_or_else(|| Denied::CredentialHost { host: denied_host() })?;
+            let asked = target.need(hosts, false).ok_or_else(|| Denied::CredentialHost { host: denied_host() })?;
             let asked = if plain { asked.max(Need::Grant) } else { asked };
             for_credentials = asked > need;
             need = need.max(asked);
         }
 
         let vetting = self.vetting(need, port, own);
-        let question = Question { host: host.to_string(), port, need, for_credentials };
+        let question = Question { host: host.to_string(), port, need, for_credentials, for_chosen };
         if vetting.granted_only && vetting.nets.is_empty() {
             return Err(question.unmet());
         }
@@ -199,11 +214,13 @@ struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// The most permissive of the patterns that name this host; `None` when none does.
-    fn need(&self, patterns: &[HostPattern]) -> Option<Need> {
+    /// The most permissive of the patterns that name this host; `None` when none does. Where the port is `named` elsewhere,
+    /// patterns without a port take it.
+    fn need(&self, patterns: &[HostPattern], named: bool) -> Option<Need> {
         let default = if self.plain { 80 } else { 443 };
         let needs = patterns.iter().filter(|pattern| pattern.names(self.host)).map(|pattern| {
-            match (pattern.takes_port(self.port, default), pattern.takes_plain() || !self.plain) {
+            let takes_port = pattern.takes_port(self.port, default) || (named && pattern.port().is_none());
+            match (takes_port, pattern.takes_plain() || !self.plain) {
                 (false, _) => Need::GrantedPort,
                 (true, false) => Need::Grant,
                 (true, true) => Need::Vetted,
@@ -284,6 +301,7 @@ pub(crate) struct Question {
     port: u16,
     need: Need,
     for_credentials: bool,
+    for_chosen: bool,
 }
 
 impl Question {
@@ -312,6 +330,7 @@ impl Question {
         match (self.for_credentials, self.need) {
             (true, Need::GrantedPort) => Denied::CredentialPort { host, port },
             (true, _) => Denied::CredentialPlain { host, port },
+            (false, Need::Grant) if self.for_chosen => Denied::ChosenPort { host, port },
             (false, Need::GrantedPort) => Denied::Port { host, port },
             (false, _) => Denied::Plain { host, port },
         }

@@ -169,6 +169,30 @@ impl Auth {
     pub fn props(&self) -> Option<&Properties> {
         self.scheme.props()
     }
+
+    /// Where credentials of this kind go, a line each: `KIND to HOST`, `KIND header NAME: VALUE`, `KIND query NAME=VALUE`, and
+    /// `KIND token URL` (`authorize`, `revoke`) for the provider of an OAUTH2 connection. Templates are as the author wrote
+    /// them.
+    #[must_use]
+    pub fn placement(&self) -> Vec<String> {
+        let kind = self.kind();
+        let hosts = self.hosts.iter().map(|host| format!("{kind} to {}", host.as_str()));
+        let headers = &self.inject.headers;
+        let headers =
+            headers.iter().map(|(name, value)| format!("{kind} header {}: {}", name.as_str(), value.as_str()));
+        let query = &self.inject.query;
+        let query = query.iter().map(|(name, value)| format!("{kind} query {}={}", name.as_str(), value.as_str()));
+        let provider = match &self.scheme {
+            Scheme::OAuth2(oauth2) => vec![
+                ("authorize", Some(oauth2.auth_url.as_str()).filter(|url| !url.is_empty())),
+                ("token", Some(oauth2.token_url.as_str())),
+                ("revoke", oauth2.revocation_url.as_deref()),
+            ],
+            _ => Vec::new(),
+        };
+        let provider = provider.into_iter().filter_map(|(what, url)| Some(format!("{kind} {what} {}", url?)));
+        hosts.chain(headers).chain(query).chain(provider).collect()
+    }
 }
 
 impl Scheme {

@@ -21,5 +21,22 @@ pub(crate) static FAILURES_LOGGED: Spec = Spec {
     range: (0, 1_000_000),
 };
 
+/// Components that are compiled at once, each in a child process at the lowest priority that may take 2 GiB. Two, so that one
+/// which takes a minute does not hold up the next. An upload waits 10 s for its turn and is then refused; files of the
+/// pieces directory wait for as long as it takes.
+pub(crate) static COMPILES: Spec =
+    Spec { env: "LENO_COMPILES", per: Per::Host, what: "compilations at once", default: 2, range: (1, 64) };
+
+/// Bytes of components kept in the data directory, by digest: the last good version of every file of the pieces directory,
+/// and earlier ones as long as there is room. What no file was last served from makes room for what is new. A component
+/// that does not fit is served and not kept; an upload that does not fit is refused. `leno prune` removes earlier versions.
+pub static COMPONENT_BYTES: Spec = Spec {
+    env: "LENO_COMPONENT_BYTES",
+    per: Per::Host,
+    what: "bytes of kept components",
+    default: 1 << 30,
+    range: (1 << 10, 1 << 40),
+};
+
 /// All of them.
-pub const BUDGETS: &[&Spec] = &[&DENIALS_LOGGED, &FAILURES_LOGGED];
+pub const BUDGETS: &[&Spec] = &[&DENIALS_LOGGED, &FAILURES_LOGGED, &COMPILES, &COMPONENT_BYTES];

@@ -126,12 +126,13 @@ pub(crate) fn path_of(directory: &Path, file: &str) -> Option<PathBuf> {
     plain.then(|| directory.join(file))
 }
 
-/// Puts a file into `directory` under `name` by rename: a reader sees all of it or nothing.
+/// Puts a file into `directory` under `name` by rename: a reader sees all of it or nothing. A file of that name is not
+/// replaced: [`io::ErrorKind::AlreadyExists`].
 pub(crate) fn place(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let mut file = tempfile::Builder::new().prefix(".upload-").tempfile_in(directory)?;
     io::Write::write_all(&mut file, bytes)?;
     file.as_file().sync_all()?;
-    file.persist(directory.join(name)).map_err(|error| error.error)?;
+    file.persist_noclobber(directory.join(name)).map_err(|error| error.error)?;
     Ok(())
 }
 

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::Reason;
+use leno_base::budget::Exhausted;
+
+use crate::{LockError, Reason};
 
 /// A registry that could not start.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +18,17 @@ pub enum RegistryError {
         path: PathBuf,
         /// What the system said.
         reason: String,
+    },
+    /// The lock is not usable.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The directory of kept components is not usable.
+    #[error("the kept components in {path} cannot be used: {source}; make it a directory that leno may write to")]
+    Components {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
     },
 }
 
@@ -36,9 +49,12 @@ pub enum UploadError {
     /// The component does not load.
     #[error("{}", .0.message)]
     Refused(Reason),
-    /// Its name and version are taken by other bytes.
+    /// Its name and version, or its file, are taken by other bytes.
     #[error("{}", .0.message)]
     Conflict(Reason),
+    /// A budget has no room for it.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
     /// The file could not be written.
     #[error("the component could not be written to the pieces directory: {0}")]
     Io(String),

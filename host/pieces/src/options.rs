@@ -2,10 +2,11 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use leno_base::budget::Budgets;
 use leno_metadata::PieceName;
 use leno_sandbox::Grant;
 
-use crate::FileStatus;
+use crate::{FileStatus, LockFile};
 
 /// What an operator grants each piece, by its name.
 pub type GrantFor = Arc<dyn Fn(&PieceName) -> Grant + Send + Sync>;
@@ -18,7 +19,11 @@ pub struct RegistryOptions {
     /// Where components are dropped.
     pub directory: PathBuf,
     /// The lock file with the pinned digests.
-    pub lock: PathBuf,
+    pub lock: LockFile,
+    /// Where components are kept, so that the last good version of a file outlives the process.
+    pub components: Option<PathBuf>,
+    /// The limits of everything that many share.
+    pub budgets: Budgets,
     /// Whether only pinned digests load.
     pub production: bool,
     /// What each piece may do.

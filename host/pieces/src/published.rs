@@ -3,6 +3,7 @@
 use std::sync::{Arc, atomic::AtomicBool};
 
 use arc_swap::ArcSwap;
+use tokio_util::sync::CancellationToken;
 
 use crate::{FileStatus, Version, table::Table};
 
@@ -17,4 +18,6 @@ pub(crate) struct Published {
 pub(crate) struct Shared {
     pub(crate) published: ArcSwap<Published>,
     pub(crate) ready: AtomicBool,
+    /// Nothing is loaded any more.
+    pub(crate) stopping: CancellationToken,
 }

@@ -4,6 +4,7 @@
 //! compiles and swaps, so two loads never race.
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -17,9 +18,11 @@ use leno_metadata::{PieceName, VersionReq};
 use leno_sandbox::Engine;
 use notify::{RecursiveMode, Watcher as _};
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
-    FileStatus, NotFound, RegistryError, RegistryOptions, RemoveError, RescanError, UploadError, Version,
+    FileStatus, Kept, NotFound, RegistryError, RegistryOptions, RemoveError, RescanError, UploadError, Version,
+    budgets::COMPONENT_BYTES,
     loader::{Command, Loader},
     published::Shared,
 };
@@ -32,29 +35,54 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Loads what is in the directory, then watches it.
+    /// Loads what is in the directory, then watches it and the lock.
     ///
     /// # Errors
-    /// The directory cannot be made or read. A file that does not load is no error: see [`Registry::files`].
+    /// [`RegistryError`]: the directory cannot be made or read, or the lock may not be believed. A file that does not load is
+    /// no error: see [`Registry::files`].
     pub async fn open(options: RegistryOptions, engine: Engine) -> Result<Self, RegistryError> {
         let unusable = |reason: String| RegistryError::Directory { path: options.directory.clone(), reason };
         std::fs::create_dir_all(&options.directory).map_err(|error| unusable(error.to_string()))?;
+        let pins = options.lock.read()?;
+        if options.production && pins.pins.is_empty() {
+            tracing::warn!(lock = %options.lock.path.display(), "no piece is pinned, so none is loaded; pin them with `leno lock`");
+        }
+        let components = |path: &PathBuf| {
+            let kept = Kept::open(path.clone(), options.budgets.get(&COMPONENT_BYTES));
+            kept.map(Arc::new).map_err(|source| RegistryError::Components { path: path.clone(), source })
+        };
+        let kept = options.components.as_ref().map(components).transpose()?;
         let (commands, inbox) = mpsc::channel(64);
 
         // The watch starts before the first scan, so that no change is missed between the two.
         let (look, mut looks) = mpsc::channel(1);
+        let beside = beside(&options);
+        let lock = options.lock.path.file_name().map(std::ffi::OsStr::to_owned);
+        let place = beside.clone();
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if event.is_ok_and(|event| !event.kind.is_access()) {
+            // The lock's directory may have other files, which change all the time.
+            let matters = |path: &PathBuf| {
+                place.is_none() || path.parent() != place.as_deref() || path.file_name() == lock.as_deref()
+            };
+            if event.is_ok_and(|event| !event.kind.is_access() && event.paths.iter().any(matters)) {
                 // Full means that a scan is due already.
                 let _ = look.try_send(());
             }
         })
         .map_err(|error| unusable(error.to_string()))?;
         watcher.watch(&options.directory, RecursiveMode::NonRecursive).map_err(|error| unusable(error.to_string()))?;
+        if let Some(Err(error)) = beside.map(|place| watcher.watch(&place, RecursiveMode::NonRecursive)) {
+            tracing::warn!(%error, "changes of the lock are seen at the next scan only");
+        }
 
-        let shared = Arc::new(Shared { published: ArcSwap::default(), ready: AtomicBool::new(false) });
-        let mut loader = Loader::new(options.clone(), engine, shared.clone());
+        let shared = Arc::new(Shared {
+            published: ArcSwap::default(),
+            ready: AtomicBool::new(false),
+            stopping: CancellationToken::new(),
+        });
+        let mut loader = Loader::new(options.clone(), engine, shared.clone(), pins, kept);
         loader.look(true).await.map_err(|error| unusable(error.to_string()))?;
+        loader.restore().await;
         shared.ready.store(true, Ordering::Release);
         tokio::spawn(loader.serve(inbox));
 
@@ -126,8 +154,8 @@ impl Registry {
         }
     }
 
-    /// Loads a component, then puts it into the directory as `NAME-VERSION.wasm`. Returns when it is served. Bytes that
-    /// are served already are no error.
+    /// Loads a component, then puts it into the directory as `NAME-VERSION.wasm`, which must not be there. Returns when it is
+    /// served. Bytes that are served already are no error. Dropping the future ends the load.
     ///
     /// # Errors
     /// [`UploadError`]; nothing has changed then.
@@ -147,11 +175,24 @@ impl Registry {
         answer.await.map_err(|_| RemoveError::Stopped)?
     }
 
+    /// Ends the loads under way, compilations included, and begins no more. What is served stays served.
+    pub fn stop_loading(&self) {
+        self.shared.stopping.cancel();
+    }
+
     /// Stops loading, gives the calls under way `grace` to end, then cancels them.
     pub async fn shutdown(&self, grace: Duration) {
+        self.stop_loading();
         let (reply, answer) = oneshot::channel();
         if self.commands.send(Command::Stop(grace, reply)).await.is_ok() {
             let _ = answer.await;
         }
     }
+}
+
+/// The directory of the lock, unless that is the pieces directory, which is watched anyway.
+fn beside(options: &RegistryOptions) -> Option<PathBuf> {
+    let lock = std::path::absolute(&options.lock.path).ok()?;
+    let pieces = std::path::absolute(&options.directory).ok()?;
+    lock.parent().filter(|place| *place != pieces && place.is_dir()).map(PathBuf::from)
 }

@@ -1,9 +1,11 @@
 //! The registry's status of each file in the pieces directory.
 
-use leno_base::Digest;
+use leno_base::{Digest, SystemClock, milliseconds};
 use leno_sandbox::LoadError;
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::Version;
 
 /// The state of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -74,4 +76,31 @@ pub struct FileStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub keeps: Option<Digest>,
+}
+
+impl FileStatus {
+    pub(crate) fn of(version: &Version, status: FileState) -> Self {
+        Self {
+            name: Some(version.name().short().to_owned()),
+            version: Some(version.version().to_string()),
+            digest: Some(version.piece.digest()),
+            size: Some(version.piece.inspection().size as u64),
+            ..Self::new(&version.file, status)
+        }
+    }
+
+    pub(crate) fn new(file: &str, status: FileState) -> Self {
+        Self {
+            file: file.to_owned(),
+            status,
+            name: None,
+            version: None,
+            digest: None,
+            size: None,
+            reason: None,
+            since: milliseconds(&SystemClock),
+            calls: 0,
+            keeps: None,
+        }
+    }
 }

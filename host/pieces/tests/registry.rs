@@ -9,10 +9,12 @@ use std::{
     time::Duration,
 };
 
-use leno_base::Digest;
+use leno_base::{Digest, budget::Budgets};
 use leno_egress::PrivateGrant;
 use leno_metadata::{PieceName, VersionReq};
-use leno_pieces::{FileState, FileStatus, Lock, Pin, Registry, RegistryOptions, RemoveError, UploadError};
+use leno_pieces::{
+    Asks, FileState, FileStatus, Lock, LockFile, Pin, Registry, RegistryOptions, RemoveError, Trust, UploadError,
+};
 use leno_sandbox::{CallOptions, Capabilities, Context, Engine, EngineConfig, Entry, Failure, Grant, NoStore};
 use leno_testkit::{Upstream, craft};
 use proptest::prelude::*;
@@ -21,6 +23,8 @@ use tokio::sync::watch;
 
 struct Bed {
     directory: tempfile::TempDir,
+    /// The lock and the kept components.
+    beside: tempfile::TempDir,
     registry: Registry,
     statuses: watch::Receiver<Vec<FileStatus>>,
 }
@@ -36,18 +40,36 @@ impl Bed {
     }
 
     async fn reaching(private: Vec<PrivateGrant>, production: bool, drain: Duration) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::open(tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), private, production, drain).await
+    }
+
+    /// A new registry over what this one leaves.
+    async fn restarted(self) -> Self {
+        self.registry.shutdown(Duration::ZERO).await;
+        Self::open(self.directory, self.beside, Vec::new(), false, Duration::from_secs(5)).await
+    }
+
+    async fn open(
+        directory: tempfile::TempDir,
+        beside: tempfile::TempDir,
+        private: Vec<PrivateGrant>,
+        production: bool,
+        drain: Duration,
+    ) -> Self {
         let (seen, statuses) = watch::channel(Vec::new());
+        let trust = if production { Trust::Apart(directory.path().into()) } else { Trust::Anywhere };
         let options = RegistryOptions {
             directory: directory.path().into(),
-            lock: directory.path().join("pieces.lock"),
+            lock: LockFile { path: beside.path().join("pieces.lock"), trust },
+            components: Some(beside.path().join("components")),
+            budgets: Budgets::default(),
             production,
             grants: Arc::new(move |_: &PieceName| Grant { private: private.clone(), ..Grant::default() }),
             drain,
             on_status: Arc::new(move |status: &FileStatus| seen.send_modify(|all| all.push(status.clone()))),
         };
         let registry = Registry::open(options, engine()).await.unwrap();
-        Self { directory, registry, statuses }
+        Self { directory, beside, registry, statuses }
     }
 
     /// Puts a file into place as an operator should: by rename.
@@ -55,6 +77,10 @@ impl Bed {
         let fresh = self.directory.path().join(format!(".{file}.part"));
         fs::write(&fresh, bytes).unwrap();
         fs::rename(fresh, self.path(file)).unwrap();
+    }
+
+    fn lock(&self, pins: Vec<Pin>) {
+        Lock { pins }.write(&self.beside.path().join("pieces.lock"), None).unwrap();
     }
 
     fn path(&self, file: &str) -> std::path::PathBuf {
@@ -106,6 +132,11 @@ fn nothing() -> Capabilities {
         audit: None,
         clock: None,
     }
+}
+
+/// A pin of these bytes as twin 1.0.0, which approves of nothing.
+fn pin(bytes: &[u8]) -> Pin {
+    Pin { name: "twin".into(), version: "1.0.0".parse().unwrap(), sha256: Digest::of(bytes), asks: Asks::default() }
 }
 
 fn piece(version: &str, marker: &str) -> Vec<u8> {
@@ -250,6 +281,121 @@ async fn an_upload_is_checked_first_and_cannot_replace_a_version() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_upload_never_overwrites_a_file_that_holds_something_else() {
+    let bed = Bed::new(false, Duration::from_secs(5)).await;
+    let other = craft::versioned::versioned("other", "3.0.0", "marker-1").component();
+    for (content, holds) in [(&other[..], "other@3.0.0"), (b"junk", "something that is refused (not_a_component)")] {
+        bed.drop("twin-1.0.0.wasm", content);
+        bed.registry.refresh().await;
+        let refused = bed.registry.upload(piece("1.0.0", "marker-1").into()).await.unwrap_err();
+        let UploadError::Conflict(reason) = &refused else { panic!("{refused}") };
+        assert_eq!(reason.code, "file_exists");
+        for words in ["twin@1.0.0", "`twin-1.0.0.wasm`", holds] {
+            assert!(reason.message.contains(words), "{words}: {}", reason.message);
+        }
+        assert_eq!(fs::read(bed.path("twin-1.0.0.wasm")).unwrap(), content);
+        fs::remove_file(bed.path("twin-1.0.0.wasm")).unwrap();
+        bed.registry.refresh().await;
+    }
+    // Also one that no look has found yet.
+    fs::write(bed.path("twin-1.0.0.wasm"), b"new").unwrap();
+    let refused = bed.registry.upload(piece("1.0.0", "marker-1").into()).await.unwrap_err();
+    assert!(matches!(&refused, UploadError::Conflict(reason) if reason.code == "file_exists"), "{refused}");
+    assert_eq!(fs::read(bed.path("twin-1.0.0.wasm")).unwrap(), b"new");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_good_version_outlives_a_restart_on_a_bad_file() {
+    let bed = Bed::new(false, Duration::from_secs(5)).await;
+    let good = piece("1.1.0", "marker-2");
+    bed.drop("twin.wasm", &piece("1.0.0", "marker-1"));
+    bed.registry.refresh().await;
+    bed.drop("twin.wasm", &good);
+    bed.registry.refresh().await;
+    bed.drop("twin.wasm", b"junk");
+
+    let bed = bed.restarted().await;
+    let status = bed.status("twin.wasm");
+    assert_eq!((status.status, status.keeps), (FileState::Failed, Some(Digest::of(&good))));
+    assert_eq!(status.reason.unwrap().code, "not_a_component");
+    assert_eq!(bed.call("twin", "").await.unwrap().0, "marker-2");
+
+    // A version that is pinned to other bytes by now is not served from what was kept.
+    let evil = Pin { sha256: Digest::of(b"other"), version: "1.1.0".parse().unwrap(), ..pin(&good) };
+    bed.lock(vec![evil]);
+    let bed = bed.restarted().await;
+    assert!(bed.call("twin", "").await.is_err());
+
+    // A file that is gone is gone.
+    bed.lock(vec![]);
+    fs::remove_file(bed.path("twin.wasm")).unwrap();
+    let bed = bed.restarted().await;
+    assert!(bed.registry.latest().is_empty());
+    bed.drop("twin.wasm", b"junk");
+    let bed = bed.restarted().await;
+    assert!(bed.registry.latest().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_production_a_piece_that_asks_for_more_than_was_approved_is_not_served() {
+    let bed = Bed::new(true, Duration::from_secs(5)).await;
+    let asking =
+        craft::versioned::versioned("twin", "1.0.0", "marker-1").gated("https://api.example.com/x").component();
+    bed.drop("twin.wasm", &asking);
+    let approving = |hosts: &[&str]| {
+        let asks = Asks { hosts: hosts.iter().map(|host| (*host).to_owned()).collect(), ..Asks::default() };
+        bed.lock(vec![Pin { asks, ..pin(&asking) }]);
+    };
+    approving(&["api.example.com:8443"]);
+    bed.registry.refresh().await;
+    let reason = bed.status("twin.wasm").reason.unwrap();
+    assert_eq!(reason.code, "not_approved");
+    assert!(reason.message.contains("host ") && reason.message.contains("leno lock --approve"), "{}", reason.message);
+
+    approving(&["*", "http://*"]);
+    bed.registry.refresh().await;
+    assert_eq!(bed.call("twin", "").await.unwrap().0, "marker-1");
+    // An approval that is taken back takes it out of service.
+    approving(&[]);
+    bed.registry.refresh().await;
+    assert_eq!(bed.status("twin.wasm").reason.unwrap().code, "not_approved");
+    assert!(bed.call("twin", "").await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_cannot_be_believed_is_an_error_at_the_start() {
+    let (directory, beside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let open = |path: std::path::PathBuf, production: bool| {
+        let trust = if production { Trust::Apart(directory.path().into()) } else { Trust::Anywhere };
+        let options = RegistryOptions {
+            directory: directory.path().into(),
+            lock: LockFile { path, trust },
+            components: None,
+            budgets: Budgets::default(),
+            production,
+            grants: Arc::new(|_: &PieceName| Grant::default()),
+            drain: Duration::ZERO,
+            on_status: Arc::new(|_: &FileStatus| {}),
+        };
+        async move { Registry::open(options, engine()).await.err().map(|error| error.to_string()) }
+    };
+    let inside = directory.path().join("pieces.lock");
+    let refused = open(inside.clone(), true).await.unwrap();
+    for words in ["in the pieces directory", "LENO_PIECES_LOCK", "leno lock --sign"] {
+        assert!(refused.contains(words), "{words}: {refused}");
+    }
+    assert_eq!(open(inside, false).await, None);
+    assert_eq!(open(beside.path().join("pieces.lock"), true).await, None);
+    // What is there and cannot be read is not the same as nothing.
+    fs::create_dir(beside.path().join("directory")).unwrap();
+    fs::write(beside.path().join("junk"), "junk").unwrap();
+    for file in ["directory", "junk"] {
+        let refused = open(beside.path().join(file), false).await.unwrap();
+        assert!(refused.contains(file), "{refused}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn in_production_only_pinned_bytes_load() {
     let bed = Bed::new(true, Duration::from_secs(5)).await;
     let (good, evil) = (piece("1.0.0", "marker-1"), piece("1.0.0", "marker-2"));
@@ -259,9 +405,12 @@ async fn in_production_only_pinned_bytes_load() {
     let uploaded = bed.registry.upload(good.clone().into()).await.unwrap_err();
     assert!(matches!(&uploaded, UploadError::Refused(reason) if reason.code == "not_pinned"), "{uploaded}");
 
-    let pin = |bytes: &[u8]| Pin { name: "twin".into(), version: "1.0.0".parse().unwrap(), sha256: Digest::of(bytes) };
-    let lock = |pins: Vec<Pin>| Lock { pins }.write(&bed.path("pieces.lock")).unwrap();
-    lock(vec![pin(&good)]);
+    // Where components are put, a lock is of no use.
+    Lock { pins: vec![pin(&good)] }.write(&bed.path("pieces.lock"), None).unwrap();
+    bed.registry.refresh().await;
+    assert_eq!(bed.status("twin.wasm").reason.unwrap().code, "not_pinned");
+
+    bed.lock(vec![pin(&good)]);
     bed.registry.refresh().await;
     assert_eq!(bed.call("twin", "").await.unwrap().0, "marker-1");
 
@@ -270,8 +419,16 @@ async fn in_production_only_pinned_bytes_load() {
     assert_eq!(bed.status("twin.wasm").reason.unwrap().code, "not_pinned");
     assert_eq!(bed.call("twin", "").await.unwrap().0, "marker-1");
 
+    // A lock that others may write to does not count; what was pinned before still is.
+    let exposed = bed.beside.path().join("exposed");
+    Lock { pins: vec![pin(&evil)] }.write(&exposed, None).unwrap();
+    fs::set_permissions(&exposed, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
+    fs::rename(&exposed, bed.beside.path().join("pieces.lock")).unwrap();
+    bed.registry.refresh().await;
+    assert_eq!(bed.call("twin", "").await.unwrap().0, "marker-1");
+
     // A pin that is taken back takes the piece out of service.
-    lock(vec![]);
+    bed.lock(vec![]);
     bed.registry.refresh().await;
     assert!(bed.call("twin", "").await.is_err());
 }
@@ -280,8 +437,7 @@ async fn in_production_only_pinned_bytes_load() {
 async fn a_pin_binds_outside_of_production_too() {
     let bed = Bed::new(false, Duration::from_secs(5)).await;
     let (good, evil) = (piece("1.0.0", "marker-1"), piece("1.0.0", "marker-2"));
-    let pin = Pin { name: "twin".into(), version: "1.0.0".parse().unwrap(), sha256: Digest::of(&good) };
-    Lock { pins: vec![pin] }.write(&bed.path("pieces.lock")).unwrap();
+    bed.lock(vec![pin(&good)]);
     bed.drop("twin.wasm", &evil);
     bed.registry.refresh().await;
     assert_eq!(bed.status("twin.wasm").reason.unwrap().code, "pin_mismatch");

@@ -100,6 +100,11 @@ impl Cache {
         Ok(Self { directory, key })
     }
 
+    /// Whether there is a file for the component with `digest`, intact or not.
+    pub(crate) fn has(&self, engine: &wasmtime::Engine, digest: Digest) -> bool {
+        self.path(engine, digest).exists()
+    }
+
     /// The compiled form of the component with `digest`, if an intact one for this engine is here.
     pub(crate) fn load(&self, engine: &wasmtime::Engine, digest: Digest) -> Option<Component> {
         let path = self.path(engine, digest);

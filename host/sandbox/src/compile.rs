@@ -156,6 +156,9 @@ pub fn compile_child(cpu: u64, memory: u64) -> io::Result<()> {
     limit(Resource::Cpu, cpu)?;
     limit(Resource::As, memory)?;
     limit(Resource::Core, 0)?;
+    // Nobody waits for the result of a host that is gone.
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     // The lowest priority; where that is not allowed, the one it has.
     let _ = nice(19);
     let mut bytes = Vec::new();

@@ -116,9 +116,19 @@ fn injection(auth: &Auth, value: &ConnectionValue) -> Result<Credentials, PieceE
     Ok(Credentials { hosts, headers: injection.headers, query: injection.query })
 }
 
-/// The manifest's hosts, narrowed by the grant.
+/// The ports of http and https: open on every host that a list names without a port.
+const USUAL_PORTS: [u16; 2] = [80, 443];
+
+/// The manifest's hosts, narrowed by the grant. A port that is in none of the manifest's entries was chosen by the user of
+/// the connection.
 fn policy(metadata: &Metadata, grant: &Grant, value: Option<&ConnectionValue>) -> Result<Policy, PieceError> {
-    let policy = Policy::new(patterns(metadata.hosts(value).map_err(|problem| bad(&problem))?)?, grant.private.clone());
+    let hosts = patterns(metadata.hosts(value).map_err(|problem| bad(&problem))?)?;
+    let in_manifest = |port: u16| {
+        USUAL_PORTS.contains(&port)
+            || metadata.egress_hosts.iter().any(|host| host.as_str().ends_with(&format!(":{port}")))
+    };
+    let (own, chosen) = hosts.into_iter().partition(|host: &HostPattern| host.port().is_none_or(in_manifest));
+    let policy = Policy::new(own, grant.private.clone()).with_chosen_ports(chosen);
     Ok(match &grant.hosts {
         Some(hosts) => policy.within(hosts.clone()),
         None => policy,

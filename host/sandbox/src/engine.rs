@@ -151,6 +151,12 @@ impl Engine {
         self.0.gate.size()
     }
 
+    /// Whether the cache has a compiled form of a component, so that loading it will hardly compile it.
+    #[must_use]
+    pub fn is_compiled(&self, digest: leno_base::Digest) -> bool {
+        self.0.config.cache.as_ref().is_some_and(|cache| cache.has(&self.0.wasmtime, digest))
+    }
+
     /// The compiled form of a component, if it is in the cache.
     pub(crate) fn cached(&self, digest: leno_base::Digest) -> Option<wasmtime::component::Component> {
         self.0.config.cache.as_ref()?.load(&self.0.wasmtime, digest)

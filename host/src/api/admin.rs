@@ -54,8 +54,10 @@ pub(super) async fn list(_: Operator, State(app): State<Arc<App>>) -> Json<Vec<F
     responses(
         (status = 201, description = "The piece is served.", body = FileStatus),
         (status = 403, description = "The token has no LENO_ADMIN permission."),
-        (status = 409, description = "The same name and version is already served with other bytes."),
+        (status = 409, description = "The same name and version is already served with other bytes, or the file `NAME-VERSION.wasm` holds something else."),
+        (status = 413, description = "The component is larger than a component may be, or than this host has room to keep (`LENO_COMPONENT_BYTES`)."),
         (status = 422, description = "The component does not load; `code` and `detail` say why."),
+        (status = 429, description = "Other components are being compiled (`LENO_COMPILES`)."),
         (status = 503, description = "The host is shutting down."),
     ),
 )]
@@ -84,8 +86,10 @@ pub(super) async fn upload(
             Err(Rejection::new(StatusCode::UNPROCESSABLE_ENTITY, reason.code, error, reason.message))
         }
         Err(UploadError::Conflict(reason)) => {
-            Err(Rejection::new(StatusCode::CONFLICT, reason.code, "The version exists", reason.message))
+            let error = if reason.code == "file_exists" { "The file exists" } else { "The version exists" };
+            Err(Rejection::new(StatusCode::CONFLICT, reason.code, error, reason.message))
         }
+        Err(UploadError::Exhausted(refusal)) => Err(Rejection::exhausted(&refusal)),
         Err(error @ UploadError::Io(_)) => Err(Rejection::internal(error.to_string())),
         Err(UploadError::Stopped) => Err(stopping()),
     }

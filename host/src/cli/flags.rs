@@ -30,7 +30,7 @@ pub(super) struct Pieces;
 
 impl Takes for Pieces {
     fn settings() -> Vec<&'static Setting> {
-        vec![&setting::PIECES_DIR, &setting::DATA_DIR, &setting::GRANTS, &setting::PIECES_LOCK]
+        vec![&setting::PIECES_DIR, &setting::DATA_DIR, &setting::GRANTS, &setting::PIECES_LOCK, &setting::LOCK_KEY]
     }
 }
 

@@ -12,6 +12,7 @@ mod keyring;
 mod keys;
 mod lock;
 mod new;
+mod prune;
 mod run;
 mod sdk;
 mod serve;
@@ -49,6 +50,7 @@ enum Command {
     Run(run::Args),
     Grants(grants::Args),
     Lock(lock::Args),
+    Prune(prune::Args),
     Token(token::Args),
     Keys(keys::Args),
     Import(import::Args),
@@ -67,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Grants(args) => grants::grants(&args),
         Command::Lock(args) => lock::lock(&args),
+        Command::Prune(args) => prune::prune(&args),
         Command::Token(args) => token::token(&args),
         Command::Keys(args) => keys::keys(&args),
         Command::Import(args) => import::import(&args),

@@ -21,6 +21,7 @@ use std::{
 
 use leno_base::budget::{Budgets, Spec};
 use leno_egress::PrivateGrant;
+use leno_pieces::{LockFile, LockKey, Trust};
 use leno_sandbox::Limits;
 use secrecy::{ExposeSecret as _, SecretString};
 use tracing_subscriber::EnvFilter;
@@ -52,6 +53,8 @@ pub struct Config {
     pub pieces_dir: PathBuf,
     /// The file with the digests of the components.
     pub pieces_lock: PathBuf,
+    /// The key that the file must be signed with.
+    pub lock_key: Option<LockKey>,
     /// The base URL at which clients reach this host, without a slash at the end.
     pub public_url: Option<Url>,
     /// Whether insecure settings are refused.
@@ -125,7 +128,14 @@ impl Config {
         let mut config = Self {
             listen: address(&mut reader, &setting::LISTEN).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 4747))),
             admin_listen: address(&mut reader, &setting::ADMIN_LISTEN),
-            pieces_lock: reader.path(&setting::PIECES_LOCK).unwrap_or_else(|| pieces_dir.join("pieces.lock")),
+            pieces_lock: reader
+                .path(&setting::PIECES_LOCK)
+                .unwrap_or_else(|| pieces_lock(&sources.directory, &pieces_dir, production)),
+            lock_key: reader.read(
+                &setting::LOCK_KEY,
+                "an Ed25519 public key, as `leno lock --sign KEYFILE` prints it",
+                |text| text.parse().ok(),
+            ),
             public_url: reader.read(&setting::PUBLIC_URL, "a URL such as https://leno.example.com", public_url),
             database_url: database_url(&mut reader).unwrap_or_else(|| embedded(&data_dir)),
             jwt_secret: jwt_secret(&mut reader, production),
@@ -158,6 +168,25 @@ impl Config {
         }
         reader.problems.none(Some(config))
     }
+
+    /// The lock file, and why this host believes it.
+    #[must_use]
+    pub fn lock_file(&self) -> LockFile {
+        let trust = match (&self.lock_key, self.production) {
+            (Some(key), _) => Trust::Signed(key.clone()),
+            (None, true) => Trust::Apart(self.pieces_dir.clone()),
+            (None, false) => Trust::Anywhere,
+        };
+        LockFile { path: self.pieces_lock.clone(), trust }
+    }
+}
+
+/// Where the lock is when nothing says otherwise: beside `leno.toml`. Outside of production it may be in the pieces
+/// directory, where it used to be.
+fn pieces_lock(directory: &Path, pieces_dir: &Path, production: bool) -> PathBuf {
+    const NAME: &str = "pieces.lock";
+    let (beside, inside) = (directory.join(NAME), pieces_dir.join(NAME));
+    if !production && !beside.exists() && inside.exists() { inside } else { beside }
 }
 
 fn address(reader: &mut Reader<'_>, setting: &Setting) -> Option<SocketAddr> {

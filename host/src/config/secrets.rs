@@ -84,6 +84,12 @@ impl DataDir {
         self.0.join("compiled")
     }
 
+    /// Where the bytes of components go.
+    #[must_use]
+    pub fn components(&self) -> PathBuf {
+        self.0.join("components")
+    }
+
     /// The key that authenticates compiled code; made on first use.
     ///
     /// # Errors

@@ -91,8 +91,10 @@ settings! {
         "The directory of the embedded database, generated secrets and compiled code";
     PIECES_DIR = "LENO_PIECES_DIR", Some("pieces-dir"), "DIR", "./pieces", false,
         "The directory of the components; watched for changes";
-    PIECES_LOCK = "LENO_PIECES_LOCK", Some("pieces-lock"), "FILE", "pieces.lock in the pieces directory", false,
-        "The file with the digests that `leno lock` wrote";
+    PIECES_LOCK = "LENO_PIECES_LOCK", Some("pieces-lock"), "FILE", "./pieces.lock", false,
+        "What `leno lock` wrote: the digests of the components, and what each may ask for";
+    LOCK_KEY = "LENO_LOCK_KEY", Some("lock-key"), "KEY", "none", false,
+        "The Ed25519 public key that the lock must be signed with; see `leno lock --sign`";
     GRANTS = "LENO_GRANTS", Some("grants"), "FILE", "the [grants] of leno.toml", false,
         "A file with further [grants.NAME] tables: what each piece may do";
     PUBLIC_URL = "LENO_PUBLIC_URL", Some("public-url"), "URL", "the listening address", false,

@@ -57,7 +57,7 @@ fn with_nothing_set_everything_has_the_default_that_the_help_names() {
     assert_eq!(config.limits.cpu.as_millis().to_string(), setting::CALL_CPU_MS.default);
     assert_eq!((config.limits.memory >> 20).to_string(), setting::CALL_MEMORY_MB.default);
     assert_eq!(config.log, LogSettings { filter: setting::LOG.default.to_string(), format: LogFormat::Text });
-    assert_eq!(config.pieces_lock, PathBuf::from("pieces/pieces.lock"));
+    assert_eq!(config.pieces_lock, PathBuf::from("pieces.lock"));
     assert!(!config.production);
     assert!(config.jwt_secret.is_none() && config.internal_api_token.is_none() && config.public_url.is_none());
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
@@ -168,9 +168,38 @@ fn paths_in_a_file_are_relative_to_the_file_and_others_to_the_working_directory(
     let config = Config::read(&sources).unwrap();
     assert_eq!(config.data_dir, elsewhere.path().join("data"));
     assert_eq!(config.pieces_dir, setup.directory.path().join("mine"));
-    assert_eq!(config.pieces_lock, setup.directory.path().join("mine/pieces.lock"));
+    assert_eq!(config.pieces_lock, setup.directory.path().join("pieces.lock"));
     let missing = Sources { file: Some("nowhere.toml".into()), ..setup.sources.clone() };
     assert!(Config::read(&missing).unwrap_err().to_string().contains("there is no such file"));
+}
+
+#[test]
+fn the_lock_is_beside_the_settings_and_where_it_used_to_be_only_outside_of_production() {
+    let long = "x".repeat(32);
+    let production = [("LENO_PRODUCTION", "1"), ("JWT_SECRET", &long), ("AP_ENCRYPTION_KEY", &long)];
+    for (environment, old, new, expected) in [
+        (&[][..], false, false, "pieces.lock"),
+        (&[], true, false, "pieces/pieces.lock"),
+        (&[], true, true, "pieces.lock"),
+        (&production, true, false, "pieces.lock"),
+    ] {
+        let setup = Setup::new("", environment);
+        fs::create_dir(setup.directory.path().join("pieces")).unwrap();
+        for (path, there) in [("pieces/pieces.lock", old), ("pieces.lock", new)] {
+            if there {
+                fs::write(setup.directory.path().join(path), "").unwrap();
+            }
+        }
+        let config = setup.read();
+        assert_eq!(config.pieces_lock, setup.directory.path().join(expected), "{old} {new}");
+        let trust = if config.production { Trust::Apart(config.pieces_dir.clone()) } else { Trust::Anywhere };
+        assert_eq!(config.lock_file().trust, trust);
+    }
+    let key = "MCowBQYDK2VwAyEAPUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=";
+    let signed = Setup::new("", &[&production[..], &[("LENO_LOCK_KEY", key)]].concat()).read();
+    assert_eq!(signed.lock_file().trust, Trust::Signed(key.parse().unwrap()));
+    let problems = Setup::new("lock_key = 'x'\n", &[]).problems();
+    assert!(problems[0].starts_with("LENO_LOCK_KEY (leno.toml:1): expected an Ed25519 public key"), "{problems:?}");
 }
 
 #[test]

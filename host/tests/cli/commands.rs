@@ -10,7 +10,9 @@ use crate::support::Place;
 fn help_names_every_command_and_a_wrong_word_is_a_usage_error() {
     let place = Place::new();
     let help = place.run(&["--help"]).ok().stdout;
-    for command in ["serve", "new", "inspect", "run", "grants", "lock", "token", "keys", "import", "completions"] {
+    for command in
+        ["serve", "new", "inspect", "run", "grants", "lock", "prune", "token", "keys", "import", "completions"]
+    {
         assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "{command}: {help}");
         assert!(place.run(&[command, "--help"]).ok().stdout.contains("Usage: leno"));
     }
@@ -101,10 +103,10 @@ fn the_lock_says_what_changed_and_fails_a_check_until_it_is_written() {
     assert!(differs.stdout.starts_with("- store"), "{differs:?}");
 
     // Nothing is locked while one component is broken: a lock with a hole would be found out in production.
-    let before = fs::read(place.path().join("pieces/pieces.lock")).unwrap();
+    let before = fs::read(place.path().join("pieces.lock")).unwrap();
     place.write("pieces/broken.wasm", b"\0asm junk");
     place.run(&["lock"]).refused(2, &["nothing was locked", "broken.wasm"]);
-    assert_eq!(fs::read(place.path().join("pieces/pieces.lock")).unwrap(), before);
+    assert_eq!(fs::read(place.path().join("pieces.lock")).unwrap(), before);
 }
 
 #[test]

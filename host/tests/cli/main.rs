@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod commands;
+mod locking;
 mod new_piece;
 mod running;
 mod serving;

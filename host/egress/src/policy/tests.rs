@@ -15,6 +15,7 @@ fn kind(denied: &Denied) -> &'static str {
         Denied::Host { .. } => "host",
         Denied::OperatorHost { .. } => "operator",
         Denied::Port { .. } => "port",
+        Denied::ChosenPort { .. } => "chosen-port",
         Denied::Plain { .. } => "plain",
         Denied::Address { .. } => "address",
         Denied::CredentialHost { .. } => "credential-host",
@@ -201,10 +202,39 @@ fn the_operators_list_narrows_the_pieces_and_never_widens_it() {
         (&["a.test"], &["*"], "https://b.test", "host"),
         (&["a.test"], &[], "https://a.test", "operator"),
         (&["*:8443"], &["a.test"], "https://a.test:8443", "port"),
+        // A port that the operator names is open where the piece names none, on hosts that it names.
+        (&["*"], &["a.test:8443"], "https://a.test:8443", "ok"),
+        (&["*"], &["*", "a.test:8443"], "https://b.test:8443", "port"),
+        (&["a.test:9443"], &["a.test:8443"], "https://a.test:8443", "port"),
+        (&["b.test"], &["a.test:8443"], "https://a.test:8443", "host"),
         (&["http://a.test"], &["a.test"], "http://a.test", "plain"),
         (&["http://a.test"], &["http://a.test"], "http://a.test", "ok"),
     ] {
         assert_eq!(verdict(&narrowed(allow, limit), url), expected, "{url} with {allow:?} within {limit:?}");
+    }
+}
+
+#[test]
+fn a_port_that_a_user_chose_is_open_only_if_the_operator_names_it_or_grants_the_address() {
+    let list = |patterns: &[&str]| patterns.iter().map(|pattern| pattern.parse().unwrap()).collect::<Vec<_>>();
+    for (allow, chosen, private, limit, url, expected) in [
+        (&[][..], &["a.test:8443"][..], &[][..], None, "https://a.test:8443", "chosen-port"),
+        (&[], &["http://a.test:22"], &[], None, "http://a.test:22", "chosen-port"),
+        (&[], &["1.1.1.1:8443"], &[], None, "https://1.1.1.1:8443", "chosen-port"),
+        (&[], &["a.test:8443"], &[], Some(&["*", "a.test:8443"][..]), "https://a.test:8443", "ok"),
+        (&[], &["a.test:8443"], &[], Some(&["*", "*:8443"]), "https://a.test:8443", "ok"),
+        (&[], &["a.test:8443"], &[], Some(&["*"]), "https://a.test:8443", "port"),
+        (&[], &["127.0.0.1:8080"], &["127.0.0.1:8080"], None, "http://127.0.0.1:8080", "ok"),
+        (&[], &["127.0.0.1:8080"], &["127.0.0.0/8"], None, "http://127.0.0.1:8080", "ok"),
+        (&[], &["127.0.0.1:8080"], &["127.0.0.1:81"], None, "http://127.0.0.1:8080", "chosen-port"),
+        // The piece's own entry may say as much or more.
+        (&["*:8443"], &["a.test:8443"], &[], None, "https://a.test:8443", "ok"),
+        (&["*"], &["a.test:8443"], &[], None, "https://a.test:8443", "chosen-port"),
+        (&["*"], &["a.test:8443"], &[], None, "https://a.test", "ok"),
+    ] {
+        let policy = policy(allow, private).with_chosen_ports(list(chosen));
+        let policy = limit.map_or(policy.clone(), |limit: &[&str]| policy.within(list(limit)));
+        assert_eq!(verdict(&policy, url), expected, "{url}: {allow:?}, {chosen:?}, {private:?}, {limit:?}");
     }
 }
 

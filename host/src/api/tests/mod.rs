@@ -22,6 +22,7 @@ use leno_base::{Owner, SystemClock, budget::Budgets, milliseconds};
 use leno_db::{Db, EventRow, Party};
 use leno_events::{Events, NewEvent};
 use leno_metadata::PieceName;
+use leno_pieces::{LockFile, Trust};
 use leno_sandbox::{EngineConfig, Grant};
 use leno_vault::{Key, Keyring};
 use serde_json::{Value, json};
@@ -118,7 +119,8 @@ async fn open(setup: Setup) -> (crate::host::Host, tempfile::TempDir) {
         clock: Arc::new(SystemClock),
         engine: EngineConfig::default(),
         pieces_dir: directory,
-        pieces_lock: temporary.path().join("pieces.lock"),
+        pieces_lock: LockFile { path: temporary.path().join("pieces.lock"), trust: Trust::Anywhere },
+        components: Some(temporary.path().join("components")),
         // Here only the API is in production.
         pinned_only: false,
         grants: Arc::new(|_| Grant::default()),

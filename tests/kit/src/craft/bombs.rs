@@ -43,6 +43,12 @@ pub fn giant_functions(name: &str, count: u32, size: usize) -> Vec<u8> {
     bomb(name, count, &bodies)
 }
 
+/// A piece of this name that is accepted, and takes about a minute to compile: many functions, each of which takes a second.
+#[must_use]
+pub fn long(name: &str) -> Vec<u8> {
+    giant_functions(name, 120, 300 << 10)
+}
+
 fn bomb(name: &str, functions: u32, bodies: &CodeSection) -> Vec<u8> {
     let mut types = TypeSection::new();
     types.ty().function([ValType::I32], [ValType::I32]);
