@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use leno_base::{Clock, NoRandomness, Tasks, milliseconds};
+use leno_base::{Clock, NoRandomness, Tasks, budget::Budgets, milliseconds};
 use leno_db::{AppConnections, AuditEntry, ConnectionRow, Db, DbError, SealedValue, Tx, app_connections, audit_log};
 use leno_egress::Transport;
 use leno_events::Events;
@@ -18,6 +18,7 @@ use crate::{
     event::event,
     flights::Flights,
     providers::{PrivateFor, Providers},
+    quotas::Quotas,
 };
 
 /// The table's name in the MAC of connection values.
@@ -34,6 +35,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) providers: Providers,
     pub(crate) flights: Flights,
+    pub(crate) quotas: Quotas,
     pub(crate) events: Events,
     /// Work that completes although its caller is dropped: refreshes, exchanges of codes, revocations.
     pub(crate) tasks: Tasks,
@@ -50,11 +52,13 @@ impl Connections {
         transport: Arc<dyn Transport>,
         private: PrivateFor,
         events: Events,
+        budgets: &Budgets,
     ) -> Self {
         let rows = AppConnections::new(db.clone());
         let providers = Providers::new(transport, clock.clone(), private);
         let (flights, tasks) = (Flights::default(), Tasks::default());
-        Self(Arc::new(Inner { db, rows, keyring, clock, providers, flights, events, tasks }))
+        let quotas = Quotas::new(budgets);
+        Self(Arc::new(Inner { db, rows, keyring, clock, providers, flights, quotas, events, tasks }))
     }
 
     /// Waits for work that must not be lost: refreshes under way, exchanges of codes, revocations. Afterwards the process may

@@ -3,10 +3,11 @@
 use std::{fmt::Write as _, io::Read as _, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, anyhow};
+use leno_base::budget::Budgets;
 use leno_db::Db;
 use leno_egress::{Client, ClientConfig, PrivateGrant};
 use leno_metadata::{Connection, ConnectionValue};
-use leno_pieces::PieceStore;
+use leno_pieces::{PieceStore, StoreQuota};
 use leno_sandbox::{
     CallOptions, Capabilities, Context, Failure, Level, Limits, Log, LogLine, NoStore, Piece, Refusal, Report, Step,
     Store,
@@ -146,7 +147,8 @@ impl Kept {
         let directory = tempfile::tempdir()?;
         let db = Db::connect(&sqlite_url(&directory.path().join("run.db"))).await?;
         db.migrate().await?;
-        let store = PieceStore::new(db, "run".into(), piece.metadata().name.clone(), None, None);
+        let quota = StoreQuota::new(&Budgets::default());
+        let store = PieceStore::new(db, "run".into(), piece.metadata().name.clone(), None, None, quota);
         Ok(Self { store: Arc::new(store), _directory: Some(directory) })
     }
 }

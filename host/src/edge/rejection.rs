@@ -133,6 +133,18 @@ impl Rejection {
         rejection.details(Some(json!({"budget": name, "per": refusal.spec.per.as_str(), "limit": refusal.limit})))
     }
 
+    /// A caller has the most of something that it may have, until it removes some of it.
+    #[must_use]
+    pub fn full(
+        refusal: &Exhausted,
+        code: &'static str,
+        error: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let details = Self::exhausted(refusal).0.details;
+        Self::new(StatusCode::CONFLICT, code, error, detail).details(details)
+    }
+
     /// With a response header, in whatever form the rejection is rendered.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {

@@ -88,6 +88,7 @@ impl JsonBody for UpsertBody {
         (status = 201, description = "It is stored.", body = schema::Connection,
             headers(("ETag" = String, description = "For `If-Match`."))),
         (status = 404, description = "This host does not have the piece, without which OAuth 2.0 is not possible."),
+        (status = 409, description = "The caller, or the tenant, has the most connections that one may have."),
         (status = 412, description = "It was changed meanwhile, or there is one already."),
         (status = 422, description = "The provider refused the code or the client."),
         (status = 502, description = "The provider is out of reach, or answered nonsense."),
