@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use crate::{
     api::{self, App},
-    edge::PublicUrl,
+    edge::{PublicUrl, rate::Rates},
     identity::Identity,
     metrics::Metrics,
 };
@@ -152,6 +152,7 @@ impl Host {
             connections,
             public_url: setup.public_url,
             identity: setup.identity,
+            rates: Rates::new(&setup.budgets),
             db,
             metrics,
             engine,
@@ -208,6 +209,12 @@ impl Host {
             async move { store.delete_expired(milliseconds(&*clock)).await.map(removed) }
         };
         tasks.every("sweep-store", SWEEP, Arc::default(), entries).await;
+        let rates = self.app.rates.clone();
+        let callers = move || {
+            let rates = rates.clone();
+            async move { Ok::<_, DbError>(format!("{} callers known", rates.sweep())) }
+        };
+        tasks.every("sweep-rates", Rates::INTERVAL, Arc::default(), callers).await;
         let (app, stored) = (self.app.clone(), self.stored.clone());
         let count = move || {
             let (app, stored) = (app.clone(), stored.clone());
