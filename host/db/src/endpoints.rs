@@ -302,20 +302,23 @@ pub async fn retry(
 pub async fn settle(db: &Db, claimed: &Claimed, outcome: Outcome<'_>, slow: bool, now: i64) -> Result<bool, DbError> {
     const SQL: &str = "UPDATE webhook_deliveries SET status = $1, next_at = $2, last_error = $3, claimed_until = 0, \
         updated_at = $4 WHERE id = $5 AND attempts = $6 AND claimed_until = $7";
-    const ENDPOINT: &str = "UPDATE webhook_endpoints SET slow = $1, dropped = dropped - $2 WHERE id = $3";
+    const SLOW: &str = "UPDATE webhook_endpoints SET slow = $1 WHERE id = $2";
+    const TOLD: &str = "UPDATE webhook_endpoints SET dropped = dropped - $1 WHERE id = $2";
     let (status, next_at, error) = match outcome {
         Outcome::Delivered => ("DELIVERED", now, None),
         Outcome::Again { at, error } => ("PENDING", at, Some(error)),
         Outcome::Dead { error } => ("DEAD", now, Some(error)),
     };
+    if slow != claimed.slow {
+        // First: the next delivery may be due the moment that this one is settled.
+        sqlx::query(SLOW).bind(i64::from(slow)).bind(&claimed.endpoint).execute(db.pool()).await?;
+    }
     let query = sqlx::query(SQL).bind(status).bind(next_at).bind(error).bind(now);
     let query = query.bind(&claimed.id).bind(claimed.attempt).bind(claimed.until);
     let valid = query.execute(db.pool()).await?.rows_affected() == 1;
-    // A host that dies in between tells the same number once more.
-    let told = if valid && outcome == Outcome::Delivered { claimed.dropped } else { 0 };
-    if slow != claimed.slow || told > 0 {
-        let query = sqlx::query(ENDPOINT).bind(i64::from(slow)).bind(told).bind(&claimed.endpoint);
-        query.execute(db.pool()).await?;
+    if valid && outcome == Outcome::Delivered && claimed.dropped > 0 {
+        // A host that dies before this tells the same number once more.
+        sqlx::query(TOLD).bind(claimed.dropped).bind(&claimed.endpoint).execute(db.pool()).await?;
     }
     Ok(valid)
 }
