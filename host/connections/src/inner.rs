@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use leno_base::{Clock, NoRandomness, Tasks, budget::Budgets, milliseconds};
-use leno_db::{AppConnections, AuditEntry, ConnectionRow, Db, DbError, SealedValue, Tx, app_connections, audit_log};
+use leno_base::{Clock, NoRandomness, Owner, Tasks, budget::Budgets, milliseconds};
+use leno_db::{
+    AppConnections, AuditEntry, ConnectionRow, Db, DbError, SealedValue, Tx, app_connections, audit_log, quota::Counted,
+};
 use leno_egress::Transport;
 use leno_events::Events;
 use leno_metadata::ConnectionValue;
@@ -18,7 +20,7 @@ use crate::{
     event::event,
     flights::Flights,
     providers::{PrivateFor, Providers},
-    quotas::Quotas,
+    quotas::{Quotas, Trial},
 };
 
 /// The table's name in the MAC of connection values.
@@ -59,6 +61,19 @@ impl Connections {
         let (flights, tasks) = (Flights::default(), Tasks::default());
         let quotas = Quotas::new(budgets);
         Self(Arc::new(Inner { db, rows, keyring, clock, providers, flights, quotas, events, tasks }))
+    }
+
+    /// Begins the test of a connection.
+    ///
+    /// # Errors
+    /// [`ConnectionError::Exhausted`]: the owner's tenant has the most under way.
+    pub fn trial(&self, owner: &Owner) -> Result<Trial, ConnectionError> {
+        Ok(self.0.quotas.trial(owner)?)
+    }
+
+    /// Shows how many connections or sign-ins all users have.
+    pub fn observe(&self, counted: Counted, used: u64) {
+        self.0.quotas.observe(counted, used);
     }
 
     /// Waits for work that must not be lost: refreshes under way, exchanges of codes, revocations. Afterwards the process may

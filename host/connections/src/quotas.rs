@@ -4,15 +4,12 @@ use std::time::Duration;
 
 use leno_base::{
     Owner, TenantId,
-    budget::{Budgets, Each, OwnedShare},
+    budget::{Budgets, Each, Exhausted, OwnedShare},
 };
 use leno_db::quota::{Counted, Quota};
 
-use crate::{
-    ConnectionError, Connections,
-    budgets::{
-        TENANT_CONNECTION_TESTS, TENANT_CONNECTIONS, TENANT_REFRESHES, TENANT_SIGN_INS, USER_CONNECTIONS, USER_SIGN_INS,
-    },
+use crate::budgets::{
+    TENANT_CONNECTION_TESTS, TENANT_CONNECTIONS, TENANT_REFRESHES, TENANT_SIGN_INS, USER_CONNECTIONS, USER_SIGN_INS,
 };
 
 /// When to begin a sign-in again: those that were not finished end after 10 minutes, one after the other.
@@ -38,6 +35,20 @@ impl Quotas {
             tests: budgets.each(&TENANT_CONNECTION_TESTS),
         }
     }
+
+    /// Begins the test of a connection.
+    pub(crate) fn trial(&self, owner: &Owner) -> Result<Trial, Exhausted> {
+        Ok(Trial { _share: self.tests.take(owner.tenant.clone(), 1)? })
+    }
+
+    /// Shows how many connections or sign-ins all users have.
+    pub(crate) fn observe(&self, counted: Counted, used: u64) {
+        match counted {
+            Counted::Connections => self.connections.observe(used),
+            Counted::SignIns => self.sign_ins.observe(used),
+            _ => {}
+        }
+    }
 }
 
 /// The test of a connection. It counts until this is dropped.
@@ -45,24 +56,4 @@ impl Quotas {
 #[must_use = "the test counts until this is dropped"]
 pub struct Trial {
     _share: OwnedShare<TenantId>,
-}
-
-impl Connections {
-    /// Begins the test of a connection.
-    ///
-    /// # Errors
-    /// [`ConnectionError::Exhausted`]: the owner's tenant has the most under way.
-    pub fn trial(&self, owner: &Owner) -> Result<Trial, ConnectionError> {
-        let share = self.0.quotas.tests.take(owner.tenant.clone(), 1)?;
-        Ok(Trial { _share: share })
-    }
-
-    /// Shows how many connections and sign-ins all users have.
-    pub fn observe(&self, counted: Counted, used: u64) {
-        match counted {
-            Counted::Connections => self.0.quotas.connections.observe(used),
-            Counted::SignIns => self.0.quotas.sign_ins.observe(used),
-            _ => {}
-        }
-    }
 }
