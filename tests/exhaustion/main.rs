@@ -12,11 +12,13 @@ mod calls;
 mod database;
 mod egress;
 mod permits;
+mod quotas;
 mod scene;
 mod soak;
 
 /// The budgets that each file exhausts.
-const EXHAUSTED: &[&[&str]] = &[calls::EXHAUSTS, database::EXHAUSTS, egress::EXHAUSTS, permits::EXHAUSTS];
+const EXHAUSTED: &[&[&str]] =
+    &[calls::EXHAUSTS, database::EXHAUSTS, egress::EXHAUSTS, permits::EXHAUSTS, quotas::EXHAUSTS];
 
 #[tokio::test]
 async fn each_budget_of_the_host_is_exhausted_by_a_test() -> anyhow::Result<()> {

@@ -25,5 +25,5 @@ pub use options::{GrantFor, OnStatus, RegistryOptions};
 pub use registry::Registry;
 pub use runs::{Refusal, Run, Runs, StepContext, StepRequest, StoreFor};
 pub use status::{FileState, FileStatus, Reason};
-pub use store::PieceStore;
+pub use store::{PieceStore, StoreQuota};
 pub use table::{NotFound, Version};

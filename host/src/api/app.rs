@@ -10,7 +10,11 @@ use leno_events::{Endpoints, Events};
 use leno_pieces::{Registry, Runs};
 use leno_sandbox::Engine;
 
-use crate::{edge::PublicUrl, identity::Identity, metrics::Metrics};
+use crate::{
+    edge::{PublicUrl, rate::Rates},
+    identity::Identity,
+    metrics::Metrics,
+};
 
 /// What the routes use.
 pub struct App {
@@ -22,6 +26,8 @@ pub struct App {
     pub connections: Connections,
     /// Verifies callers.
     pub identity: Identity,
+    /// How many requests they may send.
+    pub(crate) rates: Rates,
     /// Used for health checks only.
     pub db: Db,
     /// The counters.
@@ -45,5 +51,11 @@ pub struct App {
 impl FromRef<Arc<App>> for Identity {
     fn from_ref(app: &Arc<App>) -> Self {
         app.identity.clone()
+    }
+}
+
+impl FromRef<Arc<App>> for Rates {
+    fn from_ref(app: &Arc<App>) -> Self {
+        app.rates.clone()
     }
 }

@@ -6,12 +6,13 @@
 //! | `ring` | request ids, response headers, panics, counting |
 //! | `authorization` | the bearer token or the internal token of a request |
 //! | `body` | bodies that hold their part of a budget until they are written |
+//! | `rate` | requests a second of each user and tenant |
 //! | `extract` | path, query and JSON bodies, with every fault listed |
 //! | `rejection` | why a request was refused, before any surface gives it a form |
 //! | `public_url` | how the outside world reaches this host |
 //!
 //! Extractors need only what they name: `Authorized` works in every router whose state yields an
-//! `Identity` (`FromRef`). They refuse with a [`Rejection`]; the surface that the request is
+//! `Identity` and the `Rates` (`FromRef`). They refuse with a [`Rejection`]; the surface that the request is
 //! for renders it, see `rejection::render_with`.
 //!
 //! The edge knows no room of the host and no surface.
@@ -22,6 +23,7 @@ mod budgets;
 pub(crate) mod extract;
 pub(crate) mod listener;
 pub(crate) mod public_url;
+pub(crate) mod rate;
 pub(crate) mod rejection;
 pub(crate) mod ring;
 

@@ -115,6 +115,7 @@ pub(in crate::api) async fn new(
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<Response, Rejection> {
+    let _trial = app.connections.trial(&owner(&caller)).map_err(refused)?;
     let body: TestBody = extract::json(request, app.max_body).await?;
     let mut faults = Vec::new();
     let piece = body.piece_name.parse::<PieceName>();
@@ -163,10 +164,13 @@ pub(in crate::api) async fn stored(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<Response, Rejection> {
+    let _trial = app.connections.trial(&owner(&caller)).map_err(refused)?;
     let stored = app.connections.find_by_id(&owner(&caller), &id).await.map_err(refused)?;
     if let Err(error) = stored.value().await {
         return match error {
-            error @ (ConnectionError::Db(_) | ConnectionError::Randomness(_)) => Err(refused(error)),
+            error @ (ConnectionError::Db(_) | ConnectionError::Randomness(_) | ConnectionError::Exhausted(_)) => {
+                Err(refused(error))
+            }
             error => Ok(failed(error.to_string())),
         };
     }
