@@ -5,12 +5,13 @@ use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Durat
 use axum::Router;
 use leno_base::{Actor, Clock, Periodic, SystemClock, Tasks, budget::Budgets, milliseconds};
 use leno_connections::{Connections, PrivateFor};
-use leno_db::{Db, DbError, PieceVersions, StoreEntries};
+use leno_db::{Db, DbError, PieceVersions, StoreEntries, quota};
 use leno_egress::{Client, ClientConfig, PrivateGrant};
 use leno_events::{Deliverer, Endpoints, Events};
 use leno_metadata::PieceName;
 use leno_pieces::{
     FileState, FileStatus, GrantFor, LockFile, OnStatus, PieceStore, Registry, RegistryError, RegistryOptions, Runs,
+    StoreQuota,
 };
 use leno_sandbox::{Engine, EngineConfig, EngineError, Store};
 use leno_vault::{
@@ -21,7 +22,7 @@ use tokio::time::Instant;
 
 use crate::{
     api::{self, App},
-    edge::{Bodies, PublicUrl, budgets::PAGE_BYTES},
+    edge::{Bodies, PublicUrl, budgets::PAGE_BYTES, rate::Rates},
     identity::Identity,
     metrics::Metrics,
 };
@@ -37,6 +38,8 @@ const GRACE: Duration = Duration::from_secs(2);
 const REPLACED: Duration = Duration::from_secs(60);
 /// How often expired rows are removed.
 const SWEEP: Duration = Duration::from_secs(600);
+/// How often it is counted what is stored for all owners, for the metrics.
+const COUNT: Duration = Duration::from_secs(30);
 /// How often the pieces directory is scanned even if the system reported no change: some file systems report none.
 const RESCAN: Duration = Duration::from_secs(30);
 
@@ -101,6 +104,7 @@ pub struct Host {
     app: Arc<App>,
     deliverer: Deliverer,
     store: StoreEntries,
+    stored: StoreQuota,
     clock: Arc<dyn Clock>,
     /// Entries of the history of pieces that are being written.
     history: Tasks,
@@ -133,15 +137,19 @@ impl Host {
         let registry = Registry::open(options, engine.clone()).await?;
         let egress = ClientConfig { budgets: setup.budgets.clone(), own: setup.own, ..ClientConfig::default() };
         let client = Arc::new(Client::new(egress)?);
-        let events = Events::new(db.clone(), clock.clone());
+        let events = Events::new(db.clone(), clock.clone(), &setup.budgets);
         let (key, out) = (keyring.clone(), client.clone());
-        let connections = Connections::new(db.clone(), key, clock.clone(), out, setup.providers, events.clone());
-        let endpoints = Endpoints::new(db.clone(), keyring.clone(), clock.clone(), setup.endpoints.clone(), &events);
-        let deliverer = Deliverer::new(db.clone(), keyring, clock.clone(), client.clone(), setup.endpoints, &events);
-        let stores = db.clone();
+        let connections =
+            Connections::new(db.clone(), key, clock.clone(), out, setup.providers, events.clone(), &setup.budgets);
+        let (granted, budgets) = (setup.endpoints, &setup.budgets);
+        let endpoints = Endpoints::new(db.clone(), keyring.clone(), clock.clone(), granted.clone(), &events, budgets);
+        let deliverer = Deliverer::new(db.clone(), keyring, clock.clone(), client.clone(), granted, &events, budgets);
+        let (stores, quota) = (db.clone(), StoreQuota::new(&setup.budgets));
+        let stored = quota.clone();
         let store_for = move |actor: &Actor, piece: &PieceName, flow: Option<&str>| {
             let (tenant, flow) = (actor.tenant.clone(), flow.map(str::to_owned));
-            Arc::new(PieceStore::new(stores.clone(), tenant, piece.clone(), flow, None)) as Arc<dyn Store>
+            Arc::new(PieceStore::new(stores.clone(), tenant, piece.clone(), flow, None, quota.clone()))
+                as Arc<dyn Store>
         };
         let runs =
             Runs::new(registry.clone(), client, Arc::new(store_for), db.clone(), metrics.clone(), &setup.budgets);
@@ -154,6 +162,7 @@ impl Host {
             connections,
             public_url: setup.public_url,
             identity: setup.identity,
+            rates: Rates::new(&setup.budgets),
             db,
             metrics,
             engine,
@@ -164,7 +173,7 @@ impl Host {
             bodies: Bodies::new(&setup.budgets),
             page: setup.budgets.get(&PAGE_BYTES),
         };
-        Ok(Self { app: Arc::new(app), deliverer, store, clock, history })
+        Ok(Self { app: Arc::new(app), deliverer, store, stored, clock, history })
     }
 
     /// What the routes use.
@@ -216,6 +225,18 @@ impl Host {
             async move { store.delete_expired(milliseconds(&*clock)).await.map(removed) }
         };
         tasks.every("sweep-store", SWEEP, Arc::default(), entries).await;
+        let rates = self.app.rates.clone();
+        let callers = move || {
+            let rates = rates.clone();
+            async move { Ok::<_, DbError>(format!("{} callers known", rates.sweep())) }
+        };
+        tasks.every("sweep-rates", Rates::INTERVAL, Arc::default(), callers).await;
+        let (app, stored) = (self.app.clone(), self.stored.clone());
+        let count = move || {
+            let (app, stored) = (app.clone(), stored.clone());
+            async move { count(&app, &stored).await.map(|()| String::new()) }
+        };
+        tasks.every("count-quotas", COUNT, Arc::default(), count).await;
     }
 
     /// Ends streams and background tasks, lets the requests in `draining` end, then the calls that still run, then what must
@@ -251,6 +272,17 @@ impl Host {
         let _ = tokio::time::timeout(GRACE, self.history.finish()).await;
         let _ = tokio::time::timeout(GRACE, self.app.db.close()).await;
     }
+}
+
+/// Shows in the metrics how much is stored for all owners.
+async fn count(app: &App, stored: &StoreQuota) -> Result<(), DbError> {
+    for (counted, used) in quota::totals(&app.db).await? {
+        app.connections.observe(counted, used);
+        app.endpoints.observe(counted, used);
+        app.events.observe(counted, used);
+        stored.observe(counted, used);
+    }
+    Ok(())
 }
 
 fn removed(rows: u64) -> String {

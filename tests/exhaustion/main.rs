@@ -14,6 +14,7 @@ mod database;
 mod egress;
 mod listener;
 mod permits;
+mod quotas;
 mod raw;
 mod registry;
 mod scene;
@@ -27,6 +28,7 @@ const EXHAUSTED: &[&[&str]] = &[
     egress::EXHAUSTS,
     listener::EXHAUSTS,
     permits::EXHAUSTS,
+    quotas::EXHAUSTS,
     registry::EXHAUSTS,
 ];
 

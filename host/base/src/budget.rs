@@ -193,6 +193,12 @@ impl Budget {
         if amount <= self.limit { Ok(()) } else { Err(self.refuse(None)) }
     }
 
+    /// Shows `used` as the use of all owners. For what is kept elsewhere, such as rows of the database: nothing of it is taken
+    /// as a [`Share`].
+    pub fn observe(&self, used: u64) {
+        self.used.store(used, Ordering::Relaxed);
+    }
+
     /// Counts a refusal and returns it.
     pub fn refuse(&self, retry_after: Option<Duration>) -> Exhausted {
         self.refused.fetch_add(1, Ordering::Relaxed);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use leno_base::NoRandomness;
-use leno_db::{DbError, OfDatabase, WorkflowRef};
+use leno_base::{NoRandomness, budget::Exhausted};
+use leno_db::{DbError, OfDatabase, WorkflowRef, quota::QuotaError};
 use leno_metadata::{ErrorKind, PieceError, Problems};
 use leno_oauth2::{ExchangeError, TokenError};
 
@@ -51,6 +51,9 @@ pub enum ConnectionError {
     /// The operator registered no OAuth client.
     #[error("the operator has registered no OAuth app for piece `{0}`; use type OAUTH2 with an OAuth app of your own")]
     NoPlatformApp(String),
+    /// The owner or the tenant has the most of it that it may have.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
     /// The database failed.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -77,6 +80,15 @@ impl OfDatabase for ConnectionError {
     }
 }
 
+impl From<QuotaError> for ConnectionError {
+    fn from(error: QuotaError) -> Self {
+        match error {
+            QuotaError::Exhausted(refusal) => Self::Exhausted(refusal),
+            QuotaError::Db(error) => Self::Db(error),
+        }
+    }
+}
+
 impl From<ConnectionError> for PieceError {
     /// The error that a piece gets when it needs its connection.
     fn from(error: ConnectionError) -> Self {
@@ -94,6 +106,11 @@ impl From<ConnectionError> for PieceError {
                 let retry_after_ms = u64::try_from(busy.retry_after().as_millis()).ok();
                 let message = "this host's database is busy; try again later";
                 return Self { retry_after_ms, ..Self::new(ErrorKind::Unavailable, "connection-unavailable", message) };
+            }
+            ConnectionError::Exhausted(refusal) => {
+                let wait = refusal.retry_after.unwrap_or_default();
+                let error = Self::new(ErrorKind::RateLimited, "connection-not-ready", error.to_string());
+                return Self { retry_after_ms: u64::try_from(wait.as_millis()).ok(), ..error };
             }
             _ => {
                 tracing::error!(%error, "a connection could not be read");

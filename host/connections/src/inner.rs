@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use leno_base::{Clock, NoRandomness, Tasks, milliseconds};
-use leno_db::{AppConnections, AuditEntry, ConnectionRow, Db, SealedValue, Tx, app_connections, audit_log};
+use leno_base::{Clock, NoRandomness, Owner, Tasks, budget::Budgets, milliseconds};
+use leno_db::{
+    AppConnections, AuditEntry, ConnectionRow, Db, SealedValue, Tx, app_connections, audit_log, quota::Counted,
+};
 use leno_egress::Transport;
 use leno_events::Events;
 use leno_metadata::ConnectionValue;
@@ -18,6 +20,7 @@ use crate::{
     event::event,
     flights::Flights,
     providers::{PrivateFor, Providers},
+    quotas::{Quotas, Trial},
 };
 
 /// The table's name in the MAC of connection values.
@@ -34,6 +37,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) providers: Providers,
     pub(crate) flights: Flights,
+    pub(crate) quotas: Quotas,
     pub(crate) events: Events,
     /// Work that completes although its caller is dropped: refreshes, exchanges of codes, revocations.
     pub(crate) tasks: Tasks,
@@ -50,11 +54,26 @@ impl Connections {
         transport: Arc<dyn Transport>,
         private: PrivateFor,
         events: Events,
+        budgets: &Budgets,
     ) -> Self {
         let rows = AppConnections::new(db.clone());
         let providers = Providers::new(transport, clock.clone(), private);
         let (flights, tasks) = (Flights::default(), Tasks::default());
-        Self(Arc::new(Inner { db, rows, keyring, clock, providers, flights, events, tasks }))
+        let quotas = Quotas::new(budgets);
+        Self(Arc::new(Inner { db, rows, keyring, clock, providers, flights, quotas, events, tasks }))
+    }
+
+    /// Begins the test of a connection.
+    ///
+    /// # Errors
+    /// [`ConnectionError::Exhausted`]: the owner's tenant has the most under way.
+    pub fn trial(&self, owner: &Owner) -> Result<Trial, ConnectionError> {
+        Ok(self.0.quotas.trial(owner)?)
+    }
+
+    /// Shows how many connections or sign-ins all users have.
+    pub fn observe(&self, counted: Counted, used: u64) {
+        self.0.quotas.observe(counted, used);
     }
 
     /// Waits for work that must not be lost: refreshes under way, exchanges of codes, revocations. Afterwards the process may

@@ -9,6 +9,7 @@
 //! | `refresh`, `flights` | refreshing access tokens: one refresh per connection in a process, one per database |
 //! | `tokens`, `providers` | token requests, and where a piece's provider is |
 //! | `sign_in` | signing in at a provider, from the authorization URL to the callback |
+//! | `quotas` | how much each user and each tenant may have and do |
 //! | `oauth_apps` | OAuth clients that the operator registered |
 //! | `references` | which workflows use which connections |
 //! | `people` | users without an account |
@@ -28,6 +29,7 @@ mod inner;
 mod oauth_apps;
 mod people;
 mod providers;
+mod quotas;
 mod references;
 mod refresh;
 mod resolve;
@@ -45,6 +47,7 @@ pub use self::{
     inner::Connections,
     people::Moved,
     providers::PrivateFor,
+    quotas::Trial,
     references::ReferenceError,
     resolve::Stored,
     service::{Edition, NewConnection, Replace},

@@ -15,6 +15,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt as _;
+use leno_base::budget::Exhausted;
 use leno_db::{ConnectionRow, ConnectionStatus, Lease, app_connections};
 use leno_metadata::ConnectionValue;
 use leno_oauth2::TokenError;
@@ -75,7 +76,8 @@ impl Connections {
         let resting = row.retry_at.filter(|at| *at > now);
         if row.expires_at.is_none_or(|end| now < end) {
             if resting.is_none() {
-                drop(self.begin(&row.id));
+                // Without room for it, the next caller tries.
+                let _ = self.begin(row);
             }
             return Ok(value);
         }
@@ -83,7 +85,7 @@ impl Connections {
             let reason = row.status_reason.clone().unwrap_or_default();
             return Err(not_yet(reason, retry_at - now));
         }
-        let landing = tokio::time::timeout(WAIT, land(self.begin(&row.id))).await;
+        let landing = tokio::time::timeout(WAIT, land(self.begin(row)?)).await;
         match landing {
             Ok(Some(Landing::Good(value))) => Ok(value),
             Ok(Some(Landing::Broken(reason))) => Err(ConnectionError::Broken { reason }),
@@ -95,11 +97,16 @@ impl Connections {
     }
 
     /// Begins a flight, or joins the one under way.
-    fn begin(&self, id: &str) -> watch::Receiver<Option<Landing>> {
+    ///
+    /// # Errors
+    /// [`Exhausted`]: the tenant has the most flights under way.
+    fn begin(&self, row: &ConnectionRow) -> Result<watch::Receiver<Option<Landing>>, Exhausted> {
+        let id = &row.id;
         let mut flights = self.0.flights.lock();
         if let Some(flight) = flights.get(id) {
-            return flight.clone();
+            return Ok(flight.clone());
         }
+        let share = self.0.quotas.refreshes.take(row.tenant_id.clone(), 1)?;
         let (arrival, flight) = watch::channel(None);
         flights.insert(id.to_owned(), flight.clone());
         drop(flights);
@@ -117,9 +124,10 @@ impl Connections {
             };
             // Removed first: a caller that comes now reads the row again.
             inner.flights.lock().remove(&id);
+            drop(share);
             arrival.send_replace(Some(landing));
         });
-        flight
+        Ok(flight)
     }
 }
 

@@ -69,8 +69,8 @@ impl Connections {
     /// is new.
     ///
     /// # Errors
-    /// [`ConnectionError::Exists`] and [`ConnectionError::Changed`], as `replace` says; the database or the operating system
-    /// failed.
+    /// [`ConnectionError::Exists`] and [`ConnectionError::Changed`], as `replace` says; [`ConnectionError::Exhausted`]; the
+    /// database or the operating system failed.
     pub async fn put(&self, owner: &Owner, new: NewConnection) -> Result<(ConnectionRow, bool), ConnectionError> {
         repeat(|| self.try_put(owner, &new)).await
     }
@@ -97,6 +97,9 @@ impl Connections {
             if !written {
                 // A concurrent insert or update won. Ends the transaction.
                 continue;
+            }
+            if created {
+                inner.quotas.connections.check(&mut tx, owner).await?;
             }
             let kind = if created { EventKind::Created } else { EventKind::Updated };
             let detail = json!({"type": row.kind});
@@ -137,7 +140,11 @@ impl Connections {
         let mut reader = self.0.db.reader(&owner.tenant).await?;
         let id = external_id.as_str();
         let present = app_connections::by_external_id(&mut reader, &owner.tenant, &owner.user, id).await?;
-        replace.allows(present.as_ref())
+        replace.allows(present.as_ref())?;
+        if present.is_none() {
+            self.0.quotas.connections.allows(&mut reader, owner, 1).await?;
+        }
+        Ok(())
     }
 
     /// The owner's connection of a row id.

@@ -118,7 +118,8 @@ impl Connections {
     /// Begins a sign-in for the browser that holds `browser`.
     ///
     /// # Errors
-    /// [`ConnectionError::NoPlatformApp`], [`ConnectionError::Invalid`], or the database or the operating system failed.
+    /// [`ConnectionError::NoPlatformApp`], [`ConnectionError::Invalid`], [`ConnectionError::Exhausted`], or the database or the
+    /// operating system failed.
     pub async fn sign_in(
         &self,
         owner: &Owner,
@@ -271,7 +272,10 @@ impl Connections {
             key_id: inner.keyring.active().as_str().to_owned(),
             expires_at: now + LIFETIME,
         };
-        Ok(oauth_sessions::insert(&inner.db, &session, now).await?)
+        let mut tx = inner.db.begin(&owner.tenant).await?;
+        oauth_sessions::insert(&mut tx, &session, now).await?;
+        inner.quotas.sign_ins.check(&mut tx, owner).await?;
+        Ok(tx.commit().await?)
     }
 
     async fn take(&self, key: &str, browser_hash: &str) -> Result<Option<(Owner, Pending)>, ConnectionError> {

@@ -2,7 +2,8 @@
 //! `webhook_deliveries`.
 //!
 //! A delivery is due when it is the oldest PENDING one of its endpoint, its time has come, and no host has claimed it.
-//! So an endpoint gets its events one at a time and in order.
+//! So an endpoint gets its events one at a time and in order. Which of those that are due go first is in
+//! [`queue`](crate::queue).
 
 use leno_base::{TenantId, UserId};
 use sqlx::{AnyConnection, Row as _, any::AnyRow};
@@ -69,6 +70,10 @@ pub struct Claimed {
     pub attempt: i64,
     /// When the claim expires.
     pub until: i64,
+    /// Whether the endpoint counts as slow.
+    pub slow: bool,
+    /// Events of the endpoint that were given up since the last one that was taken.
+    pub dropped: i64,
 }
 
 /// How an attempt ended.
@@ -107,60 +112,92 @@ macro_rules! delivery {
     };
 }
 
-/// Adds a delivery of `event` for each endpoint of its owner that wants it.
-pub async fn enqueue(tx: &mut AnyConnection, kind: Kind, event: &EventRow) -> Result<(), DbError> {
+/// Adds a delivery of `event` for each endpoint of its owner that wants it. Returns how many events were given up for it:
+/// when `most` wait for an endpoint already, the oldest of them that was never sent is, or this one if there is none.
+pub async fn enqueue(tx: &mut AnyConnection, kind: Kind, event: &EventRow, most: u64) -> Result<u64, DbError> {
     macro_rules! wanted {
         () => {
             "SELECT id, events FROM webhook_endpoints WHERE tenant_id = $1 AND owner_id = $2 AND disabled_at IS NULL"
         };
     }
     const INSERT: &str = "INSERT INTO webhook_deliveries \
-        (id, endpoint_id, event_id, type, payload, status, next_at, created_at, updated_at) \
-        VALUES ($1, $2, $3, $4, $5, 'PENDING', $6, $6, $6)";
+        (id, endpoint_id, event_id, type, payload, status, last_error, next_at, created_at, updated_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $8)";
     let sql = match kind {
         Kind::Sqlite => wanted!(),
         // Locks the endpoints: a concurrent removal would make the change of the connection fail.
         Kind::Postgres => concat!(wanted!(), " FOR KEY SHARE"),
     };
     let query = sqlx::query(sql).bind(event.tenant.as_str()).bind(event.owner.as_str());
+    let mut dropped = 0;
     for row in query.fetch_all(&mut *tx).await? {
         let events: Vec<String> = serde_json::from_str(&row.try_get::<String, _>("events")?).unwrap_or_default();
         if !events.is_empty() && !events.contains(&event.kind) {
             continue;
         }
+        let endpoint: String = row.try_get("id")?;
+        let room = make_room(&mut *tx, &endpoint, event.created_at, most).await?;
+        dropped += u64::from(room != Room::Free);
+        let (status, error) = match room {
+            Room::Free | Room::Made => ("PENDING", None),
+            Room::None => ("DEAD", Some(TOO_MANY)),
+        };
         sqlx::query(INSERT)
             .bind(Uuid::now_v7().to_string())
-            .bind(row.try_get::<String, _>("id")?)
+            .bind(endpoint)
             .bind(&event.id)
             .bind(&event.kind)
             .bind(&event.payload)
+            .bind(status)
+            .bind(error)
             .bind(event.created_at)
             .execute(&mut *tx)
             .await?;
     }
-    Ok(())
+    Ok(dropped)
 }
 
-/// Adds an endpoint with its sealed secret, unless its owner has `most` already. Returns whether it was added. The
-/// owner must exist in `users`.
+/// Why an event was given up while others waited.
+const TOO_MANY: &str = "too many events waited for this endpoint";
+
+#[derive(PartialEq, Eq)]
+enum Room {
+    Free,
+    Made,
+    None,
+}
+
+/// Gives up the oldest event that waits for an endpoint, if `most` do. One that is being sent, or was sent before, stays: its
+/// attempts keep their pace.
+async fn make_room(tx: &mut AnyConnection, endpoint: &str, now: i64, most: u64) -> Result<Room, DbError> {
+    const COUNT: &str = "SELECT COUNT(*) FROM \
+        (SELECT 1 AS one FROM webhook_deliveries WHERE endpoint_id = $1 AND status = 'PENDING' LIMIT $2) AS waiting";
+    // The endpoint first: disabling and removing take the locks in this order too.
+    const TELL: &str = "UPDATE webhook_endpoints SET dropped = dropped + 1 WHERE id = $1";
+    const GIVE_UP: &str = "UPDATE webhook_deliveries SET status = 'DEAD', last_error = $1, updated_at = $2 WHERE id = \
+        (SELECT id FROM webhook_deliveries WHERE endpoint_id = $3 AND status = 'PENDING' AND attempts = 0 \
+        ORDER BY event_id LIMIT 1) AND status = 'PENDING' AND attempts = 0";
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let waiting: i64 = sqlx::query(COUNT).bind(endpoint).bind(most).fetch_one(&mut *tx).await?.try_get(0)?;
+    if waiting < most {
+        return Ok(Room::Free);
+    }
+    sqlx::query(TELL).bind(endpoint).execute(&mut *tx).await?;
+    let given_up = sqlx::query(GIVE_UP).bind(TOO_MANY).bind(now).bind(endpoint).execute(&mut *tx).await?;
+    Ok(if given_up.rows_affected() == 1 { Room::Made } else { Room::None })
+}
+
+/// Adds an endpoint with its sealed secret. The owner must exist in `users`; how many endpoints it may have is for the caller
+/// to check, in the same transaction.
 pub async fn insert(
     tx: &mut AnyConnection,
     tenant: &TenantId,
     owner: &UserId,
     endpoint: &EndpointRow,
     sealed: (&str, &str),
-    most: i64,
-) -> Result<bool, DbError> {
-    // Changes nothing; the lock lets one transaction at a time count and add.
-    const LOCK: &str = "UPDATE users SET anonymous = anonymous WHERE tenant_id = $1 AND id = $2";
-    const COUNT: &str = "SELECT COUNT(*) FROM webhook_endpoints WHERE tenant_id = $1 AND owner_id = $2";
+) -> Result<(), DbError> {
     const INSERT: &str = "INSERT INTO webhook_endpoints \
         (id, tenant_id, owner_id, url, secret, key_id, events, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    sqlx::query(LOCK).bind(tenant.as_str()).bind(owner.as_str()).execute(&mut *tx).await?;
-    let count = sqlx::query(COUNT).bind(tenant.as_str()).bind(owner.as_str()).fetch_one(&mut *tx).await?;
-    if count.try_get::<i64, _>(0)? >= most {
-        return Ok(false);
-    }
     sqlx::query(INSERT)
         .bind(&endpoint.id)
         .bind(tenant.as_str())
@@ -172,7 +209,7 @@ pub async fn insert(
         .bind(endpoint.created_at)
         .execute(tx)
         .await?;
-    Ok(true)
+    Ok(())
 }
 
 /// The owner's endpoints, oldest first.
@@ -261,51 +298,31 @@ pub async fn retry(
     })
 }
 
-/// Claims up to `limit` due deliveries, until `until`. Concurrent claims get other deliveries.
-pub async fn claim(db: &Db, now: i64, until: i64, limit: i64) -> Result<Vec<Claimed>, DbError> {
-    const DUE: &str = "SELECT d.id, d.endpoint_id, e.tenant_id, e.url, e.secret, d.event_id, d.payload, d.attempts, \
-        d.claimed_until FROM webhook_endpoints e JOIN webhook_deliveries d ON d.endpoint_id = e.id \
-        WHERE d.status = 'PENDING' AND d.next_at <= $1 AND d.claimed_until <= $1 AND d.event_id = \
-        (SELECT MIN(o.event_id) FROM webhook_deliveries o WHERE o.endpoint_id = e.id AND o.status = 'PENDING') \
-        ORDER BY d.next_at LIMIT $2";
-    const CLAIM: &str = "UPDATE webhook_deliveries SET claimed_until = $1, attempts = attempts + 1, updated_at = $2 \
-        WHERE id = $3 AND status = 'PENDING' AND attempts = $4 AND claimed_until = $5 AND next_at <= $2";
-    let due = sqlx::query(DUE).bind(now).bind(limit).fetch_all(&mut *db.reader(Party::Host).await?).await?;
-    let mut claimed = Vec::with_capacity(due.len());
-    for row in due {
-        let (id, attempts): (String, i64) = (row.try_get("id")?, row.try_get("attempts")?);
-        let seen: i64 = row.try_get("claimed_until")?;
-        let query = sqlx::query(CLAIM).bind(until).bind(now).bind(&id).bind(attempts).bind(seen);
-        let done = query.execute(&mut *db.writer(Party::Host).await?).await?;
-        if done.rows_affected() == 1 {
-            claimed.push(Claimed {
-                id,
-                endpoint: row.try_get("endpoint_id")?,
-                tenant: row.try_get::<String, _>("tenant_id")?.into(),
-                url: row.try_get("url")?,
-                secret: row.try_get("secret")?,
-                event_id: row.try_get("event_id")?,
-                payload: row.try_get("payload")?,
-                attempt: attempts + 1,
-                until,
-            });
-        }
-    }
-    Ok(claimed)
-}
-
-/// Records the outcome of an attempt, if its claim is still valid. Returns whether it is.
-pub async fn settle(db: &Db, claimed: &Claimed, outcome: Outcome<'_>, now: i64) -> Result<bool, DbError> {
+/// Records the outcome of an attempt, if its claim is still valid, and whether the endpoint counts as slow from now on.
+/// Returns whether the claim is valid.
+pub async fn settle(db: &Db, claimed: &Claimed, outcome: Outcome<'_>, slow: bool, now: i64) -> Result<bool, DbError> {
     const SQL: &str = "UPDATE webhook_deliveries SET status = $1, next_at = $2, last_error = $3, claimed_until = 0, \
         updated_at = $4 WHERE id = $5 AND attempts = $6 AND claimed_until = $7";
+    const SLOW: &str = "UPDATE webhook_endpoints SET slow = $1 WHERE id = $2";
+    const TOLD: &str = "UPDATE webhook_endpoints SET dropped = dropped - $1 WHERE id = $2";
     let (status, next_at, error) = match outcome {
         Outcome::Delivered => ("DELIVERED", now, None),
         Outcome::Again { at, error } => ("PENDING", at, Some(error)),
         Outcome::Dead { error } => ("DEAD", now, Some(error)),
     };
+    let mut writer = db.writer(&claimed.tenant).await?;
+    if slow != claimed.slow {
+        // First: the next delivery may be due the moment that this one is settled.
+        sqlx::query(SLOW).bind(i64::from(slow)).bind(&claimed.endpoint).execute(&mut *writer).await?;
+    }
     let query = sqlx::query(SQL).bind(status).bind(next_at).bind(error).bind(now);
     let query = query.bind(&claimed.id).bind(claimed.attempt).bind(claimed.until);
-    Ok(query.execute(&mut *db.writer(&claimed.tenant).await?).await?.rows_affected() == 1)
+    let valid = query.execute(&mut *writer).await?.rows_affected() == 1;
+    if valid && outcome == Outcome::Delivered && claimed.dropped > 0 {
+        // A host that dies before this tells the same number once more.
+        sqlx::query(TOLD).bind(claimed.dropped).bind(&claimed.endpoint).execute(&mut *writer).await?;
+    }
+    Ok(valid)
 }
 
 /// Sends nothing more to an endpoint, and gives up what is on its way there.

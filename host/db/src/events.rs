@@ -68,6 +68,22 @@ pub async fn of_owner_since(
     Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }
 
+/// Removes the oldest `count` events of an owner, with what was recorded of their deliveries; those on their way stay.
+pub async fn drop_oldest(tx: &mut AnyConnection, tenant: &TenantId, owner: &UserId, count: i64) -> Result<(), DbError> {
+    const LAST: &str = "SELECT MAX(id) FROM (SELECT id FROM connection_events \
+        WHERE tenant_id = $1 AND owner_id = $2 ORDER BY id LIMIT $3) AS oldest";
+    const DELIVERIES: &str = "DELETE FROM webhook_deliveries WHERE endpoint_id IN \
+        (SELECT id FROM webhook_endpoints WHERE tenant_id = $1 AND owner_id = $2) \
+        AND status IN ('DELIVERED', 'DEAD') AND event_id <= $3";
+    const EVENTS: &str = "DELETE FROM connection_events WHERE tenant_id = $1 AND owner_id = $2 AND id <= $3";
+    let last = sqlx::query(LAST).bind(tenant.as_str()).bind(owner.as_str()).bind(count).fetch_one(&mut *tx).await?;
+    let Some(last) = last.try_get::<Option<String>, _>(0)? else { return Ok(()) };
+    for sql in [DELIVERIES, EVENTS] {
+        sqlx::query(sql).bind(tenant.as_str()).bind(owner.as_str()).bind(&last).execute(&mut *tx).await?;
+    }
+    Ok(())
+}
+
 /// Removes the events from before `before`. Returns their number.
 pub async fn delete_before(db: &Db, before: i64) -> Result<u64, DbError> {
     const SQL: &str = "DELETE FROM connection_events WHERE id IN \

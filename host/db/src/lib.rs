@@ -21,6 +21,8 @@ pub mod oauth_apps;
 pub mod oauth_sessions;
 mod piece_versions;
 mod pool;
+pub mod queue;
+pub mod quota;
 pub mod sealed_rows;
 mod store_entries;
 pub mod users;
@@ -41,6 +43,6 @@ pub use self::{
     oauth_sessions::OAuthSession,
     piece_versions::{PieceVersion, PieceVersions},
     pool::{Db, Rows, Session, Tx},
-    store_entries::{EntryKey, StoreEntries},
+    store_entries::{EntryKey, MostStored, StoreEntries, StoreError},
     workflow_refs::WorkflowRef,
 };

@@ -1,7 +1,7 @@
 //! Sign-ins under way: table `oauth_sessions`.
 
 use leno_base::{TenantId, UserId};
-use sqlx::Row as _;
+use sqlx::{AnyConnection, Row as _};
 
 use crate::{Db, DbError, Party};
 
@@ -24,11 +24,11 @@ pub struct OAuthSession {
     pub expires_at: i64,
 }
 
-/// Keeps a sign-in.
+/// Keeps a sign-in. How many its owner may have is for the caller to check, in the same transaction.
 ///
 /// # Errors
 /// [`DbError::Query`].
-pub async fn insert(db: &Db, session: &OAuthSession, now: i64) -> Result<(), DbError> {
+pub async fn insert(tx: &mut AnyConnection, session: &OAuthSession, now: i64) -> Result<(), DbError> {
     const SQL: &str = "INSERT INTO oauth_sessions \
         (state_hash, tenant_id, owner_id, browser_hash, draft, key_id, created_at, expires_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -41,7 +41,7 @@ pub async fn insert(db: &Db, session: &OAuthSession, now: i64) -> Result<(), DbE
         .bind(&session.key_id)
         .bind(now)
         .bind(session.expires_at)
-        .execute(&mut *db.writer(&session.tenant).await?)
+        .execute(tx)
         .await?;
     Ok(())
 }

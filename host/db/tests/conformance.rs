@@ -5,8 +5,13 @@ use std::time::Duration;
 
 use leno_base::{Digest, budget::Budgets};
 use leno_db::{
-    BUDGETS, Busy, Db, DbError, DeliveryRow, EndpointRow, EntryKey, EventRow, Kind, Party, PieceVersion, PieceVersions,
-    StoreEntries, WorkflowRef, endpoints, events, users, workflow_refs,
+    BUDGETS, Busy, Db, DbError, DeliveryRow, EndpointRow, EntryKey, EventRow, Kind, MostStored, OAuthSession, Party,
+    PieceVersion, PieceVersions, StoreEntries, StoreError, WorkflowRef, app_connections,
+    endpoints::{self, Claimed},
+    events, oauth_sessions,
+    queue::{self, Most},
+    quota::{self, Counted},
+    users, workflow_refs,
 };
 use leno_testkit::{fresh::Fresh, on_both};
 
@@ -17,8 +22,12 @@ fn key<'a>(tenant: &'a str, piece: &'a str, scope: &'a str, scope_id: &'a str, k
 const KEY: EntryKey<'_> = EntryKey { tenant: "t", piece: "p", scope: "flow", scope_id: "f", key: "k" };
 
 /// An endpoint of user `u` of tenant `t`.
-async fn endpoint(db: &Db, id: &str, events: &str) -> bool {
-    let (tenant, owner) = ("t".into(), "u".into());
+async fn endpoint(db: &Db, id: &str, events: &str) {
+    endpoint_of(db, "t", "u", id, events).await;
+}
+
+async fn endpoint_of(db: &Db, tenant: &str, owner: &str, id: &str, events: &str) {
+    let (tenant, owner) = (tenant.into(), owner.into());
     let row = EndpointRow {
         id: id.into(),
         url: "https://example.com/".into(),
@@ -28,16 +37,20 @@ async fn endpoint(db: &Db, id: &str, events: &str) -> bool {
     };
     let mut tx = db.begin(Party::Host).await.unwrap();
     users::hold(&mut tx, &tenant, &owner, false, 1).await.unwrap();
-    let added = endpoints::insert(&mut tx, &tenant, &owner, &row, ("sealed", "key"), 3).await.unwrap();
+    endpoints::insert(&mut tx, &tenant, &owner, &row, ("sealed", "key")).await.unwrap();
     tx.commit().await.unwrap();
-    added
 }
 
 /// An event of user `owner` of tenant `t`.
 async fn event(db: &Db, id: &str, owner: &str, kind: &str, at: i64) -> EventRow {
+    event_of(db, "t", owner, id, kind, at).await.0
+}
+
+/// An event, and how many were given up for it. At most three wait for one endpoint.
+async fn event_of(db: &Db, tenant: &str, owner: &str, id: &str, kind: &str, at: i64) -> (EventRow, u64) {
     let event = EventRow {
         id: id.into(),
-        tenant: "t".into(),
+        tenant: tenant.into(),
         owner: owner.into(),
         kind: kind.into(),
         payload: "{}".into(),
@@ -45,9 +58,27 @@ async fn event(db: &Db, id: &str, owner: &str, kind: &str, at: i64) -> EventRow 
     };
     let mut tx = db.begin(Party::Host).await.unwrap();
     events::append(&mut tx, &event).await.unwrap();
-    endpoints::enqueue(&mut tx, db.kind(), &event).await.unwrap();
+    let dropped = endpoints::enqueue(&mut tx, db.kind(), &event, 3).await.unwrap();
     tx.commit().await.unwrap();
-    event
+    (event, dropped)
+}
+
+const ANY: Most = Most { owner: 50, tenant: 50, all: 50 };
+
+/// Claims what is due, for 100 ms.
+async fn claim_due(db: &Db, now: i64, most: Most) -> Vec<Claimed> {
+    let mut claimed = Vec::new();
+    for due in queue::due(db, now, most).await.unwrap() {
+        claimed.extend(queue::claim(db, due, now, now + 100).await.unwrap());
+    }
+    claimed
+}
+
+/// How much user `u` of tenant `t` has, and how much the tenant.
+async fn used(db: &Db, counted: Counted) -> (u64, u64) {
+    let mut connection = db.reader(Party::Host).await.unwrap();
+    let user = quota::used(&mut connection, &"t".into(), "u", counted).await.unwrap();
+    (user, quota::used(&mut connection, &"t".into(), "", counted).await.unwrap())
 }
 
 /// A tenant, as one who takes turns.
@@ -200,10 +231,9 @@ on_both! {
     }
 
     an_event_goes_to_the_endpoints_of_its_owner_that_want_it(db) {
-        assert!(endpoint(&db, "all", "[]").await);
-        assert!(endpoint(&db, "some", r#"["connection.errored"]"#).await);
-        assert!(endpoint(&db, "gone", "[]").await);
-        assert!(!endpoint(&db, "one too many", "[]").await);
+        endpoint(&db, "all", "[]").await;
+        endpoint(&db, "some", r#"["connection.errored"]"#).await;
+        endpoint(&db, "gone", "[]").await;
         endpoints::disable(&db, "gone", "gone", 5).await.unwrap();
         let first = event(&db, "1", "u", "connection.created", 10).await;
         let second = event(&db, "2", "u", "connection.errored", 20).await;
@@ -218,7 +248,6 @@ on_both! {
         assert_eq!(own, [first, second]);
         assert!(!endpoints::remove(&db, &"t".into(), &"v".into(), "all").await.unwrap());
         assert!(endpoints::remove(&db, &"t".into(), &"u".into(), "all").await.unwrap());
-        assert!(endpoint(&db, "another", "[]").await);
     }
 
     of_many_hosts_one_claims_a_delivery_and_only_the_oldest_of_an_endpoint(db) {
@@ -229,7 +258,7 @@ on_both! {
         }
         let claim = |now| {
             let db = db.clone();
-            tokio::spawn(async move { endpoints::claim(&db, now, now + 100, 50).await.unwrap() })
+            tokio::spawn(async move { claim_due(&db, now, ANY).await })
         };
         let mut got = Vec::new();
         for rival in (0..8).map(|_| claim(20)).collect::<Vec<_>>() {
@@ -240,10 +269,10 @@ on_both! {
         assert_eq!(seen, [("a", "1", 1), ("b", "1", 1)]);
 
         // The one is done, the next of that endpoint is due; the other waits for its time.
-        assert!(endpoints::settle(&db, &got[0], endpoints::Outcome::Delivered, 30).await.unwrap());
+        assert!(endpoints::settle(&db, &got[0], endpoints::Outcome::Delivered, false, 30).await.unwrap());
         let again = endpoints::Outcome::Again { at: 500, error: "no" };
-        assert!(endpoints::settle(&db, &got[1], again, 30).await.unwrap());
-        assert!(!endpoints::settle(&db, &got[1], again, 30).await.unwrap());
+        assert!(endpoints::settle(&db, &got[1], again, true, 30).await.unwrap());
+        assert!(!endpoints::settle(&db, &got[1], again, true, 30).await.unwrap());
         let next = claim(40).await.unwrap();
         assert_eq!(next.len(), 1);
         assert_eq!((next[0].endpoint.as_str(), next[0].event_id.as_str()), ("a", "2"));
@@ -251,7 +280,7 @@ on_both! {
         // An expired claim can be taken by any host.
         let expired = claim(140).await.unwrap();
         assert_eq!((expired[0].event_id.as_str(), expired[0].attempt), ("2", 2));
-        assert!(!endpoints::settle(&db, &next[0], endpoints::Outcome::Delivered, 141).await.unwrap());
+        assert!(!endpoints::settle(&db, &next[0], endpoints::Outcome::Delivered, false, 141).await.unwrap());
         assert_eq!(claim(500).await.unwrap().len(), 2);
     }
 
@@ -260,8 +289,8 @@ on_both! {
         for (id, at) in [("1", 10), ("2", 20), ("3", 30)] {
             event(&db, id, "u", "connection.created", at).await;
         }
-        let claimed = endpoints::claim(&db, 40, 50, 1).await.unwrap();
-        endpoints::settle(&db, &claimed[0], endpoints::Outcome::Delivered, 40).await.unwrap();
+        let claimed = claim_due(&db, 40, ANY).await;
+        endpoints::settle(&db, &claimed[0], endpoints::Outcome::Delivered, false, 40).await.unwrap();
         assert_eq!(endpoints::expire(&db, 25, "too long", 60).await.unwrap(), 1);
         let dead = deliveries(&db, "a", Some("DEAD")).await;
         assert_eq!((dead[0].event_id.as_str(), dead[0].last_error.as_deref()), ("2", Some("too long")));
@@ -273,10 +302,187 @@ on_both! {
         assert_eq!(events::since(&db, "", 9).await.unwrap().len(), 1);
     }
 
+    owners_and_tenants_take_turns_and_slow_endpoints_come_last(db) {
+        for (tenant, owner, endpoints) in [("t", "u", ["1", "2", "3"]), ("t", "v", ["4", "5", "6"]), ("s", "w", ["7", "8", "9"])] {
+            for (id, at) in endpoints.iter().zip(0..) {
+                endpoint_of(&db, tenant, owner, id, "[]").await;
+                // It goes to all endpoints of the owner so far.
+                event_of(&db, tenant, owner, &format!("{id}-event"), "connection.created", at).await;
+            }
+        }
+        let ids = |most| {
+            let db = db.clone();
+            async move { queue::due(&db, 50, most).await.unwrap().into_iter().map(|due| due.endpoint).collect::<Vec<_>>() }
+        };
+        assert_eq!(ids(Most { owner: 1, tenant: 1, all: 9 }).await.len(), 2);
+        let mut two = ids(Most { owner: 1, tenant: 2, all: 9 }).await;
+        two.sort();
+        assert_eq!(two, ["1", "4", "7"]);
+        let all = ids(ANY).await;
+        assert_eq!(all.len(), 9);
+        // The first of each owner goes before the second of any, and a tenant with one owner has as many turns.
+        let place = |id: &str| all.iter().position(|each| each == id).unwrap();
+        assert!(place("1") < place("2") && place("4") < place("2") && place("7") < place("8") && place("8") < place("3"), "{all:?}");
+
+        let claimed = claim_due(&db, 60, ANY).await;
+        let again = endpoints::Outcome::Again { at: 60, error: "no" };
+        for one in &claimed {
+            assert!(endpoints::settle(&db, one, again, one.endpoint == "1", 60).await.unwrap());
+        }
+        let due = queue::due(&db, 61, ANY).await.unwrap();
+        assert_eq!((due[8].endpoint.as_str(), due[8].slow), ("1", true));
+        assert!(due[..8].iter().all(|due| !due.slow));
+    }
+
+    when_too_many_events_wait_the_oldest_that_was_never_sent_is_given_up_and_the_next_one_tells_it(db) {
+        endpoint(&db, "a", "[]").await;
+        let happen = |id: &'static str| {
+            let db = db.clone();
+            async move { event_of(&db, "t", "u", id, "connection.created", 10).await.1 }
+        };
+        for id in ["1", "2", "3"] {
+            assert_eq!(happen(id).await, 0);
+        }
+        let first = claim_due(&db, 20, ANY).await.remove(0);
+        assert_eq!((first.event_id.as_str(), first.dropped), ("1", 0));
+        assert_eq!((happen("4").await, happen("5").await), (1, 1));
+        let dead = deliveries(&db, "a", Some("DEAD")).await;
+        let dead: Vec<_> = dead.iter().map(|row| (row.event_id.as_str(), row.last_error.as_deref().unwrap())).collect();
+        assert_eq!(dead, [("3", "too many events waited for this endpoint"), ("2", "too many events waited for this endpoint")]);
+        assert!(endpoints::settle(&db, &first, endpoints::Outcome::Delivered, false, 30).await.unwrap());
+        let next = claim_due(&db, 40, ANY).await.remove(0);
+        assert_eq!((next.event_id.as_str(), next.dropped), ("4", 2));
+        assert!(endpoints::settle(&db, &next, endpoints::Outcome::Delivered, false, 50).await.unwrap());
+        assert_eq!(claim_due(&db, 60, ANY).await[0].dropped, 0);
+        // Not even the one that waits may go, when it was sent before.
+        let mut tx = db.begin(Party::Host).await.unwrap();
+        let event = EventRow { id: "6".into(), tenant: "t".into(), owner: "u".into(), kind: "k".into(), payload: "{}".into(), created_at: 70 };
+        assert_eq!(endpoints::enqueue(&mut tx, db.kind(), &event, 1).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        assert_eq!(deliveries(&db, "a", Some("DEAD")).await[0].event_id, "6");
+    }
+
+    the_oldest_events_of_an_owner_go_with_their_deliveries(db) {
+        endpoint(&db, "a", "[]").await;
+        for id in ["1", "2", "3"] {
+            event(&db, id, "u", "connection.created", 10).await;
+        }
+        event(&db, "0", "v", "connection.created", 10).await;
+        let claimed = claim_due(&db, 20, ANY).await;
+        endpoints::settle(&db, &claimed[0], endpoints::Outcome::Delivered, false, 20).await.unwrap();
+        let mut tx = db.begin(Party::Host).await.unwrap();
+        events::drop_oldest(&mut tx, &"t".into(), &"u".into(), 2).await.unwrap();
+        tx.commit().await.unwrap();
+        let left: Vec<_> = events::since(&db, "", 9).await.unwrap().into_iter().map(|event| event.id).collect();
+        assert_eq!(left, ["0", "3"]);
+        let rows = deliveries(&db, "a", None).await;
+        assert_eq!(rows.iter().map(|row| row.event_id.as_str()).collect::<Vec<_>>(), ["3", "2"], "what is on its way stays");
+        assert_eq!(used(&db, Counted::Events).await.0, 1);
+    }
+
+    what_users_and_tenants_have_is_counted_however_it_comes_and_goes(db) {
+        let session = |hash: &str| OAuthSession {
+            state_hash: hash.into(), tenant: "t".into(), owner: "u".into(), browser_hash: "b".into(), draft: "d".into(),
+            key_id: "k".into(), expires_at: 100,
+        };
+        let mut tx = db.begin(Party::Host).await.unwrap();
+        for hash in ["1", "2", "3"] {
+            oauth_sessions::insert(&mut tx, &session(hash), 1).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        assert_eq!(used(&db, Counted::SignIns).await, (3, 3));
+        assert!(oauth_sessions::take(&db, "1", "b", 50).await.unwrap().is_some());
+        assert_eq!(used(&db, Counted::SignIns).await, (2, 2));
+        assert_eq!(oauth_sessions::delete_expired(&db, 100).await.unwrap(), 2);
+        assert_eq!(used(&db, Counted::SignIns).await, (0, 0));
+
+        let sealed = leno_db::SealedValue { value: "v".into(), key_id: "k".into(), expires_at: None, refresh_at: None };
+        let mut tx = db.begin(Party::Host).await.unwrap();
+        let (tenant, user, other) = ("t".into(), "u".into(), "o".into());
+        users::hold(&mut tx, &tenant, &user, true, 1).await.unwrap();
+        users::hold(&mut tx, &tenant, &other, false, 1).await.unwrap();
+        for id in ["1", "2", "3"] {
+            let row = leno_db::ConnectionRow::blank(id.into(), tenant.clone(), user.clone(), id.into(), 1);
+            assert!(app_connections::insert(&mut tx, &row, &sealed).await.unwrap());
+        }
+        tx.commit().await.unwrap();
+        endpoint(&db, "a", "[]").await;
+        assert_eq!((used(&db, Counted::Connections).await, used(&db, Counted::Endpoints).await), ((3, 3), (1, 1)));
+        let mut tx = db.begin(Party::Host).await.unwrap();
+        app_connections::hand_over(&mut tx, &tenant, (&user, &other), ("1", "1"), 2).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(used(&db, Counted::Connections).await, (2, 3));
+        // What belongs to a user goes with the user.
+        let mut tx = db.begin(Party::Host).await.unwrap();
+        assert!(users::remove_anonymous(&mut tx, &tenant, &user).await.unwrap());
+        tx.commit().await.unwrap();
+        assert_eq!((used(&db, Counted::Connections).await, used(&db, Counted::Endpoints).await), ((0, 1), (0, 0)));
+        let totals = quota::totals(&db).await.unwrap();
+        assert_eq!((totals[0], totals[2]), ((Counted::Connections, 1), (Counted::Endpoints, 0)));
+    }
+
+    what_a_piece_stores_is_counted_to_the_byte_and_refused_beyond_the_limit(db) {
+        let entries = StoreEntries::within(db.clone(), MostStored { keys: 2, bytes: 10 });
+        let other = key("t", "p", "flow", "g", "k");
+        let third = key("t", "p", "project", "", "k");
+        let held = || {
+            let db = db.clone();
+            async move {
+                let mut connection = db.reader(Party::Host).await.unwrap();
+                let keys = quota::used(&mut connection, &"t".into(), "p", Counted::StoreKeys).await.unwrap();
+                (keys, quota::used(&mut connection, &"t".into(), "p", Counted::StoreBytes).await.unwrap())
+            }
+        };
+        entries.put(KEY, b"123456", Some(100)).await.unwrap();
+        assert_eq!(held().await, (1, 6));
+        assert!(matches!(entries.put(other, b"12345", None).await, Err(StoreError::TooManyBytes)));
+        // A value that is replaced counts the difference.
+        entries.put(KEY, b"1234567890", None).await.unwrap();
+        assert!(matches!(entries.put(KEY, b"12345678901", None).await, Err(StoreError::TooManyBytes)));
+        assert_eq!(entries.get(KEY, 50).await.unwrap().as_deref(), Some(&b"1234567890"[..]));
+        entries.put(KEY, b"1", Some(40)).await.unwrap();
+        entries.put(other, b"1", None).await.unwrap();
+        assert!(matches!(entries.put(third, b"22", None).await, Err(StoreError::TooManyKeys)));
+        assert!(matches!(entries.compare_and_set(third, None, b"22", 50).await, Err(StoreError::TooManyKeys)));
+        // What has expired makes room once it is removed.
+        assert_eq!(entries.delete_expired_of("t", "q", 50).await.unwrap(), 0);
+        assert_eq!(entries.delete_expired_of("t", "p", 50).await.unwrap(), 1);
+        entries.put(third, b"22", None).await.unwrap();
+        assert_eq!(held().await, (2, 3));
+        let set = |new: &'static [u8]| entries.compare_and_set(other, Some(b"1"), new, 50);
+        assert!(matches!(set(b"123456789").await, Err(StoreError::TooManyBytes)));
+        assert!(set(b"12345678").await.unwrap());
+        assert_eq!(entries.get(other, 50).await.unwrap().as_deref(), Some(&b"12345678"[..]));
+        entries.put(key("t", "q", "flow", "f", "k"), b"1234567890", None).await.unwrap();
+        entries.delete(other).await.unwrap();
+        entries.delete(third).await.unwrap();
+        assert_eq!(held().await, (0, 0));
+    }
+
+    of_many_rivals_who_store_none_gets_beyond_the_limit(db) {
+        let entries = StoreEntries::within(db.clone(), MostStored { keys: 25, bytes: 1_000 });
+        let rivals: Vec<_> = (0..8).map(|rival| {
+            let entries = entries.clone();
+            tokio::spawn(async move {
+                let mut kept = 0;
+                for number in 0..10 {
+                    let name = format!("{rival}-{number}");
+                    kept += i32::from(entries.put(key("t", "p", "flow", "f", &name), b"x", None).await.is_ok());
+                }
+                kept
+            })
+        }).collect();
+        let mut kept = 0;
+        for rival in rivals {
+            kept += rival.await.unwrap();
+        }
+        assert_eq!(kept, 25);
+    }
+
     an_endpoint_may_be_removed_while_events_are_written(db) {
         for round in 0..10 {
             let name = format!("e{round}");
-            assert!(endpoint(&db, &name, "[]").await);
+            endpoint(&db, &name, "[]").await;
             let writer = {
                 let db = db.clone();
                 tokio::spawn(async move { event(&db, &format!("{round}"), "u", "connection.created", 1).await })
@@ -443,6 +649,14 @@ async fn limited(fresh: &Fresh, limits: &[(&str, u64)]) -> Db {
     db
 }
 
+/// The database's error, which kept a value from being stored.
+fn of_database(error: StoreError) -> DbError {
+    match error {
+        StoreError::Db(error) => error,
+        other => panic!("{other}"),
+    }
+}
+
 fn is_late(error: &DbError) -> bool {
     matches!(error, DbError::Busy(busy @ Busy::Late(_)) if busy.retry_after() >= Duration::from_secs(1))
 }
@@ -498,7 +712,7 @@ async fn a_sqlite_file_that_another_process_locks_is_busy_for_writers_and_readab
         assert!(entries.get(KEY, 0).await.unwrap().is_some());
         db.begin(Party::Host).await.map(drop)
     });
-    for error in [write.unwrap_err(), begin.unwrap_err()] {
+    for error in [of_database(write.unwrap_err()), begin.unwrap_err()] {
         assert!(matches!(error, DbError::Busy(_)), "{error}");
     }
     drop(lock);
@@ -525,7 +739,7 @@ async fn a_table_that_another_session_locks_is_busy_and_gives_its_connections_ba
     let versions = PieceVersions::new(db.clone());
     tokio::time::timeout(Duration::from_secs(1), versions.of("p")).await.unwrap().unwrap();
     for one in waiting {
-        let error = one.await.unwrap().unwrap_err();
+        let error = of_database(one.await.unwrap().unwrap_err());
         assert!(is_late(&error) || matches!(error, DbError::Busy(Busy::Queue(_))), "{error}");
     }
     drop(lock);

@@ -2,20 +2,27 @@
 //!
 //! An endpoint gets its events one at a time and in order, each at least once and under the same id every time. A delivery
 //! that fails is repeated for a day, and the later events of the endpoint wait for it.
+//!
+//! Attempts take slots, of which each owner and each tenant has a share. The free ones go to the owners and tenants that hold
+//! the fewest, and endpoints that are down or slow get no more than a part of them.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use leno_base::{Clock, Tasks, milliseconds};
+use leno_base::{Clock, Tasks, budget::Budgets, milliseconds};
 use leno_db::{
     Db, DbError,
     endpoints::{self, Claimed, Outcome},
-    events,
+    events, queue,
 };
 use leno_egress::{Caps, Meter, Payer, PrivateGrant, Request, Response, Transport};
 use leno_vault::Keyring;
 use rand::Rng as _;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
+use self::slots::{Slot, Slots};
 use crate::{Events, address, signature};
 
 /// How long a receiver has to respond.
@@ -24,8 +31,11 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const RESPONSE: usize = 64 << 10;
 /// How long a claim lasts, in milliseconds: longer than an attempt, with room for a slow database.
 const CLAIM: i64 = 60_000;
-/// The most attempts under way at once.
-const AT_ONCE: usize = 16;
+/// An endpoint that takes this long is slow.
+const SLOW: Duration = Duration::from_secs(2);
+/// How many events the receiver did not get before this one, because too many waited. Standard Webhooks leaves other headers
+/// to the sender, and receivers ignore them.
+const DROPPED: &str = "leno-dropped-before";
 /// How long attempts under way may go on after [`Deliverer::stop`].
 const GRACE: Duration = Duration::from_secs(3);
 /// The first wait between two attempts, in milliseconds; each further one is 2.5 times as long. With 12 attempts that is
@@ -55,7 +65,7 @@ struct Inner {
     transport: Arc<dyn Transport>,
     private: Vec<PrivateGrant>,
     wake: Arc<Notify>,
-    slots: Arc<Semaphore>,
+    slots: Slots,
     attempts: Tasks,
 }
 
@@ -74,6 +84,7 @@ impl Deliverer {
         transport: Arc<dyn Transport>,
         private: Vec<PrivateGrant>,
         events: &Events,
+        budgets: &Budgets,
     ) -> Self {
         Self(Arc::new(Inner {
             db,
@@ -82,7 +93,7 @@ impl Deliverer {
             transport,
             private,
             wake: events.deliverer(),
-            slots: Arc::new(Semaphore::new(AT_ONCE)),
+            slots: Slots::new(budgets),
             attempts: Tasks::default(),
         }))
     }
@@ -93,18 +104,16 @@ impl Deliverer {
         self.0.wake.clone()
     }
 
-    /// Starts an attempt for each due delivery, as far as there are free slots. Returns their number. Every attempt that
+    /// Starts an attempt for each due delivery, as far as there are slots for it. Returns their number. Every attempt that
     /// ends wakes the deliverer, as the next event of its endpoint may be due.
     ///
     /// # Errors
     /// [`DbError::Query`].
     pub async fn pass(&self) -> Result<usize, DbError> {
         let inner = &self.0;
-        let claimed = inner.claim(inner.slots.available_permits()).await?;
+        let claimed = inner.claim().await?;
         let count = claimed.len();
-        for claimed in claimed {
-            // Passes do not overlap, so the slots that were free are still.
-            let Ok(slot) = inner.slots.clone().try_acquire_owned() else { break };
+        for (claimed, slot) in claimed {
             let this = inner.clone();
             inner.attempts.spawn(async move {
                 this.attempt(claimed).await;
@@ -141,11 +150,11 @@ impl Deliverer {
     async fn deliver_due(&self) -> usize {
         let mut count = 0;
         loop {
-            let claimed = self.0.claim(AT_ONCE).await.unwrap();
+            let claimed = self.0.claim().await.unwrap();
             if claimed.is_empty() {
                 return count;
             }
-            for claimed in claimed {
+            for (claimed, _slot) in claimed {
                 self.0.attempt(claimed).await;
                 count += 1;
             }
@@ -158,18 +167,24 @@ impl Inner {
         self.db.now(&*self.clock).await
     }
 
-    async fn claim(&self, room: usize) -> Result<Vec<Claimed>, DbError> {
-        if room == 0 {
-            return Ok(Vec::new());
-        }
+    /// Claims what is due, as far as there are slots for it.
+    async fn claim(&self) -> Result<Vec<(Claimed, Slot)>, DbError> {
+        let Some(most) = self.slots.most() else { return Ok(Vec::new()) };
         let now = self.now().await?;
-        endpoints::claim(&self.db, now, now + CLAIM, i64::try_from(room).unwrap_or_default()).await
+        let mut claimed = Vec::new();
+        for (due, slot) in self.slots.assign(queue::due(&self.db, now, most).await?) {
+            if let Some(delivery) = queue::claim(&self.db, due, now, now + CLAIM).await? {
+                claimed.push((delivery, slot));
+            }
+        }
+        Ok(claimed)
     }
 
     /// Sends one event once, and records the outcome.
     async fn attempt(&self, claimed: Claimed) {
+        let begun = Instant::now();
         let response = self.send(&claimed).await;
-        if let Err(error) = self.record(&claimed, response).await {
+        if let Err(error) = self.record(&claimed, response, begun.elapsed()).await {
             // The claim expires, and the event is sent again.
             tracing::warn!(%error, delivery = claimed.id, "the outcome of a delivery was not recorded");
         }
@@ -191,6 +206,9 @@ impl Inner {
             ("webhook-timestamp".into(), timestamp.to_string()),
             ("webhook-signature".into(), signature::sign(&secret, &claimed.event_id, timestamp, &claimed.payload)),
         ];
+        if claimed.dropped > 0 {
+            request.headers.push((DROPPED.into(), claimed.dropped.to_string()));
+        }
         request.body = Some(claimed.payload.clone().into());
         request.timeout = TIMEOUT;
         request.meter = Arc::new(Meter::of(Payer::new(Some(claimed.tenant.clone()), "events")));
@@ -201,12 +219,17 @@ impl Inner {
         })
     }
 
-    async fn record(&self, claimed: &Claimed, response: Result<Response, String>) -> Result<(), DbError> {
+    async fn record(
+        &self,
+        claimed: &Claimed,
+        response: Result<Response, String>,
+        took: Duration,
+    ) -> Result<(), DbError> {
         let now = self.now().await?;
         let (error, asked) = match response {
             Ok(Response { status: 200..=299, .. }) => {
                 tracing::debug!(delivery = claimed.id, attempt = claimed.attempt, "an event was delivered");
-                return endpoints::settle(&self.db, claimed, Outcome::Delivered, now).await.map(drop);
+                return endpoints::settle(&self.db, claimed, Outcome::Delivered, took >= SLOW, now).await.map(drop);
             }
             Ok(Response { status: 410, .. }) => {
                 tracing::info!(endpoint = claimed.endpoint, "an event endpoint responded 410 and is disabled");
@@ -228,7 +251,7 @@ impl Inner {
             false => Outcome::Again { at: now + wait(claimed.attempt).max(asked), error: &error },
         };
         tracing::debug!(delivery = claimed.id, attempt = claimed.attempt, error, "an event was not delivered");
-        endpoints::settle(&self.db, claimed, outcome, now).await.map(drop)
+        endpoints::settle(&self.db, claimed, outcome, true, now).await.map(drop)
     }
 }
 
@@ -242,5 +265,6 @@ fn wait(attempts: i64) -> i64 {
     wait
 }
 
+mod slots;
 #[cfg(test)]
 mod tests;

@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
-use leno_base::{Clock, NoRandomness, Owner, milliseconds};
+use leno_base::{
+    Clock, NoRandomness, Owner,
+    budget::{Budgets, Exhausted},
+    milliseconds,
+};
 use leno_db::{
     AuditEntry, Db, DbError, DeliveryRow, EndpointRow, audit_log,
     endpoints::{self, Retried},
+    quota::{Counted, Quota, QuotaError},
     users,
 };
 use leno_egress::PrivateGrant;
@@ -14,10 +19,11 @@ use secrecy::SecretString;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::{Events, address, signature};
-
-/// The most endpoints of one owner.
-pub const MAX_ENDPOINTS: i64 = 10;
+use crate::{
+    Events, address,
+    budgets::{TENANT_ENDPOINTS, USER_ENDPOINTS},
+    signature,
+};
 
 /// Why an endpoint request was refused.
 #[derive(Debug, thiserror::Error)]
@@ -25,15 +31,24 @@ pub enum EndpointError {
     /// Events are not sent to this address.
     #[error("{0}")]
     Address(String),
-    /// The owner has the maximum number of endpoints.
-    #[error("you have {MAX_ENDPOINTS} event endpoints, the maximum; remove one first")]
-    TooMany,
+    /// The owner or the tenant has the most endpoints that one may have.
+    #[error("{0}; remove one of them first")]
+    TooMany(Exhausted),
     /// No secret can be made.
     #[error(transparent)]
     Random(#[from] NoRandomness),
     /// The database failed.
     #[error(transparent)]
     Db(#[from] DbError),
+}
+
+impl From<QuotaError> for EndpointError {
+    fn from(error: QuotaError) -> Self {
+        match error {
+            QuotaError::Exhausted(refusal) => Self::TooMany(refusal),
+            QuotaError::Db(error) => Self::Db(error),
+        }
+    }
 }
 
 /// The endpoints of all owners. Cheap to clone.
@@ -45,6 +60,7 @@ struct Inner {
     keyring: Arc<Keyring>,
     clock: Arc<dyn Clock>,
     private: Vec<PrivateGrant>,
+    quota: Quota,
     wake: Arc<Notify>,
 }
 
@@ -58,8 +74,10 @@ impl Endpoints {
         clock: Arc<dyn Clock>,
         private: Vec<PrivateGrant>,
         events: &Events,
+        budgets: &Budgets,
     ) -> Self {
-        Self(Arc::new(Inner { db, keyring, clock, private, wake: events.deliverer() }))
+        let quota = Quota::new(Counted::Endpoints, budgets, &USER_ENDPOINTS, &TENANT_ENDPOINTS, None);
+        Self(Arc::new(Inner { db, keyring, clock, private, quota, wake: events.deliverer() }))
     }
 
     /// Checks an address, and returns it in the form in which it is requested. https to a public host is accepted, and
@@ -92,12 +110,18 @@ impl Endpoints {
         let mut tx = inner.db.begin(&owner.tenant).await?;
         users::hold(&mut tx, &owner.tenant, &owner.user, false, now).await?;
         let sealed = (sealed.as_str(), inner.keyring.active().as_str());
-        if !endpoints::insert(&mut tx, &owner.tenant, &owner.user, &endpoint, sealed, MAX_ENDPOINTS).await? {
-            return Err(EndpointError::TooMany);
-        }
+        endpoints::insert(&mut tx, &owner.tenant, &owner.user, &endpoint, sealed).await?;
+        inner.quota.check(&mut tx, owner).await?;
         audit_log::append(&mut tx, &entry(now, owner, "webhook.registered", &endpoint.id)).await?;
         tx.commit().await?;
         Ok((endpoint, secret))
+    }
+
+    /// Shows how many endpoints all owners have.
+    pub fn observe(&self, counted: Counted, used: u64) {
+        if counted == Counted::Endpoints {
+            self.0.quota.observe(used);
+        }
     }
 
     /// The owner's endpoints, oldest first.

@@ -20,6 +20,6 @@ pub use leno_db::endpoints::Retried;
 pub use self::{
     address::MAX_URL,
     deliverer::Deliverer,
-    endpoints::{EndpointError, Endpoints, MAX_ENDPOINTS},
+    endpoints::{EndpointError, Endpoints},
     stream::{Events, ListenError, NewEvent},
 };

@@ -5,19 +5,28 @@
 //! after a change loses none.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use futures_util::{Stream, stream};
-use leno_base::{Clock, Owner, iso, milliseconds};
-use leno_db::{Db, DbError, EventRow, Kind, endpoints, events};
+use leno_base::{
+    Clock, Owner,
+    budget::{Budget, Budgets, Each, Exhausted, OwnedShare},
+    iso, milliseconds,
+};
+use leno_db::{
+    Db, DbError, EventRow, Kind, endpoints, events,
+    quota::{self, Counted},
+};
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
 use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 use uuid::{ContextV7, Uuid};
+
+use crate::budgets::{ENDPOINT_EVENTS, USER_EVENTS, USER_STREAMS};
 
 /// How often the table is read while there are listeners.
 const TICK: Duration = Duration::from_secs(1);
@@ -30,8 +39,8 @@ const PAGE: i64 = 200;
 const BEHIND: usize = 256;
 /// Ids that a listener remembers, to drop duplicates.
 const REMEMBERED: usize = 4 * BEHIND;
-/// Streams of one owner at once, on this host.
-const MAX_STREAMS: usize = 10;
+/// The most events of an owner that one new event removes: after the limit was lowered, the rest goes bit by bit.
+const REMOVED_AT_ONCE: u64 = 100;
 
 /// An event to be recorded.
 #[derive(Debug, Clone)]
@@ -48,8 +57,8 @@ pub struct NewEvent {
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// The owner has too many streams open.
-    #[error("{MAX_STREAMS} streams of your events are open on this host, the maximum; close one first")]
-    TooMany,
+    #[error(transparent)]
+    TooMany(#[from] Exhausted),
     /// This host is shutting down.
     #[error("this host is shutting down; retry after it has started again")]
     Stopping,
@@ -71,14 +80,16 @@ struct Inner {
     tail: tokio::sync::Mutex<Tail>,
     wake_tail: Notify,
     wake_deliverer: Arc<Notify>,
-    listeners: Mutex<HashMap<Owner, usize>>,
+    listeners: Each<Owner>,
+    kept: Arc<Budget>,
+    waiting: Arc<Budget>,
     stop: CancellationToken,
 }
 
 impl Events {
     /// The events in `db`.
     #[must_use]
-    pub fn new(db: Db, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(db: Db, clock: Arc<dyn Clock>, budgets: &Budgets) -> Self {
         Self(Arc::new(Inner {
             db,
             clock,
@@ -87,7 +98,9 @@ impl Events {
             tail: tokio::sync::Mutex::default(),
             wake_tail: Notify::new(),
             wake_deliverer: Arc::default(),
-            listeners: Mutex::default(),
+            listeners: budgets.each(&USER_STREAMS),
+            kept: budgets.get(&USER_EVENTS),
+            waiting: budgets.get(&ENDPOINT_EVENTS),
             stop: CancellationToken::new(),
         }))
     }
@@ -112,8 +125,24 @@ impl Events {
         let event =
             EventRow { id, tenant, owner, kind: kind.to_owned(), payload: payload.to_string(), created_at: now };
         events::append(tx, &event).await?;
-        endpoints::enqueue(tx, self.0.db.kind(), &event).await?;
+        self.keep_within(tx, &event).await?;
+        let waiting = &self.0.waiting;
+        for _ in 0..endpoints::enqueue(tx, self.0.db.kind(), &event, waiting.limit()).await? {
+            waiting.refuse(None);
+        }
         Ok(event)
+    }
+
+    /// Removes the owner's oldest events beyond the limit.
+    async fn keep_within(&self, tx: &mut AnyConnection, event: &EventRow) -> Result<(), DbError> {
+        let kept = &self.0.kept;
+        let used = quota::used(tx, &event.tenant, event.owner.as_str(), Counted::Events).await?;
+        let excess = used.saturating_sub(kept.limit()).min(REMOVED_AT_ONCE);
+        if excess == 0 {
+            return Ok(());
+        }
+        kept.refuse(None);
+        events::drop_oldest(tx, &event.tenant, &event.owner, i64::try_from(excess).unwrap_or_default()).await
     }
 
     /// Reports that the transaction of `event` was committed: listeners and webhooks get it now, not at the next poll.
@@ -139,7 +168,8 @@ impl Events {
         if self.0.stop.is_cancelled() {
             return Err(ListenError::Stopping);
         }
-        let place = Place::take(&self.0, owner.clone())?;
+        let place =
+            Place { inner: self.0.clone(), owner: owner.clone(), _share: self.0.listeners.take(owner.clone(), 1)? };
         let heard = self.follow().await?;
         // What is older than this is not to be read again when the listener falls behind.
         let mut sent = Window { newest: milliseconds(&*self.0.clock), ..Window::default() };
@@ -149,6 +179,13 @@ impl Events {
         });
         let listener = Listener { place, heard, sent, catching_up, page: Vec::new().into_iter() };
         Ok(stream::unfold(listener, |mut listener| async move { listener.next().await.map(|event| (event, listener)) }))
+    }
+
+    /// Shows how many events are kept for all owners.
+    pub fn observe(&self, counted: Counted, used: u64) {
+        if counted == Counted::Events {
+            self.0.kept.observe(used);
+        }
     }
 
     /// Ends all streams, and refuses new ones.
@@ -341,30 +378,7 @@ impl Listener {
 struct Place {
     inner: Arc<Inner>,
     owner: Owner,
-}
-
-impl Place {
-    fn take(inner: &Arc<Inner>, owner: Owner) -> Result<Self, ListenError> {
-        let mut listeners = inner.listeners.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = listeners.entry(owner.clone()).or_default();
-        if *count >= MAX_STREAMS {
-            return Err(ListenError::TooMany);
-        }
-        *count += 1;
-        Ok(Self { inner: inner.clone(), owner })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut listeners = self.inner.listeners.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = listeners.get_mut(&self.owner) {
-            *count -= 1;
-            if *count == 0 {
-                listeners.remove(&self.owner);
-            }
-        }
-    }
+    _share: OwnedShare<Owner>,
 }
 
 /// The time in an id of version 7, in milliseconds since 1970.

@@ -35,5 +35,5 @@ pub use registry::Registry;
 pub use runs::{Refusal, Run, Runs, StepContext, StepRequest, StoreFor};
 pub use signature::{BadSignature, InvalidKey, LockKey, SigningKey};
 pub use status::{FileState, FileStatus, Reason};
-pub use store::PieceStore;
+pub use store::{PieceStore, StoreQuota};
 pub use table::{NotFound, Version};

@@ -3,16 +3,61 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use leno_base::{Clock, SystemClock, TenantId, milliseconds};
-use leno_db::{Db, DbError, EntryKey, StoreEntries};
+use leno_base::{
+    Clock, SystemClock, TenantId,
+    budget::{Budget, Budgets},
+    milliseconds,
+};
+use leno_db::{Db, DbError, EntryKey, MostStored, StoreEntries, StoreError, quota::Counted};
 use leno_metadata::{ErrorKind, PieceError, PieceName};
 use leno_sandbox::{Scope, Store};
+
+use crate::budgets::{STORE_BYTES, STORE_KEYS};
+
+/// How much a piece may store for a tenant. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct StoreQuota {
+    keys: Arc<Budget>,
+    bytes: Arc<Budget>,
+}
+
+impl StoreQuota {
+    /// The limits of `budgets`.
+    #[must_use]
+    pub fn new(budgets: &Budgets) -> Self {
+        Self { keys: budgets.get(&STORE_KEYS), bytes: budgets.get(&STORE_BYTES) }
+    }
+
+    /// Shows what all pieces store for all tenants.
+    pub fn observe(&self, counted: Counted, used: u64) {
+        match counted {
+            Counted::StoreKeys => self.keys.observe(used),
+            Counted::StoreBytes => self.bytes.observe(used),
+            _ => {}
+        }
+    }
+
+    fn most(&self) -> MostStored {
+        MostStored { keys: self.keys.limit(), bytes: self.bytes.limit() }
+    }
+
+    /// What the piece gets.
+    fn refuse(&self, error: StoreError) -> PieceError {
+        let refusal = match error {
+            StoreError::TooManyKeys => self.keys.refuse(None),
+            StoreError::TooManyBytes => self.bytes.refuse(None),
+            StoreError::Db(error) => return failed(&error),
+        };
+        PieceError::denied("store-quota", format!("{refusal}; remove some of them, or let values expire"))
+    }
+}
 
 /// What one call may store: the entries of its tenant and piece, in its flow and its project. The guest names scope and
 /// key, never the rest.
 #[derive(Clone)]
 pub struct PieceStore {
     entries: StoreEntries,
+    quota: StoreQuota,
     tenant: TenantId,
     piece: PieceName,
     flow: String,
@@ -24,9 +69,17 @@ impl PieceStore {
     /// The store of `piece` for `tenant`. Calls without a flow share one flow scope, calls without a project one project
     /// scope: that of the tenant's other such calls of the same piece.
     #[must_use]
-    pub fn new(db: Db, tenant: TenantId, piece: PieceName, flow: Option<String>, project: Option<String>) -> Self {
+    pub fn new(
+        db: Db,
+        tenant: TenantId,
+        piece: PieceName,
+        flow: Option<String>,
+        project: Option<String>,
+        quota: StoreQuota,
+    ) -> Self {
         Self {
-            entries: StoreEntries::new(db),
+            entries: StoreEntries::within(db, quota.most()),
+            quota,
             tenant,
             piece,
             flow: flow.unwrap_or_default(),
@@ -47,6 +100,15 @@ impl PieceStore {
             Scope::Project => &self.project,
         };
         EntryKey { tenant: self.tenant.as_str(), piece: self.piece.short(), scope: scope.as_str(), scope_id, key }
+    }
+
+    /// Removes what has expired, if the quota stands in the way. Returns whether that made room.
+    async fn makes_room<T>(&self, result: &Result<T, StoreError>) -> bool {
+        if !matches!(result, Err(StoreError::TooManyKeys | StoreError::TooManyBytes)) {
+            return false;
+        }
+        let removed = self.entries.delete_expired_of(self.tenant.as_str(), self.piece.short(), self.now()).await;
+        removed.is_ok_and(|rows| rows > 0)
     }
 
     fn now(&self) -> i64 {
@@ -74,7 +136,12 @@ impl Store for PieceStore {
 
     async fn put(&self, scope: Scope, key: &str, value: &[u8], ttl_seconds: Option<u32>) -> Result<(), PieceError> {
         let expires_at = ttl_seconds.map(|seconds| self.now().saturating_add(i64::from(seconds) * 1000));
-        self.entries.put(self.key(scope, key), value, expires_at).await.map_err(|error| failed(&error))
+        let put = || self.entries.put(self.key(scope, key), value, expires_at);
+        let mut done = put().await;
+        if self.makes_room(&done).await {
+            done = put().await;
+        }
+        done.map_err(|error| self.quota.refuse(error))
     }
 
     async fn compare_and_set(
@@ -84,7 +151,12 @@ impl Store for PieceStore {
         old: Option<&[u8]>,
         new: &[u8],
     ) -> Result<bool, PieceError> {
-        self.entries.compare_and_set(self.key(scope, key), old, new, self.now()).await.map_err(|error| failed(&error))
+        let set = || self.entries.compare_and_set(self.key(scope, key), old, new, self.now());
+        let mut done = set().await;
+        if self.makes_room(&done).await {
+            done = set().await;
+        }
+        done.map_err(|error| self.quota.refuse(error))
     }
 
     async fn delete(&self, scope: Scope, key: &str) -> Result<(), PieceError> {

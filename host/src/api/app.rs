@@ -11,7 +11,7 @@ use leno_pieces::{Registry, Runs};
 use leno_sandbox::Engine;
 
 use crate::{
-    edge::{Bodies, PublicUrl},
+    edge::{Bodies, PublicUrl, rate::Rates},
     identity::Identity,
     metrics::Metrics,
 };
@@ -26,6 +26,8 @@ pub struct App {
     pub connections: Connections,
     /// Verifies callers.
     pub identity: Identity,
+    /// How many requests they may send.
+    pub(crate) rates: Rates,
     /// Used for health checks only.
     pub db: Db,
     /// The counters.
@@ -51,5 +53,11 @@ pub struct App {
 impl FromRef<Arc<App>> for Identity {
     fn from_ref(app: &Arc<App>) -> Self {
         app.identity.clone()
+    }
+}
+
+impl FromRef<Arc<App>> for Rates {
+    fn from_ref(app: &Arc<App>) -> Self {
+        app.rates.clone()
     }
 }

@@ -10,7 +10,7 @@ use http::StatusCode;
 use leno_base::{Owner, budget::Spec, iso};
 use leno_connections::EventKind;
 use leno_db::{DeliveryRow, EndpointRow};
-use leno_events::{EndpointError, MAX_ENDPOINTS, Retried};
+use leno_events::{EndpointError, Retried};
 use leno_metadata::Problem as Fault;
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
@@ -125,7 +125,8 @@ pub(super) async fn list(
 ///
 /// Requests are signed as in Standard Webhooks, with the secret that only this response contains. An event is sent until
 /// the receiver responds 2xx, for about a day; a receiver that responds 410 gets no further events. Events arrive in order,
-/// each at least once and always with the same `webhook-id`.
+/// each at least once and always with the same `webhook-id`. When too many wait for an endpoint, the oldest are given up:
+/// the `leno-dropped-before` header of the next one that arrives says how many.
 #[utoipa::path(
     post,
     path = "/api/events/endpoints",
@@ -134,7 +135,7 @@ pub(super) async fn list(
     request_body = Body,
     responses(
         (status = 201, description = "The endpoint; events are sent to it from now on.", body = Webhook),
-        (status = 409, description = "The caller has the maximum number of endpoints."),
+        (status = 409, description = "The caller or the tenant has the maximum number of endpoints."),
     ),
 )]
 pub(super) async fn register(
@@ -153,9 +154,8 @@ pub(super) async fn register(
     let done = app.endpoints.register(&Owner::from(&caller.actor), &body.url, &kinds).await;
     let (row, secret) = done.map_err(|error| match error {
         EndpointError::Address(why) => Rejection::invalid_members(vec![Fault::new("/url", why)]),
-        EndpointError::TooMany => {
-            Rejection::new(StatusCode::CONFLICT, "too_many_webhooks", "Too many event endpoints", error.to_string())
-                .details(Some(serde_json::json!({"limit": MAX_ENDPOINTS})))
+        EndpointError::TooMany(ref refusal) => {
+            Rejection::full(refusal, "too_many_webhooks", "Too many event endpoints", error.to_string())
         }
         EndpointError::Db(error) => error.into(),
         EndpointError::Random(_) => Rejection::internal(error.to_string()),

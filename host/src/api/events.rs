@@ -74,10 +74,12 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<Uuid>, Rejection> {
 }
 
 fn refused(error: ListenError) -> Rejection {
-    let (status, code, title) = match error {
-        ListenError::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many_streams", "Too many streams"),
-        ListenError::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping", "Shutting down"),
-        ListenError::Db(error) => return error.into(),
-    };
-    Rejection::new(status, code, title, error.to_string()).retry_after(Duration::from_secs(5))
+    match error {
+        ListenError::TooMany(refusal) => Rejection::exhausted(&refusal),
+        ListenError::Stopping => {
+            Rejection::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "Shutting down", error.to_string())
+                .retry_after(Duration::from_secs(5))
+        }
+        ListenError::Db(error) => error.into(),
+    }
 }

@@ -106,6 +106,7 @@ fn problems(operation: &mut Operation) {
     if !open {
         common.push(("503", "The database is busy; nothing was done."));
         common.push(("401", "The access token is missing, expired or not valid; see `WWW-Authenticate`."));
+        common.push(("429", "The caller, or the tenant, has sent too many requests, or has too much under way."));
     }
     if operation.request_body.is_some() {
         common.push(("408", "The body came too slowly."));

@@ -7,7 +7,7 @@ use leno_base::budget::Budgets;
 use leno_db::Db;
 use leno_egress::{Client, ClientConfig, PrivateGrant};
 use leno_metadata::{Connection, ConnectionValue};
-use leno_pieces::PieceStore;
+use leno_pieces::{PieceStore, StoreQuota};
 use leno_sandbox::{
     CallOptions, Capabilities, Context, Failure, Level, Limits, Log, LogLine, NoStore, Piece, Refusal, Report, Step,
     Store,
@@ -148,7 +148,8 @@ impl Kept {
         let directory = tempfile::tempdir()?;
         let db = Db::connect(&sqlite_url(&directory.path().join("run.db")), &Budgets::default()).await?;
         db.migrate().await?;
-        let store = PieceStore::new(db, "run".into(), piece.metadata().name.clone(), None, None);
+        let quota = StoreQuota::new(&Budgets::default());
+        let store = PieceStore::new(db, "run".into(), piece.metadata().name.clone(), None, None, quota);
         Ok(Self { store: Arc::new(store), _directory: Some(directory) })
     }
 }

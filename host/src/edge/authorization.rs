@@ -5,7 +5,7 @@ use std::fmt;
 use axum::extract::{FromRef, FromRequestParts};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 
-use super::Rejection;
+use super::{Rejection, rate::Rates};
 use crate::identity::{Caller, Identity, Permission};
 
 /// The header with the internal token of the operator's own processes.
@@ -14,22 +14,25 @@ const INTERNAL_TOKEN: HeaderName = HeaderName::from_static("x-internal-token");
 /// The challenge for a request without a token.
 const CHALLENGE: &str = r#"Bearer realm="leno""#;
 
-/// The user behind the request. A route without it is public.
+/// The user behind the request, who has not sent too many. A route without it is public.
 pub(crate) struct Authorized(pub(crate) Caller);
 
 impl<S: Send + Sync> FromRequestParts<S> for Authorized
 where
     Identity: FromRef<S>,
+    Rates: FromRef<S>,
 {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         let token = bearer(&parts.headers)?;
-        Identity::from_ref(state).verify(token).map(Self).map_err(|error| {
+        let caller = Identity::from_ref(state).verify(token).map_err(|error| {
             let description: String = error.to_string().chars().map(quotable).collect();
             let challenge = format!(r#"Bearer realm="leno", error="invalid_token", error_description="{description}""#);
             unauthorized(error.code(), error.to_string(), &challenge)
-        })
+        })?;
+        Rates::from_ref(state).admit(&caller.actor)?;
+        Ok(Self(caller))
     }
 }
 
@@ -106,6 +109,7 @@ pub(crate) enum Operator {
 impl<S: Send + Sync> FromRequestParts<S> for Operator
 where
     Identity: FromRef<S>,
+    Rates: FromRef<S>,
 {
     type Rejection = Rejection;
 

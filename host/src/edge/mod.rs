@@ -8,12 +8,13 @@
 //! | `body` | bodies that hold their part of a budget until they are written |
 //! | `bodies`, `weight` | bodies of requests, within the memory that there is for them |
 //! | `extract` | path, query and JSON texts, with every fault listed |
-//! | `budgets` | how many connections, how much memory |
+//! | `budgets` | how many connections, how much memory, how many requests |
+//! | `rate` | requests a second of each user and tenant |
 //! | `rejection` | why a request was refused, before any surface gives it a form |
 //! | `public_url` | how the outside world reaches this host |
 //!
 //! Extractors need only what they name: `Authorized` works in every router whose state yields an
-//! `Identity` (`FromRef`). They refuse with a [`Rejection`]; the surface that the request is
+//! `Identity` and the `Rates` (`FromRef`). They refuse with a [`Rejection`]; the surface that the request is
 //! for renders it, see `rejection::render_with`.
 //!
 //! The edge knows no room of the host and no surface.
@@ -25,6 +26,7 @@ pub(crate) mod budgets;
 pub(crate) mod extract;
 pub(crate) mod listener;
 pub(crate) mod public_url;
+pub(crate) mod rate;
 pub(crate) mod rejection;
 pub(crate) mod ring;
 mod weight;

@@ -140,6 +140,17 @@ impl Rejection {
         }
     }
 
+    /// A caller has the most of something that it may have, until it removes some of it.
+    #[must_use]
+    pub fn full(
+        refusal: &Exhausted,
+        code: &'static str,
+        error: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::new(StatusCode::CONFLICT, code, error, detail).budget(refusal)
+    }
+
     /// With a response header, in whatever form the rejection is rendered.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -250,19 +261,29 @@ pub(crate) fn render(mut response: Response, form: fn(&Parts) -> (HeaderValue, V
 mod tests {
     use axum::{body::Body, extract::FromRef, routing::get};
     use http::Request;
+    use leno_base::budget::Budgets;
     use serde_json::{Value, json};
     use tower::ServiceExt as _;
 
     use super::*;
-    use crate::{edge::authorization::Authorized, identity::Identity};
+    use crate::{
+        edge::{authorization::Authorized, rate::Rates},
+        identity::Identity,
+    };
 
     /// The state of a surface that is not the REST API.
     #[derive(Clone)]
-    struct Surface(Identity);
+    struct Surface(Identity, Rates);
 
     impl FromRef<Surface> for Identity {
         fn from_ref(surface: &Surface) -> Self {
             surface.0.clone()
+        }
+    }
+
+    impl FromRef<Surface> for Rates {
+        fn from_ref(surface: &Surface) -> Self {
+            surface.1.clone()
         }
     }
 
@@ -294,7 +315,8 @@ mod tests {
         let rpc = render_with(Router::new().route("/rpc", closed).route("/rpc/fails", failing), rpc_error);
         let identity = Identity::new(&"a-secret-that-is-long-enough-for-hs256".into(), None);
         // The outer form is for what no surface rendered.
-        let router = render_with(oauth.merge(rpc), oauth_error).with_state(Surface(identity));
+        let router =
+            render_with(oauth.merge(rpc), oauth_error).with_state(Surface(identity, Rates::new(&Budgets::default())));
 
         let (status, challenged, body) = ask(&router, "/oauth").await;
         assert_eq!((status, challenged, &body["error"]), (StatusCode::UNAUTHORIZED, true, &json!("token-missing")));

@@ -5,7 +5,7 @@ mod refresh;
 
 use std::{sync::Arc, time::Duration};
 
-use leno_base::{MovingClock, Owner};
+use leno_base::{MovingClock, Owner, budget::Budgets};
 use leno_db::{AppConnections, Db};
 use leno_events::Events;
 use leno_metadata::ConnectionValue;
@@ -35,8 +35,10 @@ impl Host {
         let keyring = Arc::new(Keyring::new(key, Vec::new()));
         let client = leno_egress::Client::new(leno_egress::ClientConfig::default()).unwrap();
         let private = Arc::new(|_: &_| vec!["127.0.0.0/8".parse().unwrap()]);
-        let events = Events::new(db.clone(), clock.clone());
-        let connections = Connections::new(db.clone(), keyring, clock.clone(), Arc::new(client), private, events);
+        let events = Events::new(db.clone(), clock.clone(), &Budgets::default());
+        let client = Arc::new(client);
+        let budgets = Budgets::default();
+        let connections = Connections::new(db.clone(), keyring, clock.clone(), client, private, events, &budgets);
         Self { connections, clock, rows: AppConnections::new(db.clone()) }
     }
 

@@ -96,7 +96,7 @@ impl Scene {
         let (db, directory) = database().await;
         let (clock, receiver) = (MovingClock::new(), Receiver::default());
         let address = receiver.start().await;
-        let events = Events::new(db.clone(), clock.clone());
+        let events = Events::new(db.clone(), clock.clone(), &Budgets::default());
         let host = host(&db, &clock, address, &events);
         let owner = owner("t", "u");
         let url = format!("http://{address}/hook");
@@ -144,8 +144,9 @@ fn host(db: &Db, clock: &Arc<MovingClock>, address: SocketAddr, events: &Events)
     let keyring = Arc::new(Keyring::new(Key::parse(&"ab".repeat(32).into()).unwrap(), Vec::new()));
     let transport = Arc::new(Client::new(ClientConfig::default()).unwrap());
     let private = vec![address.to_string().parse().unwrap()];
-    let endpoints = Endpoints::new(db.clone(), keyring.clone(), clock.clone(), private.clone(), events);
-    let deliverer = Deliverer::new(db.clone(), keyring, clock.clone(), transport, private, events);
+    let endpoints =
+        Endpoints::new(db.clone(), keyring.clone(), clock.clone(), private.clone(), events, &Budgets::default());
+    let deliverer = Deliverer::new(db.clone(), keyring, clock.clone(), transport, private, events, &Budgets::default());
     Host { endpoints, deliverer }
 }
 
@@ -192,6 +193,44 @@ async fn events_come_one_by_one_in_their_order_and_wait_for_one_that_is_not_take
     scene.clock.advance(Duration::from_secs(4));
     assert_eq!(scene.host.deliver_due().await, 2);
     assert_eq!(scene.receiver.ids(), [&ids[0], &ids[1], &ids[1], &ids[2]].map(String::clone));
+}
+
+#[tokio::test]
+async fn an_endpoint_goes_last_after_a_failure_until_it_takes_an_event_again() {
+    let scene = Scene::new().await;
+    scene.happen().await;
+    scene.receiver.plan([answers(500)]);
+    assert_eq!(scene.host.deliver_due().await, 1);
+    scene.clock.advance(Duration::from_secs(7));
+    let slow = async || {
+        let most = queue::Most { owner: 9, tenant: 9, all: 9 };
+        queue::due(&scene.db, scene.now(), most).await.unwrap().into_iter().map(|due| due.slow).collect::<Vec<_>>()
+    };
+    assert_eq!(slow().await, [true]);
+    assert_eq!(scene.host.deliver_due().await, 1);
+    scene.happen().await;
+    assert_eq!(slow().await, [false]);
+}
+
+#[tokio::test]
+async fn the_next_event_after_those_that_were_given_up_tells_their_number() {
+    let scene = Scene::new().await;
+    let budgets = Budgets::new([(&crate::budgets::ENDPOINT_EVENTS, 2)]);
+    let events = Events::new(scene.db.clone(), scene.clock.clone(), &budgets);
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(happen(&events, &scene.db, sample(&scene.owner, "x")).await.id);
+    }
+    assert_eq!(budgets.get(&crate::budgets::ENDPOINT_EVENTS).refusals(), 3);
+    scene.receiver.plan([answers(500)]);
+    assert_eq!(scene.host.deliver_due().await, 1);
+    scene.clock.advance(Duration::from_secs(7));
+    assert_eq!(scene.host.deliver_due().await, 2);
+    let got = scene.receiver.got.lock().unwrap().clone();
+    let told: Vec<_> =
+        got.iter().map(|(headers, _)| headers.get(DROPPED).map(|value| value.to_str().unwrap())).collect();
+    assert_eq!(told, [Some("3"), Some("3"), None]);
+    assert_eq!(scene.receiver.ids(), [&ids[3], &ids[3], &ids[4]].map(String::clone));
 }
 
 #[tokio::test]
@@ -323,14 +362,16 @@ async fn a_receiver_that_is_down_or_never_answers_is_asked_again() {
 async fn a_host_that_died_in_an_attempt_keeps_others_from_it_only_for_a_while() {
     let scene = Scene::new().await;
     scene.happen().await;
-    let claimed = scene.host.deliverer.0.claim(10).await.unwrap();
+    let claimed = scene.host.deliverer.0.claim().await.unwrap();
     assert_eq!(claimed.len(), 1);
     let other = host(&scene.db, &scene.clock, scene.address, &scene.events);
     assert_eq!(other.deliver_due().await, 0);
     scene.clock.advance(Duration::from_millis(CLAIM.unsigned_abs()));
     assert_eq!(other.deliver_due().await, 1);
     // An expired claim cannot settle a delivery.
-    assert!(!endpoints::settle(&scene.db, &claimed[0], Outcome::Dead { error: "late" }, scene.now()).await.unwrap());
+    assert!(
+        !endpoints::settle(&scene.db, &claimed[0].0, Outcome::Dead { error: "late" }, true, scene.now()).await.unwrap()
+    );
     assert_eq!(scene.only().await.status, "DELIVERED");
 }
 

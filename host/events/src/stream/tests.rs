@@ -49,7 +49,7 @@ impl Scene {
     async fn new() -> Self {
         let (db, directory) = database().await;
         let clock = MovingClock::new();
-        let events = Events::new(db.clone(), clock.clone());
+        let events = Events::new(db.clone(), clock.clone(), &Budgets::default());
         Self { db, clock, events, owner: owner("t", "u"), _directory: directory }
     }
 
@@ -130,7 +130,7 @@ async fn who_resumes_gets_all_that_came_after_and_then_what_comes() {
 #[tokio::test]
 async fn what_another_host_wrote_is_heard_though_nobody_said_so_and_though_its_id_is_older() {
     let scene = Scene::new().await;
-    let other = Events::new(scene.db.clone(), scene.clock.clone());
+    let other = Events::new(scene.db.clone(), scene.clock.clone(), &Budgets::default());
     let mut heard = pin!(scene.events.listen(&scene.owner, None).await.unwrap());
     let young = scene.happen("young").await;
     assert_eq!(soon(heard.next()).await.unwrap().id, young.id);
@@ -171,10 +171,10 @@ async fn an_owner_has_a_bounded_number_of_streams_and_all_end_at_the_stop() {
     let scene = Scene::new().await;
     let listen = || scene.events.listen(&scene.owner, None);
     let mut streams = Vec::new();
-    for _ in 0..MAX_STREAMS {
+    for _ in 0..USER_STREAMS.default {
         streams.push(Box::pin(listen().await.unwrap()));
     }
-    assert!(matches!(listen().await, Err(ListenError::TooMany)));
+    assert!(matches!(listen().await, Err(ListenError::TooMany(_))));
     assert!(scene.events.listen(&owner("t", "v"), None).await.is_ok());
     streams.pop();
     streams.push(Box::pin(listen().await.unwrap()));

@@ -118,6 +118,7 @@ pub(in crate::api) async fn new(
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<Response, Rejection> {
+    let _trial = app.connections.trial(&owner(&caller)).map_err(refused)?;
     let (body, _memory) = app.bodies.json::<TestBody>(&caller, request).await?;
     input::sizes(&app, Some(&body.value), None)?;
     let mut faults = Vec::new();
@@ -167,10 +168,13 @@ pub(in crate::api) async fn stored(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<Response, Rejection> {
+    let _trial = app.connections.trial(&owner(&caller)).map_err(refused)?;
     let stored = app.connections.find_by_id(&owner(&caller), &id).await.map_err(refused)?;
     if let Err(error) = stored.value().await {
         return match error {
-            error @ (ConnectionError::Db(_) | ConnectionError::Randomness(_)) => Err(refused(error)),
+            error @ (ConnectionError::Db(_) | ConnectionError::Randomness(_) | ConnectionError::Exhausted(_)) => {
+                Err(refused(error))
+            }
             error => Ok(failed(error.to_string())),
         };
     }

@@ -101,6 +101,11 @@ pub(super) fn refused(error: ConnectionError) -> Rejection {
         ConnectionError::NoPlatformApp(_) => {
             Rejection::new(StatusCode::BAD_REQUEST, "no_oauth_app", "No OAuth app is registered", said)
         }
+        ConnectionError::Exhausted(refusal) if refusal.retry_after.is_some() => Rejection::exhausted(&refusal),
+        ConnectionError::Exhausted(refusal) => {
+            let detail = format!("{refusal}; remove one of them first");
+            Rejection::full(&refusal, "too_many_connections", "Too many connections", detail)
+        }
         ConnectionError::Db(error) => error.into(),
         ConnectionError::Randomness(_) | ConnectionError::Panicked => Rejection::internal(said),
     }

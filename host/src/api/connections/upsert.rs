@@ -90,6 +90,7 @@ impl JsonBody for UpsertBody {
         (status = 201, description = "The stored connection.", body = schema::Connection,
             headers(("ETag" = String, description = "For `If-Match`."))),
         (status = 404, description = "This host does not have the piece, which OAuth 2.0 needs."),
+        (status = 409, description = "The caller or the tenant has the maximum number of connections."),
         (status = 412, description = "Another request changed it, or a connection with this external id exists already."),
         (status = 422, description = "The provider refused the code or the client."),
         (status = 502, description = "The provider is unavailable, or its response cannot be used."),

@@ -134,7 +134,16 @@ async fn the_operator_sees_every_background_task_and_nobody_else_does() {
     };
     let tasks = tokio::time::timeout(Duration::from_secs(20), passed).await.unwrap();
     let names: Vec<&str> = tasks.iter().filter_map(|task| task["name"].as_str()).collect();
-    assert_eq!(names, ["rescan-pieces", "deliver-events", "sweep-events", "sweep-sign-ins", "sweep-store"]);
+    let expected = [
+        "rescan-pieces",
+        "deliver-events",
+        "sweep-events",
+        "sweep-sign-ins",
+        "sweep-store",
+        "sweep-rates",
+        "count-quotas",
+    ];
+    assert_eq!(names, expected);
     for task in &tasks {
         assert_eq!((task["errors"].as_u64(), task["lastError"].as_str()), (Some(0), None), "{task}");
         assert!(task["lastRun"].as_str() < task["nextRun"].as_str(), "{task}");

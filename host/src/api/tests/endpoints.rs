@@ -56,7 +56,8 @@ async fn an_owner_has_ten_webhooks_however_many_ask_at_once() {
     let refused: Vec<Answer> = answers.into_iter().filter(|answer| answer.status != 201).collect();
     assert_eq!(refused.len(), 4);
     for answer in refused {
-        answer.refused(409, "too_many_webhooks");
+        let answer = answer.refused(409, "too_many_webhooks");
+        assert_eq!(answer.body["details"], json!({"budget": "user_endpoints", "per": "user", "limit": 10}));
     }
 }
 

@@ -116,8 +116,9 @@ async fn what_is_no_id_of_an_event_and_one_stream_too_many_are_refused() {
     for _ in 0..10 {
         readers.push(Reader::open(&host, &host.token, None).await);
     }
-    let answer = host.get(PATH).await.refused(429, "too_many_streams");
+    let answer = host.get(PATH).await.refused(429, "budget_exhausted");
     assert!(answer.headers.contains_key("retry-after"));
+    assert_eq!(answer.body["details"], json!({"budget": "user_streams", "per": "user", "limit": 10}));
     readers.pop();
     Reader::open(&host, &host.token, None).await;
 }
