@@ -47,6 +47,12 @@ async fn put(client: &Client, workflow: usize, uses: &Value) -> anyhow::Result<A
     client.send(Method::PUT, &format!("/api/workflows/w{workflow}/connections"), Some(uses)).await
 }
 
+/// Room for the bodies of 40 large writes of one tenant, so that the database is what they exhaust.
+fn roomy() -> Options {
+    let room = (1_u64 << 30).to_string();
+    Options::new().env("LENO_REQUEST_BYTES", &room).env("LENO_TENANT_REQUEST_BYTES", &room)
+}
+
 /// The refusal of a database that has no time: typed, and with the time to come back.
 fn check_busy(answer: &Answer) {
     assert_eq!((answer.status, answer.code()), (503, "database_busy"), "{}", answer.text);
@@ -134,7 +140,7 @@ async fn others_work_beside_large_writes(scene: &Scene, budget: &str) -> anyhow:
 
 #[tokio::test(flavor = "multi_thread")]
 async fn database_writes_of_one_tenant_let_others_have_their_turn() -> anyhow::Result<()> {
-    let scene = Scene::start(Options::new().env("LENO_DATABASE_WRITES", "16")).await?;
+    let scene = Scene::start(roomy().env("LENO_DATABASE_WRITES", "16")).await?;
     others_work_beside_large_writes(&scene, "database_writes").await?;
     scene.end(&["database_writes"]).await
 }
@@ -144,7 +150,7 @@ async fn large_writes_of_one_tenant_leave_postgres_to_others() -> anyhow::Result
     let Some(database) = Fresh::postgres("large_writes_of_one_tenant_leave_postgres_to_others").await else {
         return Ok(());
     };
-    let scene = Scene::start(Options::new().env("DATABASE_URL", &database.url())).await?;
+    let scene = Scene::start(roomy().env("DATABASE_URL", &database.url())).await?;
     others_work_beside_large_writes(&scene, "database_connections").await?;
     scene.end(&[]).await?;
     database.remove().await;
@@ -153,7 +159,7 @@ async fn large_writes_of_one_tenant_leave_postgres_to_others() -> anyhow::Result
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_process_that_locks_the_file_for_8_s_holds_up_no_reader_and_breaks_no_writer() -> anyhow::Result<()> {
-    let scene = Scene::start(Options::new()).await?;
+    let scene = Scene::start(roomy()).await?;
     assert_eq!(store(&scene.third, "mine").await?.status, 201);
     let file = scene.server.data().join("leno.db");
     let mut other = SqliteConnection::connect(&format!("sqlite://{}", file.display())).await?;
@@ -182,7 +188,7 @@ async fn another_process_that_locks_the_file_for_8_s_holds_up_no_reader_and_brea
 async fn database_connections_that_wait_for_a_locked_table_are_one_tenants_only() -> anyhow::Result<()> {
     let name = "database_connections_that_wait_for_a_locked_table_are_one_tenants_only";
     let Some(database) = Fresh::postgres(name).await else { return Ok(()) };
-    let options = Options::new().env("DATABASE_URL", &database.url()).env("LENO_DATABASE_CONNECTIONS", "4");
+    let options = roomy().env("DATABASE_URL", &database.url()).env("LENO_DATABASE_CONNECTIONS", "4");
     let scene = Scene::start(options).await?;
     let attacker = attacker(&scene).await?;
     let mut other = PgConnection::connect(&database.url()).await?;
@@ -209,7 +215,7 @@ async fn database_connections_that_wait_for_a_locked_table_are_one_tenants_only(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn database_readers_of_one_tenant_let_others_have_their_turn() -> anyhow::Result<()> {
-    let scene = Scene::start(Options::new().env("LENO_DATABASE_READERS", "1")).await?;
+    let scene = Scene::start(roomy().env("LENO_DATABASE_READERS", "1")).await?;
     let attacker = attacker(&scene).await?;
     assert_eq!(put(&attacker, 0, &uses(USES)).await?.status, 200);
     let keeper = Keeper::work(scene.third.clone(), true);
@@ -233,7 +239,7 @@ async fn database_readers_of_one_tenant_let_others_have_their_turn() -> anyhow::
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workflow_uses_are_limited_for_one_workflow_and_for_one_user() -> anyhow::Result<()> {
-    let options = Options::new().env("LENO_WORKFLOW_USES", "20").env("LENO_WORKFLOW_USES_PER_USER", "50");
+    let options = roomy().env("LENO_WORKFLOW_USES", "20").env("LENO_WORKFLOW_USES_PER_USER", "50");
     let scene = Scene::start(options).await?;
     for client in [&scene.attacker, &scene.third] {
         assert_eq!(store(client, "mine").await?.status, 201);

@@ -10,7 +10,7 @@ const QUIET_CALLS: usize = 100;
 /// A neighbour's p99 may be this many times its quiet one ...
 const FACTOR: u32 = 3;
 /// ... or this long, whichever is more: on two cores that the attackers use as well, a few milliseconds say nothing.
-const NOISE: Duration = Duration::from_millis(250);
+const NOISE: Duration = Duration::from_millis(if cfg!(debug_assertions) { 1_000 } else { 250 });
 /// How long the host may take to give back what the attack held.
 const SETTLE: Duration = Duration::from_secs(10);
 /// The piece that an attacker calls, and its file.

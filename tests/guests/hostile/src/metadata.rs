@@ -121,7 +121,8 @@ fn auth() -> Value {
 }
 
 fn action(name: &str, props: &[(&str, &str)]) -> Value {
-    let props: Map<String, Value> = props.iter().map(|(name, kind)| ((*name).to_owned(), property(name, kind))).collect();
+    let props: Map<String, Value> =
+        props.iter().map(|(name, kind)| ((*name).to_owned(), property(name, kind))).collect();
     json!({
         "name": name,
         "displayName": name,
