@@ -175,8 +175,8 @@ async fn connections_that_are_idle_are_few_over_all_hosts_and_make_room() -> any
     }
     println!("  {ok} of 1100 requests succeed; {} connections at most, {} stay", upstream.most_open(), upstream.open());
     assert_eq!(ok, 1_100, "a request that waits for a place gets one");
-    // A connection that makes room closes a moment after another has opened.
-    assert!(upstream.most_open() <= LIMIT + LIMIT / 4, "{} connections at once", upstream.most_open());
+    // A connection that makes room closes a moment after another has opened, and a busy upstream notices later still.
+    assert!(upstream.most_open() <= LIMIT + LIMIT / 2, "{} connections at once", upstream.most_open());
     assert!(upstream.open() <= LIMIT / 4 + 1, "{} idle connections", upstream.open());
     scene.end(&[]).await
 }

@@ -1,6 +1,8 @@
 //! The budgets of this room.
 
-use leno_base::budget::{Per, Spec};
+use std::sync::Arc;
+
+use leno_base::budget::{Budget, Budgets, Per, Spec};
 
 /// All of them.
 pub const BUDGETS: &[&Spec] = &[&CONNECTIONS, &READERS, &WRITES, &WORKFLOW_USES, &WORKFLOW_USES_PER_USER];
@@ -58,3 +60,21 @@ pub(crate) static WORKFLOW_USES_PER_USER: Spec = Spec {
     default: 20_000,
     range: (1, 1_000_000),
 };
+
+/// The most rows that one may have.
+#[derive(Debug)]
+pub struct Rows {
+    /// Uses of connections in one workflow.
+    pub workflow_uses: Arc<Budget>,
+    /// Uses of connections in all workflows of a user.
+    pub workflow_uses_per_user: Arc<Budget>,
+}
+
+impl Rows {
+    pub(crate) fn new(budgets: &Budgets) -> Self {
+        Self {
+            workflow_uses: budgets.get(&WORKFLOW_USES),
+            workflow_uses_per_user: budgets.get(&WORKFLOW_USES_PER_USER),
+        }
+    }
+}

@@ -11,16 +11,15 @@ use std::{
 
 use leno_base::budget::{Budget, Budgets};
 use sqlx::{
-    ConnectOptions as _, Connection as _, Executor as _,
+    AnyPool, ConnectOptions as _, Connection as _, Executor as _,
     any::{AnyConnectOptions, AnyPoolOptions},
     sqlite::SqliteConnectOptions,
 };
 
 use crate::{
     DbError, Kind,
-    budgets::{CONNECTIONS, READERS, WRITES},
+    budgets::{CONNECTIONS, READERS, Rows, WRITES},
     lane::Lane,
-    pool::{Inner, Rows},
 };
 
 /// How long a turn waits until there is a connection for it: the server may be away.
@@ -37,6 +36,19 @@ const READER: &str = "PRAGMA query_only = ON; PRAGMA busy_timeout = 5000;";
 /// old rows, and for a client that went away in the middle of a transaction.
 const SERVER: &str = "SET lock_timeout = '3s'; SET statement_timeout = '15s'; \
                       SET idle_in_transaction_session_timeout = '15s';";
+
+/// An open database.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) kind: Kind,
+    /// The file of an embedded database.
+    pub(crate) file: Option<Arc<Path>>,
+    pub(crate) read: Lane,
+    pub(crate) write: Lane,
+    /// A connection that no caller gets: it responds however busy the others are.
+    pub(crate) own: AnyPool,
+    pub(crate) rows: Rows,
+}
 
 pub(super) async fn open(url: &str, budgets: &Budgets) -> Result<Inner, DbError> {
     sqlx::any::install_default_drivers();

@@ -28,7 +28,7 @@ mod store_entries;
 pub mod users;
 pub mod workflow_refs;
 
-pub use self::budgets::BUDGETS;
+pub use self::budgets::{BUDGETS, Rows};
 pub use self::{
     app_connections::{
         AppConnections, ConnectionFilter, ConnectionRow, ConnectionStatus, InvalidStatus, Lease, Position, SealedValue,
@@ -42,7 +42,7 @@ pub use self::{
     oauth_apps::OAuthApp,
     oauth_sessions::OAuthSession,
     piece_versions::{PieceVersion, PieceVersions},
-    pool::{Db, Rows, Session, Tx},
+    pool::{Db, Session, Tx},
     store_entries::{EntryKey, MostStored, StoreEntries, StoreError},
     workflow_refs::WorkflowRef,
 };

@@ -2,21 +2,16 @@
 
 use std::{
     ops::{Deref, DerefMut},
-    path::Path,
     sync::Arc,
 };
 
-use leno_base::{
-    Clock,
-    budget::{Budget, Budgets},
-    milliseconds,
-};
+use leno_base::{Clock, budget::Budgets, milliseconds};
 use sqlx::{Any, AnyConnection, AnyPool, Row as _, Transaction, any::AnyArguments, pool::PoolConnection, query::Query};
 
 use crate::{
     DbError, Kind,
-    budgets::{WORKFLOW_USES, WORKFLOW_USES_PER_USER},
-    connect,
+    budgets::Rows,
+    connect::{self, Inner},
     lane::{Lane, Party, Turn},
 };
 
@@ -29,36 +24,6 @@ const STEP: i64 = 200;
 /// reader waits for a writer; PostgreSQL has one kind of turn for both.
 #[derive(Debug, Clone)]
 pub struct Db(Arc<Inner>);
-
-#[derive(Debug)]
-pub(crate) struct Inner {
-    pub(crate) kind: Kind,
-    /// The file of an embedded database.
-    pub(crate) file: Option<Arc<Path>>,
-    pub(crate) read: Lane,
-    pub(crate) write: Lane,
-    /// A connection that no caller gets: it responds however busy the others are.
-    pub(crate) own: AnyPool,
-    pub(crate) rows: Rows,
-}
-
-/// The most rows that one may have.
-#[derive(Debug)]
-pub struct Rows {
-    /// Uses of connections in one workflow.
-    pub workflow_uses: Arc<Budget>,
-    /// Uses of connections in all workflows of a user.
-    pub workflow_uses_per_user: Arc<Budget>,
-}
-
-impl Rows {
-    pub(crate) fn new(budgets: &Budgets) -> Self {
-        Self {
-            workflow_uses: budgets.get(&WORKFLOW_USES),
-            workflow_uses_per_user: budgets.get(&WORKFLOW_USES_PER_USER),
-        }
-    }
-}
 
 /// A connection for single statements, until it is dropped.
 #[derive(Debug)]

@@ -100,6 +100,12 @@ pub enum Error {
     },
 }
 
+impl From<Spent> for Error {
+    fn from(spent: Spent) -> Self {
+        Self::Spent(spent)
+    }
+}
+
 impl Error {
     /// A name for programs; these never change.
     pub fn code(&self) -> &'static str {

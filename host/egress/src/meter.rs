@@ -6,8 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use leno_base::TenantId;
 
-use crate::error::Error;
-
 /// On whose behalf a request is sent. What many share is divided between payers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Payer {
@@ -177,12 +175,6 @@ impl Meter {
 fn add(counter: &AtomicU64, more: u64, most: u64) -> Result<(), ()> {
     let sum = |now: u64| now.checked_add(more).filter(|sum| *sum <= most);
     counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum).map(drop).map_err(drop)
-}
-
-impl From<Spent> for Error {
-    fn from(spent: Spent) -> Self {
-        Self::Spent(spent)
-    }
 }
 
 #[cfg(test)]

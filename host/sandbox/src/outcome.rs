@@ -28,19 +28,19 @@ pub enum Failure {
     /// CPU budget used up.
     #[error("the piece used up its {} ms of CPU time; the host ended the call", .limit.as_millis())]
     CpuLimit {
-        /// [`Limits::cpu`].
+        /// [`Limits::cpu`](crate::Limits::cpu).
         limit: Duration,
     },
     /// Wall time used up.
     #[error("the call took longer than its {} ms; the host ended it", .limit.as_millis())]
     Timeout {
-        /// [`Limits::wall`].
+        /// [`Limits::wall`](crate::Limits::wall).
         limit: Duration,
     },
     /// Memory budget used up.
     #[error("the piece requested {wanted} bytes of memory; its limit is {limit}")]
     MemoryLimit {
-        /// [`Limits::memory`].
+        /// [`Limits::memory`](crate::Limits::memory).
         limit: u64,
         /// What it would have had with the growth that was refused.
         wanted: u64,
@@ -48,13 +48,13 @@ pub enum Failure {
     /// The output is larger than allowed.
     #[error("the piece returned more than {limit} bytes")]
     OutputTooLarge {
-        /// [`Limits::output`].
+        /// [`Limits::output`](crate::Limits::output).
         limit: usize,
     },
     /// One host call carried more data than allowed.
     #[error("the piece passed more than {limit} bytes to one host call")]
     HostCallTooLarge {
-        /// [`Limits::transfer`].
+        /// [`Limits::transfer`](crate::Limits::transfer).
         limit: usize,
     },
     /// The output does not have the form that the interface requires.
@@ -242,7 +242,8 @@ impl Output {
 pub struct Report {
     /// The output, or why there is none.
     pub result: Result<Output, Failure>,
-    /// What the piece logged, oldest first, within [`Limits::log_lines`] and [`Limits::log_bytes`].
+    /// What the piece logged, oldest first, within [`Limits::log_lines`](crate::Limits::log_lines) and
+    /// [`Limits::log_bytes`](crate::Limits::log_bytes).
     pub logs: Vec<LogLine>,
     /// Log records beyond those limits.
     pub logs_dropped: u64,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
 use leno_base::budget::Budgets;
 use leno_egress::{Caps, Client, ClientConfig, Error, Meter, Payer, Request, Resolver, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -137,9 +138,10 @@ async fn requests_that_share_a_meter_share_its_limits_and_each_body_is_in_the_me
     let meter = Arc::new(Meter::of(Payer::new(Some("t".into()), "p")).within(100, 450_000));
     let caps = Caps::default();
     let sends = (0..16).map(|_| client.send(Request { meter: meter.clone(), ..get(server.url("/")) }, &policy, &caps));
-    let (fit, refused): (Vec<_>, Vec<_>) =
-        futures_util::future::join_all(sends).await.into_iter().partition(Result::is_ok);
-    assert!(!fit.is_empty() && fit.len() <= 4, "{}", fit.len());
+    // Two at once: of many more, none might get all of its bytes before the limit is reached.
+    let ended: Vec<_> = stream::iter(sends).buffered(2).collect().await;
+    let (fit, refused): (Vec<_>, Vec<_>) = ended.into_iter().partition(Result::is_ok);
+    assert!((3..=4).contains(&fit.len()), "{}", fit.len());
     assert!(meter.received() <= 450_000, "{meter:?}");
     for error in refused {
         assert_eq!(error.unwrap_err().to_string(), "one call may receive 450000 bytes");
