@@ -112,7 +112,7 @@ impl Scene {
                 .filter(|budget| !stays.contains(budget) && used(&metrics, budget) > used(&self.before, budget))
                 .collect();
             // The operator's client and the database have some more connections than before.
-            if held.is_empty() && files <= self.files + 32 {
+            if held.is_empty() && files <= self.files + 64 {
                 break;
             }
             anyhow::ensure!(
