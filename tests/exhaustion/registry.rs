@@ -11,6 +11,16 @@ use crate::scene::Scene;
 /// The budgets that these tests exhaust.
 pub(crate) const EXHAUSTS: &[&str] = &["compiles", "component_bytes"];
 
+/// Waits until the host compiles something, or nothing.
+async fn compiling(scene: &Scene, wanted: bool) -> anyhow::Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while process::children(scene.server.id())?.is_empty() == wanted {
+        anyhow::ensure!(Instant::now() < deadline, "a compilation runs: {}", !wanted);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn compiles() -> anyhow::Result<()> {
     let scene = Scene::start(Options::new().env("LENO_COMPILES", "1")).await?;
@@ -18,12 +28,9 @@ async fn compiles() -> anyhow::Result<()> {
     scene.server.deliver("known.wasm", &known)?;
     scene.operator.active("known.wasm").await?;
 
+    compiling(&scene, false).await?;
     scene.server.deliver("bomb.wasm", &bombs::long("bomb"))?;
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while process::children(scene.server.id())?.is_empty() {
-        anyhow::ensure!(Instant::now() < deadline, "the bomb is not compiled");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    compiling(&scene, true).await?;
     // The one place is taken: an upload is told so. What need not be compiled is served meanwhile.
     let upload = {
         let (operator, bytes) = (scene.operator.clone(), versioned("late", "1.0.0", "marker-2").component());
