@@ -11,6 +11,9 @@ use crate::scene::Scene;
 /// The budgets that these tests exhaust.
 pub(crate) const EXHAUSTS: &[&str] = &["compiles", "component_bytes"];
 
+/// Several, as one takes no longer than an upload waits where nothing else runs.
+const BOMBS: [&str; 4] = ["bomb-a", "bomb-b", "bomb-c", "bomb-d"];
+
 /// Waits until the host compiles something, or nothing.
 async fn compiling(scene: &Scene, wanted: bool) -> anyhow::Result<()> {
     let deadline = Instant::now() + Duration::from_secs(10);
@@ -29,7 +32,9 @@ async fn compiles() -> anyhow::Result<()> {
     scene.operator.active("known.wasm").await?;
 
     compiling(&scene, false).await?;
-    scene.server.deliver("bomb.wasm", &bombs::long("bomb"))?;
+    for bomb in BOMBS {
+        scene.server.deliver(&format!("{bomb}.wasm"), &bombs::long(bomb))?;
+    }
     compiling(&scene, true).await?;
     // The one place is taken: an upload is told so. What need not be compiled is served meanwhile.
     let upload = {
@@ -47,8 +52,11 @@ async fn compiles() -> anyhow::Result<()> {
     assert_eq!(process::children(scene.server.id())?.len(), 1);
 
     // A bomb that is taken away frees its place, and what waited for it is served.
-    let removed = scene.operator.send(reqwest::Method::DELETE, "/api/admin/pieces/bomb.wasm", None).await?;
-    assert_eq!(removed.status, 200, "{}", removed.text);
+    for bomb in BOMBS {
+        let path = format!("/api/admin/pieces/{bomb}.wasm");
+        let removed = scene.operator.send(reqwest::Method::DELETE, &path, None).await?;
+        assert_eq!(removed.status, 200, "{}", removed.text);
+    }
     scene.operator.active("moved.wasm").await?;
     scene.end(&["compiles"]).await
 }
