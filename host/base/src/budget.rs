@@ -199,6 +199,12 @@ impl Budget {
         self.used.store(used, Ordering::Relaxed);
     }
 
+    /// How much of a budget that owners share may be in use when one of them holds `held` of it: the last quarter is only for
+    /// those who hold no more than a sixteenth, or the smallest amount.
+    pub(crate) fn open_to(&self, held: u64) -> u64 {
+        if held <= (self.limit / 16).max(1) { self.limit } else { self.limit - self.limit / 4 }
+    }
+
     /// Counts a refusal and returns it.
     pub fn refuse(&self, retry_after: Option<Duration>) -> Exhausted {
         self.refused.fetch_add(1, Ordering::Relaxed);
@@ -319,12 +325,11 @@ impl<K: Eq + Hash + Clone> Each<K> {
 
     /// Whether an owner may hold `sum`, which is `more` than now.
     fn fits(&self, sum: u64, more: u64) -> bool {
-        let limit = self.0.budget.limit;
+        let budget = &self.0.budget;
         if !self.0.shared {
-            return sum <= limit;
+            return sum <= budget.limit;
         }
-        let open = if sum <= limit / 16 { limit } else { limit - limit / 4 };
-        self.0.budget.used().checked_add(more).is_some_and(|used| used <= open)
+        budget.used().checked_add(more).is_some_and(|used| used <= budget.open_to(sum))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<K, u64>> {

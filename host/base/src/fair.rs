@@ -20,7 +20,7 @@ use crate::{
 /// Places, as many as a budget's limit. Cheap to clone.
 ///
 /// A free place is anybody's. Once places are short, three rules hold:
-/// - the last quarter is only for owners who hold less than a sixteenth of all places, so an owner with many long calls
+/// - the last quarter is only for owners who hold at most a sixteenth of all places, so an owner with many long calls
 ///   leaves room for others;
 /// - a place that is given back goes to the waiting owner who holds the fewest, and among equals to the one whose last
 ///   turn was longest ago;
@@ -31,9 +31,6 @@ pub struct Gate<K: Eq + Hash + Clone>(Arc<Inner<K>>);
 #[derive(Debug)]
 struct Inner<K: Eq + Hash + Clone> {
     budget: Arc<Budget>,
-    /// Places that an owner with `few` of them or more does not get.
-    reserve: usize,
-    few: usize,
     /// The longest queue.
     queue: usize,
     wait: Duration,
@@ -92,15 +89,7 @@ impl<K: Eq + Hash + Clone> Gate<K> {
     pub fn new(budget: Arc<Budget>, queue: usize, wait: Duration) -> Self {
         let size = usize::try_from(budget.limit()).unwrap_or(usize::MAX);
         let state = State { free: size, waiting: 0, clock: 0, owners: HashMap::new() };
-        Self(Arc::new(Inner {
-            budget,
-            reserve: size / 4,
-            few: (size / 16).max(1),
-            queue,
-            wait,
-            held_micros: AtomicU64::new(10_000),
-            state: Mutex::new(state),
-        }))
+        Self(Arc::new(Inner { budget, queue, wait, held_micros: AtomicU64::new(10_000), state: Mutex::new(state) }))
     }
 
     /// Takes a place for `owner`, waiting for it if there is none. Dropping the future gives the turn up.
@@ -198,7 +187,8 @@ enum Asked<K> {
 
 impl<K: Eq + Hash + Clone> Inner<K> {
     fn has_room(&self, free: usize, held: usize) -> bool {
-        free > self.reserve || (free > 0 && held < self.few)
+        let taken = self.budget.limit() - free as u64;
+        taken < self.budget.open_to(held as u64 + 1)
     }
 }
 

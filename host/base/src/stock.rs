@@ -95,18 +95,10 @@ impl<K: Eq + Hash + Clone> Stock<K> {
     }
 }
 
-impl<K> Inner<K> {
-    /// The most that may be in use when an owner comes to hold `held`.
-    fn ceiling(&self, held: u64) -> u64 {
-        let all = self.host.limit();
-        if held <= all / 16 { all } else { all - all / 4 }
-    }
-}
-
 impl<K: Eq + Hash + Clone> State<K> {
     fn has_room(&self, stock: &Inner<K>, owner: &K, capped: bool, more: u64) -> bool {
         let held = self.held.get(owner).copied().unwrap_or_default().saturating_add(more);
-        (!capped || held <= stock.each.limit()) && self.used.saturating_add(more) <= stock.ceiling(held)
+        (!capped || held <= stock.each.limit()) && self.used.saturating_add(more) <= stock.host.open_to(held)
     }
 
     fn grant(&mut self, owner: &K, more: u64) {
@@ -158,7 +150,7 @@ impl<K: Eq + Hash + Clone> Portion<K> {
         if self.capped && sum > each.limit() {
             return Err(each.refuse(None));
         }
-        if sum > self.stock.0.ceiling(sum) {
+        if sum > host.open_to(sum) {
             return Err(host.refuse(None));
         }
         if let Some((ticket, given)) = self.request(more) {
