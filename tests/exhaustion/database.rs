@@ -140,7 +140,7 @@ async fn others_work_beside_large_writes(scene: &Scene, budget: &str) -> anyhow:
 
 #[tokio::test(flavor = "multi_thread")]
 async fn database_writes_of_one_tenant_let_others_have_their_turn() -> anyhow::Result<()> {
-    let scene = Scene::start(roomy().env("LENO_DATABASE_WRITES", "16")).await?;
+    let scene = Scene::start(roomy().sqlite().env("LENO_DATABASE_WRITES", "16")).await?;
     others_work_beside_large_writes(&scene, "database_writes").await?;
     scene.end(&["database_writes"]).await
 }
@@ -159,7 +159,7 @@ async fn large_writes_of_one_tenant_leave_postgres_to_others() -> anyhow::Result
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_process_that_locks_the_file_for_8_s_holds_up_no_reader_and_breaks_no_writer() -> anyhow::Result<()> {
-    let scene = Scene::start(roomy()).await?;
+    let scene = Scene::start(roomy().sqlite()).await?;
     assert_eq!(store(&scene.third, "mine").await?.status, 201);
     let file = scene.server.data().join("leno.db");
     let mut other = SqliteConnection::connect(&format!("sqlite://{}", file.display())).await?;
@@ -215,7 +215,7 @@ async fn database_connections_that_wait_for_a_locked_table_are_one_tenants_only(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn database_readers_of_one_tenant_let_others_have_their_turn() -> anyhow::Result<()> {
-    let scene = Scene::start(roomy().env("LENO_DATABASE_READERS", "1")).await?;
+    let scene = Scene::start(roomy().sqlite().env("LENO_DATABASE_READERS", "1")).await?;
     let attacker = attacker(&scene).await?;
     assert_eq!(put(&attacker, 0, &uses(USES)).await?.status, 200);
     let keeper = Keeper::work(scene.third.clone(), true);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use leno_testkit::{Answer, Caller, Client, Grant, Options, Run, Upstream, fresh::Fresh};
+use leno_testkit::{Answer, Caller, Client, Grant, Options, Run, Upstream};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -36,15 +36,6 @@ pub(crate) const EXHAUSTS: &[&str] = &[
 const PROMPT: Duration = Duration::from_secs(3);
 /// How long what must happen may take on a busy machine.
 const SOON: Duration = Duration::from_secs(15);
-
-/// Checks a claim on SQLite, and on PostgreSQL if there is a server.
-async fn on_both(name: &str, claim: impl AsyncFn(Options)) {
-    claim(Options::new()).await;
-    if let Some(fresh) = Fresh::postgres(name).await {
-        claim(Options::new().env("DATABASE_URL", &fresh.url())).await;
-        fresh.remove().await;
-    }
-}
 
 /// Two users of one tenant.
 fn pair(scene: &Scene) -> (Client, Client) {
@@ -196,19 +187,8 @@ async fn slow_deliveries_leave_slots_for_endpoints_that_are_quick() {
 
 #[tokio::test]
 async fn endpoint_events_and_user_events_beyond_the_limit_are_given_up_and_the_next_one_tells_it() {
-    on_both(
-        "endpoint_events_and_user_events_beyond_the_limit_are_given_up_and_the_next_one_tells_it",
-        endpoint_events_and_user_events,
-    )
-    .await;
-}
-
-async fn endpoint_events_and_user_events(options: Options) {
     let upstream = Upstream::start().await.unwrap();
-    let options = options
-        .env("LENO_WEBHOOK_PRIVATE", &upstream.address.to_string())
-        .env("LENO_ENDPOINT_EVENTS", "5")
-        .env("LENO_USER_EVENTS", "8");
+    let options = receiving(&upstream).env("LENO_ENDPOINT_EVENTS", "5").env("LENO_USER_EVENTS", "8");
     let scene = Scene::start(options).await.unwrap();
     let id = endpoint(&scene.attacker, &upstream.url("/hold")).await;
     happen(&scene.attacker, "first").await;
@@ -238,12 +218,7 @@ async fn endpoint_events_and_user_events(options: Options) {
 
 #[tokio::test]
 async fn user_endpoints_and_tenant_endpoints_are_refused_beyond_the_limit() {
-    on_both("user_endpoints_and_tenant_endpoints_are_refused_beyond_the_limit", user_endpoints_and_tenant_endpoints)
-        .await;
-}
-
-async fn user_endpoints_and_tenant_endpoints(options: Options) {
-    let options = options.env("LENO_USER_ENDPOINTS", "2").env("LENO_TENANT_ENDPOINTS", "3");
+    let options = Options::new().env("LENO_USER_ENDPOINTS", "2").env("LENO_TENANT_ENDPOINTS", "3");
     let scene = Scene::start(options).await.unwrap();
     let (first, second) = pair(&scene);
     let url = "https://example.com/hook";
@@ -265,15 +240,7 @@ async fn user_endpoints_and_tenant_endpoints(options: Options) {
 
 #[tokio::test]
 async fn user_connections_and_tenant_connections_are_refused_beyond_the_limit() {
-    on_both(
-        "user_connections_and_tenant_connections_are_refused_beyond_the_limit",
-        user_connections_and_tenant_connections,
-    )
-    .await;
-}
-
-async fn user_connections_and_tenant_connections(options: Options) {
-    let options = options.env("LENO_USER_CONNECTIONS", "10").env("LENO_TENANT_CONNECTIONS", "15");
+    let options = Options::new().env("LENO_USER_CONNECTIONS", "10").env("LENO_TENANT_CONNECTIONS", "15");
     let scene = Scene::start(options).await.unwrap();
     let (first, second) = pair(&scene);
     let names: Vec<_> = (0..20).map(|number| format!("c-{number}")).collect();
@@ -303,11 +270,7 @@ async fn user_connections_and_tenant_connections(options: Options) {
 
 #[tokio::test]
 async fn user_sign_ins_and_tenant_sign_ins_are_refused_beyond_the_limit() {
-    on_both("user_sign_ins_and_tenant_sign_ins_are_refused_beyond_the_limit", user_sign_ins_and_tenant_sign_ins).await;
-}
-
-async fn user_sign_ins_and_tenant_sign_ins(options: Options) {
-    let options = options.guest("oauth-probe").env("LENO_USER_SIGN_INS", "3").env("LENO_TENANT_SIGN_INS", "5");
+    let options = Options::new().guest("oauth-probe").env("LENO_USER_SIGN_INS", "3").env("LENO_TENANT_SIGN_INS", "5");
     let scene = Scene::start(options).await.unwrap();
     scene.operator.active("oauth-probe.wasm").await.unwrap();
     let (first, second) = pair(&scene);
@@ -385,11 +348,7 @@ async fn tenant_refreshes_and_tenant_connection_tests_that_hang_refuse_further_o
 
 #[tokio::test]
 async fn store_keys_and_store_bytes_beyond_the_limit_are_refused_to_the_piece() {
-    on_both("store_keys_and_store_bytes_beyond_the_limit_are_refused_to_the_piece", store_keys_and_store_bytes).await;
-}
-
-async fn store_keys_and_store_bytes(options: Options) {
-    let options = options.guest("hostile").env("LENO_STORE_KEYS", "20").env("LENO_STORE_BYTES", "1048576");
+    let options = Options::new().guest("hostile").env("LENO_STORE_KEYS", "20").env("LENO_STORE_BYTES", "1048576");
     let scene = Scene::start(options).await.unwrap();
     scene.operator.active("hostile.wasm").await.unwrap();
     let put = async |client: &Client, op: &str, key: &str, bytes: usize| {

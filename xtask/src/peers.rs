@@ -24,15 +24,14 @@ const CHROMIUM: &str = "/usr/bin/chromium";
 
 /// The tests that cannot run on this machine, one line for each missing third party.
 pub(crate) fn missing() -> Vec<String> {
-    let listens = |name: &str, port: u16, needed_by| {
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let is_there = TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok();
-        Peer { name: format!("{name} at {address}"), is_there, needed_by }
-    };
     let chromium = env::var_os("CHROMIUM").map_or_else(|| CHROMIUM.into(), PathBuf::from);
     let schemathesis = schemathesis();
     let peers = [
-        listens("PostgreSQL", 5432, "the database conformance suite, and two hosts on one database"),
+        Peer {
+            name: format!("PostgreSQL at {}", postgres_address()),
+            is_there: has_postgres(),
+            needed_by: "the database conformance suite, two hosts on one database, and the exhaustion suite on it",
+        },
         Peer {
             name: "Node 20 or newer".into(),
             is_there: has_node(),
@@ -61,6 +60,15 @@ pub(crate) fn missing() -> Vec<String> {
     ];
     let missing = peers.into_iter().filter(|peer| !peer.is_there);
     missing.map(|peer| format!("{} (no {})", peer.needed_by, peer.name)).collect()
+}
+
+fn postgres_address() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 5432))
+}
+
+/// Whether the PostgreSQL server listens.
+pub(crate) fn has_postgres() -> bool {
+    TcpStream::connect_timeout(&postgres_address(), Duration::from_secs(1)).is_ok()
 }
 
 fn has_systemd() -> bool {

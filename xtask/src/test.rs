@@ -25,17 +25,28 @@ pub(crate) fn test(args: &[String]) -> Result<()> {
     let pieces = build::pieces()?;
     let guests = build::test_guests()?;
     let peers = peers::install()?;
-    // The tests in `tests/` start the program.
-    let leno = build::host(false)?;
-    let mut tests = cargo();
+    // The tests in `tests/` start the program. It is built as the tests build it: alone, its dependencies would be built again,
+    // with other features.
+    run(cargo().args(["test", "--locked", "--workspace", "--no-run", "--quiet"]))?;
+    let leno = build::target_dir().join("debug/leno");
     let nextest = Command::new("cargo-nextest").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    match nextest.is_ok_and(|status| status.success()) {
-        true => tests.args(["nextest", "run", "--locked", "--workspace", "--no-fail-fast"]),
-        false => tests.args(["test", "--locked", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]),
+    let nextest = nextest.is_ok_and(|status| status.success());
+    let tests = |targets: &[&str]| {
+        let mut tests = cargo();
+        match nextest {
+            true => tests.args(["nextest", "run", "--locked", "--workspace", "--no-fail-fast"]),
+            false => tests.args(["test", "--locked", "--workspace", "--no-fail-fast"]),
+        };
+        tests.args(targets).envs(peers.iter().cloned()).env("LENO_SCHEMATHESIS", peers::schemathesis());
+        tests.env("LENO_TEST_PIECES", &pieces).env("LENO_GUESTS_DIR", &guests).env("LENO_BIN", &leno);
+        tests
     };
-    tests.envs(peers).env("LENO_SCHEMATHESIS", peers::schemathesis());
-    run(tests.args(args).env("LENO_TEST_PIECES", &pieces).env("LENO_GUESTS_DIR", &guests).env("LENO_BIN", &leno))?;
+    let all: &[&str] = if nextest { &[] } else { &["--lib", "--bins", "--tests"] };
+    run(tests(all).args(args))?;
     if args.is_empty() {
+        if peers::has_postgres() {
+            run(tests(&["--test", "exhaustion"]).env("LENO_TEST_DATABASE", "postgres"))?;
+        }
         run(cargo().args(["test", "--locked", "--workspace", "--doc", "--quiet"]))?;
         for workspace in build::pieces_of_authors() {
             run(cargo()

@@ -10,7 +10,7 @@ use std::{
 use leno_testkit::craft::versioned::versioned;
 use serde_json::json;
 
-use crate::support::{Done, Place};
+use crate::support::{Done, Host, Place};
 
 /// The settings that production insists on.
 const PRODUCTION: [(&str, &str); 3] = [
@@ -36,6 +36,13 @@ fn openssl(place: &Place, args: &[&str]) -> Option<Vec<u8>> {
 
 fn with(place: &Place, args: &[&str], environment: &[(&str, &str)]) -> Done {
     Done::from(place.leno(args).envs(environment.iter().copied()).output().unwrap())
+}
+
+/// The status of the first file on a host in production.
+async fn status(place: &Place, host: &Host) -> String {
+    let token = with(place, &["token", "--admin"], &PRODUCTION).ok().stdout;
+    let mut files = host.client(&token).files().await.unwrap();
+    files.remove(0).status
 }
 
 #[test]
@@ -74,19 +81,17 @@ fn what_asks_for_more_than_before_is_shown_and_not_locked_until_it_is_approved()
     place.run(&["lock", "--check"]).ok();
 }
 
-#[test]
-fn in_production_the_lock_is_looked_for_outside_of_the_pieces_directory() {
+#[tokio::test]
+async fn in_production_the_lock_is_looked_for_outside_of_the_pieces_directory() {
     let place = Place::new();
     place.write("pieces/twin.wasm", twin("1.0.0", "https://api.example.com/x"));
     place.run(&["lock"]).ok();
     let lock = place.path().join("pieces.lock");
-    let start = |environment: &[(&str, &str)]| {
-        let host = place.serve(&[&PRODUCTION[..], environment].concat());
-        let token = with(&place, &["token", "--admin"], &PRODUCTION).ok().stdout;
-        let files = host.get("/api/admin/pieces", token.trim_end()).json();
-        files[0]["status"].as_str().unwrap().to_owned()
+    let start = async || {
+        let host = place.serve(&PRODUCTION).await;
+        status(&place, &host).await
     };
-    assert_eq!(start(&[]), "active");
+    assert_eq!(start().await, "active");
 
     fs::copy(&lock, place.path().join("pieces/pieces.lock")).unwrap();
     let inside = [("LENO_PIECES_LOCK", "pieces/pieces.lock")];
@@ -97,12 +102,12 @@ fn in_production_the_lock_is_looked_for_outside_of_the_pieces_directory() {
         .refused(2, &["can be written to by other users (mode 0664)"]);
     // Where it used to be counts outside of production, and only there.
     fs::remove_file(&lock).unwrap();
-    assert_eq!(start(&[]), "failed");
+    assert_eq!(start().await, "failed");
     place.run(&["lock", "--check"]).ok();
 }
 
-#[test]
-fn a_signed_lock_counts_wherever_it_is_and_openssl_agrees() {
+#[tokio::test]
+async fn a_signed_lock_counts_wherever_it_is_and_openssl_agrees() {
     let place = Place::new();
     if openssl(&place, &["genpkey", "-algorithm", "ed25519", "-out", "key.pem"]).is_none() {
         return;
@@ -128,9 +133,8 @@ fn a_signed_lock_counts_wherever_it_is_and_openssl_agrees() {
 
     let settings = [&PRODUCTION[..], &[("LENO_PIECES_LOCK", "pieces/pieces.lock"), ("LENO_LOCK_KEY", key)]].concat();
     let start = || with(&place, &["serve", "--listen", "127.0.0.1:0"], &settings);
-    let host = place.serve(&settings);
-    let token = with(&place, &["token", "--admin"], &PRODUCTION).ok().stdout;
-    assert_eq!(host.get("/api/admin/pieces", token.trim_end()).json()[0]["status"], "active");
+    let host = place.serve(&settings).await;
+    assert_eq!(status(&place, &host).await, "active");
     drop(host);
 
     // And this host verifies what OpenSSL signs.
@@ -138,7 +142,7 @@ fn a_signed_lock_counts_wherever_it_is_and_openssl_agrees() {
     let by_openssl = openssl(&place, &["base64", "-A", "-in", "signature"]).unwrap();
     let by_openssl = String::from_utf8(by_openssl).unwrap();
     fs::write(&lock, format!("{body}# signature: {}\n", by_openssl.trim_end())).unwrap();
-    drop(place.serve(&settings));
+    drop(place.serve(&settings).await);
 
     // A digest that is added is not signed, and neither is a lock of another key.
     fs::write(&lock, content.replace("1.0.0", "1.0.1")).unwrap();
@@ -153,17 +157,17 @@ fn a_signed_lock_counts_wherever_it_is_and_openssl_agrees() {
     let lock = ["lock", "--sign", "key.pem", "--pieces-lock", "pieces/pieces.lock"];
     assert_eq!(with(&place, &lock, &key).code, Some(1));
     with(&place, &[&lock[..], &["--approve"]].concat(), &key).ok();
-    drop(place.serve(&settings));
+    drop(place.serve(&settings).await);
 }
 
-#[test]
-fn prune_removes_what_no_file_needs_and_only_when_told_to() {
+#[tokio::test]
+async fn prune_removes_what_no_file_needs_and_only_when_told_to() {
     let place = Place::new();
     let (old, new) = (twin("1.0.0", "https://a.test/"), twin("1.0.1", "https://a.test/"));
     for version in [&old, &new] {
         place.write("pieces/twin.wasm", version);
         // Its end keeps the data directory.
-        drop(place.serve(&[]));
+        drop(place.serve(&[]).await);
     }
     let components = place.path().join("leno-data/components");
     let path = |bytes: &[u8]| components.join(format!("{}.wasm", leno_testkit::craft::digest(bytes)));

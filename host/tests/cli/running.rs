@@ -1,8 +1,9 @@
 //! `leno run`.
 
+use leno_testkit::Upstream;
 use serde_json::json;
 
-use crate::support::{Place, Service};
+use crate::support::Place;
 
 #[test]
 fn the_output_goes_to_stdout_and_everything_else_to_stderr() {
@@ -68,24 +69,21 @@ fn what_a_piece_stores_is_there_within_the_run_and_forgotten_after_it() {
     assert_eq!(left, ["pieces"]);
 }
 
-#[test]
-fn a_private_address_is_closed_until_it_is_opened() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_address_is_closed_until_it_is_opened() {
     let Some(place) = Place::with(&["http"]) else { return };
-    let service = Service::new();
-    service.answer();
-    let props = json!({ "url": service.url() }).to_string();
+    let upstream = Upstream::start().await.unwrap();
+    let props = json!({ "url": upstream.url("/text/hello") }).to_string();
     let run = ["run", "pieces/http.wasm", "send_request", "--props", &props];
     place.run(&run).refused(1, &["egress-denied", "--allow-private"]);
+    assert_eq!(upstream.received().len(), 0);
 
-    let address = service.address.to_string();
+    let address = upstream.address.to_string();
     let opened = place.run(&[&run[..], &["--allow-private", &address, "--json"]].concat()).ok().json();
     assert_eq!(opened["output"]["body"], "hello");
     assert_eq!(opened["usage"]["httpRequests"], 1);
-    service.arrived();
 
-    let service = Service::new();
-    service.answer();
-    let props = json!({ "url": service.url() }).to_string();
-    place.write("leno.toml", format!("[grants.http]\nprivate = [\"{}\"]\n", service.address));
-    place.run(&["run", "pieces/http.wasm", "send_request", "--props", &props, "--grants", "leno.toml"]).ok();
+    place.write("leno.toml", format!("[grants.http]\nprivate = [\"{address}\"]\n"));
+    place.run(&[&run[..], &["--grants", "leno.toml"]].concat()).ok();
+    assert_eq!(upstream.received().len(), 2);
 }

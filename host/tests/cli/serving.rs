@@ -1,36 +1,39 @@
 //! `leno serve`.
 
-use std::{fs, net::TcpStream, thread};
+use std::{fs, net::TcpStream};
 
+use leno_testkit::{Answer, Run, Upstream};
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
-use crate::support::{Place, Service, request};
+use crate::support::{Host, PATIENCE, Place};
 
-const ECHO: &str = "/api/pieces/text/actions/echo/run";
+fn echo(value: Value) -> Run {
+    Run::new("text", "echo").input(json!({ "value": value }))
+}
 
-#[test]
-fn with_nothing_set_it_serves_the_pieces_to_whoever_has_a_token() {
+#[tokio::test]
+async fn with_nothing_set_it_serves_the_pieces_to_whoever_has_a_token() {
     let Some(place) = Place::with(&["text"]) else { return };
-    let host = place.serve(&[]);
+    let host = place.serve(&[]).await;
     let token = place.run(&["token"]).ok().stdout;
-    let token = token.trim_end();
-    let answer = host.post(ECHO, token, &json!({ "input": { "value": [1, "zwei"] } }));
-    assert_eq!((answer.status, &answer.json()["output"]), (200, &json!([1, "zwei"])));
-    assert_eq!(host.get("/api/pieces", "nonsense").status, 401);
-    assert_eq!(host.get("/api/admin/pieces", token).status, 403);
+    let answer = host.client(&token).run(&echo(json!([1, "zwei"]))).await.unwrap();
+    assert_eq!((answer.status, answer.output()), (200, &json!([1, "zwei"])));
+    assert_eq!(host.client("nonsense").get("/api/pieces").await.unwrap().status, 401);
+    assert_eq!(host.client(&token).get("/api/admin/pieces").await.unwrap().status, 403);
     let admin = place.run(&["token", "--admin"]).ok().stdout;
-    assert_eq!(host.get("/api/admin/pieces", admin.trim_end()).status, 200);
+    assert_eq!(host.client(&admin).get("/api/admin/pieces").await.unwrap().status, 200);
 
     host.signal(Signal::TERM);
-    let (code, stdout, _) = host.end();
-    assert_eq!((code, stdout.as_str()), (Some(0), ""), "exactly one line goes to stdout");
+    let (status, stdout, _) = host.end().await;
+    assert!(status.success() && stdout.len() == 1, "exactly one line goes to stdout: {stdout:?}");
 
     // The generated secret is kept: a token outlives a restart.
-    let again = place.serve(&[]);
-    assert_eq!(again.post(ECHO, token, &json!({ "input": {} })).status, 200);
+    let again = place.serve(&[]).await;
+    assert_eq!(again.client(&token).run(&echo(Value::Null)).await.unwrap().status, 200);
     again.signal(Signal::INT);
-    assert_eq!(again.end().0, Some(0));
+    assert!(again.end().await.0.success());
 }
 
 #[test]
@@ -59,74 +62,69 @@ fn what_is_wrong_is_told_at_once_and_nothing_is_started() {
     assert!(!unreachable.stderr.contains("hunter2"), "{unreachable:?}");
 }
 
-#[test]
-fn a_request_under_way_is_answered_before_the_end() {
-    let Some(place) = Place::with(&["http"]) else { return };
-    let service = Service::new();
-    place.write("leno.toml", format!("[grants.http]\nprivate = [\"{}\"]\n", service.address));
-    let host = place.serve(&[]);
-    let token = place.run(&["token"]).ok().stdout.trim_end().to_owned();
-    let body = json!({ "input": { "url": service.url() } }).to_string();
-    let address = host.address;
-    let call =
-        thread::spawn(move || request(address, "POST", "/api/pieces/http/actions/send_request/run", &token, &body));
-    service.arrived();
+#[tokio::test]
+async fn a_request_under_way_is_answered_before_the_end() {
+    let Some(Waiting { upstream, host, call, _place }) = Waiting::start().await else { return };
     host.signal(Signal::TERM);
-    host.log.wait_for("stopping");
-    assert!(TcpStream::connect(address).is_err(), "no new connections");
-    service.answer();
-    let answer = call.join().unwrap();
-    assert_eq!((answer.status, &answer.json()["output"]["body"]), (200, &json!("hello")));
-    assert_eq!(host.end().0, Some(0));
+    host.logs("stopping").await;
+    assert!(TcpStream::connect(host.url.trim_start_matches("http://")).is_err(), "no new connections");
+    upstream.release();
+    let answer = call.await.unwrap().unwrap();
+    assert_eq!((answer.status, &answer.output()["status"]), (200, &json!(200)));
+    assert!(host.end().await.0.success());
 }
 
-#[test]
-fn a_second_signal_does_not_wait() {
-    let Some(place) = Place::with(&["http"]) else { return };
-    let service = Service::new();
-    place.write("leno.toml", format!("[grants.http]\nprivate = [\"{}\"]\n", service.address));
-    let host = place.serve(&[]);
-    let token = place.run(&["token"]).ok().stdout.trim_end().to_owned();
-    let body = json!({ "input": { "url": service.url() } }).to_string();
-    let address = host.address;
-    // A listener that never responds.
-    let call = thread::spawn(move || {
-        let mut stream = TcpStream::connect(address).unwrap();
-        let path = "/api/pieces/http/actions/send_request/run";
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n\
-             content-length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        std::io::Write::write_all(&mut stream, head.as_bytes()).unwrap();
-        let _ = std::io::Read::read(&mut stream, &mut [0; 1]);
-    });
-    service.arrived();
+#[tokio::test]
+async fn a_second_signal_does_not_wait() {
+    let Some(Waiting { upstream: _upstream, host, call, _place }) = Waiting::start().await else { return };
     host.signal(Signal::INT);
-    host.log.wait_for("stopping");
+    host.logs("stopping").await;
     host.signal(Signal::INT);
-    let (code, _, log) = host.end();
-    assert_eq!(code, Some(0));
-    assert!(log.contains("stopping without waiting"), "{log}");
-    call.join().unwrap();
+    let (status, _, log) = host.end().await;
+    assert!(status.success(), "{status}");
+    assert!(log.iter().any(|line| line.contains("stopping without waiting")), "{log:?}");
+    call.await.unwrap().unwrap_err();
 }
 
-#[test]
-fn no_secret_is_ever_logged() {
+/// A server with a call that waits for an upstream.
+struct Waiting {
+    _place: Place,
+    upstream: Upstream,
+    host: Host,
+    call: JoinHandle<anyhow::Result<Answer>>,
+}
+
+impl Waiting {
+    async fn start() -> Option<Self> {
+        let place = Place::with(&["http"])?;
+        let upstream = Upstream::start().await.unwrap();
+        place.write("leno.toml", format!("[grants.http]\nprivate = [\"{}\"]\n", upstream.address));
+        let host = place.serve(&[]).await;
+        let client = host.client(&place.run(&["token"]).ok().stdout);
+        let run = Run::new("http", "send_request").input(json!({ "url": upstream.url("/hold") }));
+        let call = tokio::spawn(async move { client.run(&run).await });
+        upstream.holds(1, PATIENCE).await.unwrap();
+        Some(Self { _place: place, upstream, host, call })
+    }
+}
+
+#[tokio::test]
+async fn no_secret_is_ever_logged() {
     let Some(place) = Place::with(&["text"]) else { return };
     let secrets = [("JWT_SECRET", "jwt-hunter2"), ("INTERNAL_API_TOKEN", "internal-hunter2")];
     let database = format!("sqlite://{}/db-hunter2.db?mode=rwc", place.path().display());
     let environment =
         [&secrets[..], &[("DATABASE_URL", &database), ("LENO_LOG", "trace"), ("LENO_LOG_FORMAT", "json")]].concat();
-    let host = place.serve(&environment);
+    let host = place.serve(&environment).await;
     let minted = place.leno(&["token"]).envs(secrets).output().unwrap();
     let token = String::from_utf8(minted.stdout).unwrap();
-    let body = json!({ "input": { "value": 1 }, "connectionExternalId": "x" });
-    assert_ne!(host.post(ECHO, token.trim_end(), &body).status, 401);
-    assert_eq!(host.get("/api/pieces", "Bearer-hunter2").status, 401);
+    let run = echo(json!(1)).with("connectionExternalId", "x");
+    assert_ne!(host.client(&token).run(&run).await.unwrap().status, 401);
+    assert_eq!(host.client("Bearer-hunter2").get("/api/pieces").await.unwrap().status, 401);
     host.signal(Signal::TERM);
-    let (_, _, log) = host.end();
-    assert!(log.lines().all(|line| line.starts_with('{')), "{log}");
+    let (_, _, log) = host.end().await;
+    assert!(log.iter().all(|line| line.starts_with('{')), "{log:?}");
+    let log = log.join("\n");
     assert!(
         !log.contains("jwt-hunter2") && !log.contains("internal-hunter2") && !log.contains("Bearer-hunter2"),
         "{log}"

@@ -1,14 +1,14 @@
 //! The run endpoint over HTTP, beside an empty axum handler and bare calls.
 
-use std::{
-    io::{BufRead as _, BufReader},
-    net::SocketAddr,
-    process::{Child, Command, Stdio},
-};
+use std::{net::SocketAddr, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use axum::{Json, Router, routing::post};
-use leno_testkit::{Options, Server};
+use leno_testkit::{
+    Options, Server,
+    process::{self, Running},
+};
+use tokio::process::Command;
 
 use crate::{
     bare,
@@ -37,26 +37,18 @@ pub(crate) async fn serve_empty() -> Result<()> {
     Ok(())
 }
 
-/// A child that is ended when it is dropped.
-struct Empty(Child);
-
-impl Drop for Empty {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn start_empty() -> Result<(Empty, SocketAddr)> {
-    let mut child = Command::new(std::env::current_exe()?).arg("--empty-axum").stdout(Stdio::piped()).spawn()?;
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
-    Ok((Empty(child), load::address(line.trim_start_matches("listening on "))?))
+async fn start_empty() -> Result<(Running, SocketAddr)> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("--empty-axum");
+    let empty = Running::start(command)?;
+    let address =
+        empty.stdout.first(load::START, |line| line.strip_prefix("listening on ").map(load::address)).await??;
+    Ok((empty, address))
 }
 
 pub(crate) async fn measure(table: &mut Table, effort: Effort, bare: f64) -> Result<()> {
     let body = format!(r#"{{"input":{INPUT}}}"#);
-    let (empty, empty_address) = start_empty()?;
+    let (empty, empty_address) = start_empty().await?;
     let server = Server::start(Options::new().env("LENO_LOG", "warn").piece("text", text()?)).await?;
     server.client().active("text.wasm").await?;
     let request = load::post(PATH, server.client().token(), &body);
@@ -67,7 +59,11 @@ pub(crate) async fn measure(table: &mut Table, effort: Effort, bare: f64) -> Res
         load::run(address, &request, time).await?;
     }
     let axum = load::run(empty_address, &request, effort.time).await?;
+    let cpu = || anyhow::Ok((process::figures(std::process::id())?.cpu, server.figures()?.cpu));
+    let (load_before, leno_before) = cpu()?;
     let mut leno = load::run(leno_address, &request, effort.time).await?;
+    let (load_after, leno_after) = cpu()?;
+    let (load_cpu, leno_cpu) = (load_after - load_before, leno_after - leno_before);
     drop(empty);
 
     let possible = 1.0 / (1.0 / axum.rate + 1.0 / bare);
@@ -79,6 +75,18 @@ pub(crate) async fn measure(table: &mut Table, effort: Effort, bare: f64) -> Res
         format!("{possible:.0}/s = 1/(1/axum + 1/bare)"),
         Some(leno.rate / possible),
         Budget::AtLeast(0.7),
+    );
+    let each = |cpu: Duration| format!("{:.1?} a request", cpu.div_f64(leno.times.len() as f64));
+    table.row(
+        "CPU time of it, and of the load generator on the same cores",
+        each(leno_cpu),
+        format!(
+            "{} of the load generator: {:.0} % of all",
+            each(load_cpu),
+            100.0 * load_cpu.div_duration_f64(load_cpu + leno_cpu)
+        ),
+        None,
+        Budget::None,
     );
     drop(server);
     let what = "the same beside `wasmtime serve`, a fresh instance for each request";

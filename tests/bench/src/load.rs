@@ -23,6 +23,9 @@ pub(crate) struct Measured {
     pub(crate) times: Vec<Duration>,
 }
 
+/// How long a server may take to listen.
+pub(crate) const START: Duration = Duration::from_secs(10);
+
 /// Connections at once.
 const CONNECTIONS: usize = 16;
 

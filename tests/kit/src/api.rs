@@ -151,7 +151,12 @@ pub struct Reason {
 }
 
 impl Client {
-    pub(crate) fn new(base: &str, token: &str) -> Self {
+    /// A client of the server at `base`, a URL without a path.
+    ///
+    /// # Panics
+    /// Never for these settings.
+    #[must_use]
+    pub fn new(base: &str, token: &str) -> Self {
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build();
         Self { http: http.expect("the client's settings are right"), base: base.to_owned(), token: token.to_owned() }
     }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 const SERVER: &str = "postgres://postgres@127.0.0.1:5432";
 
 /// A fresh database that is removed with the test.
+#[derive(Debug)]
 pub enum Fresh {
     /// A file in a folder of its own.
     Sqlite(tempfile::TempDir),

@@ -41,6 +41,12 @@ impl Lines {
         self.0.borrow().lines.clone()
     }
 
+    /// Waits until the process has closed its output.
+    pub async fn ended(&self) {
+        // An error says that the reader is gone, and with it the output.
+        let _ = self.0.clone().wait_for(|printed| printed.ended).await;
+    }
+
     /// The first line, past or future, for which `wanted` returns a value.
     ///
     /// # Errors

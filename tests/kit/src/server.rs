@@ -2,18 +2,18 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use rustix::process::Signal;
 use serde::Serialize;
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 use crate::api::Client;
-use crate::lines::Lines;
-use crate::process::{self, Figures};
+use crate::fresh::Fresh;
+use crate::process::{self, Figures, Running};
 use crate::{Caller, guests};
 
 /// How long a server may take to listen, with a handful of pieces to compile in a debug build.
@@ -67,6 +67,8 @@ pub struct Options {
     grants: Vec<(String, Grant)>,
     pieces: Vec<(String, Vec<u8>)>,
     descriptors: Option<u32>,
+    /// The database of this server is SQLite, whatever `LENO_TEST_DATABASE` says.
+    sqlite: bool,
 }
 
 impl Options {
@@ -81,6 +83,18 @@ impl Options {
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// For a claim about SQLite: the database of the server is SQLite, whatever `LENO_TEST_DATABASE` says.
+    #[must_use]
+    pub fn sqlite(mut self) -> Self {
+        self.sqlite = true;
+        self
+    }
+
+    /// Whether `LENO_TEST_DATABASE` chooses the database.
+    fn any_database(&self) -> bool {
+        !self.sqlite && !self.environment.iter().any(|(name, _)| name == "DATABASE_URL")
     }
 
     /// Lets the process have so many file descriptors at most.
@@ -125,22 +139,61 @@ impl Options {
     }
 }
 
+/// The PostgreSQL database of a server, if `LENO_TEST_DATABASE` is `postgres`. SQLite needs none: it is a file in the data
+/// directory.
+#[derive(Debug)]
+struct Database(Option<Fresh>);
+
+impl Database {
+    async fn wanted() -> Option<Self> {
+        let wanted = std::env::var("LENO_TEST_DATABASE").is_ok_and(|kind| kind == "postgres");
+        if !wanted {
+            return None;
+        }
+        Some(Self(Some(
+            Fresh::postgres("a server").await.expect("LENO_TEST_DATABASE names a database that is not there"),
+        )))
+    }
+
+    fn url(&self) -> String {
+        self.0.as_ref().map(Fresh::url).unwrap_or_default()
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let Some(fresh) = self.0.take() else { return };
+        // The runtime of the test may be gone, and cannot be waited for here.
+        let removing = std::thread::spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime starts").block_on(fresh.remove());
+        });
+        let _ = removing.join();
+    }
+}
+
 /// A running server. Dropping it kills it and removes its directories.
 #[derive(Debug)]
 pub struct Server {
-    child: Child,
-    id: u32,
+    process: Running,
     url: String,
     options: Options,
     secret: String,
     operator: Caller,
     directory: Arc<TempDir>,
+    // After the process: it is dropped when nothing uses it.
+    database: Option<Arc<Database>>,
     /// From the start of the process to the line which says that it listens.
     pub started: Duration,
-    /// What it prints on standard output.
-    pub stdout: Lines,
-    /// What it prints on standard error: its log.
-    pub stderr: Lines,
+}
+
+/// For its output: [`Running::stdout`], and its log, [`Running::stderr`].
+impl std::ops::Deref for Server {
+    type Target = Running;
+
+    fn deref(&self) -> &Running {
+        &self.process
+    }
 }
 
 impl Server {
@@ -156,12 +209,14 @@ impl Server {
         }
         fs::write(directory.path().join("leno.toml"), options.toml()?)?;
         let secret = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
-        Self::spawn(options, directory, secret, Caller::operator()).await
+        let database = if options.any_database() { Database::wanted().await.map(Arc::new) } else { None };
+        Self::spawn(options, directory, database, secret, Caller::operator()).await
     }
 
     async fn spawn(
         options: Options,
         directory: Arc<TempDir>,
+        database: Option<Arc<Database>>,
         secret: String,
         operator: Caller,
     ) -> anyhow::Result<Self> {
@@ -184,23 +239,17 @@ impl Server {
             .env("LENO_DATA_DIR", root.join("data"))
             .env("LENO_PIECES_DIR", root.join("pieces"))
             .env("JWT_SECRET", &secret)
-            .envs(options.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
+            .envs(database.iter().map(|database| ("DATABASE_URL", database.url())))
+            .envs(options.environment.iter().map(|(name, value)| (name, value)));
         let began = Instant::now();
-        let mut child = command.spawn().context("leno cannot be started")?;
-        let stdout = Lines::of(child.stdout.take().context("no stdout")?);
-        let stderr = Lines::of(child.stderr.take().context("no stderr")?);
+        let process = Running::start(command)?;
         let listening = |line: &str| line.split_once("listening on ").map(|(_, url)| url.trim().to_owned());
-        let url = stdout.first(START, listening).await.with_context(|| {
-            let log = stderr.all();
+        let url = process.stdout.first(START, listening).await.with_context(|| {
+            let log = process.stderr.all();
             format!("leno does not listen; the end of its log:\n{}", log[log.len().saturating_sub(20)..].join("\n"))
         })?;
         let started = began.elapsed();
-        let id = child.id().context("leno has ended already")?;
-        Ok(Self { child, id, url, options, secret, operator, directory, started, stdout, stderr })
+        Ok(Self { process, url, options, secret, operator, directory, database, started })
     }
 
     /// Asks the server to stop, waits until it has, and starts it again on the same directories with the same secrets.
@@ -224,9 +273,9 @@ impl Server {
     /// # Errors
     /// When it does not start.
     pub async fn crash_then(mut self, meanwhile: impl AsyncFnOnce()) -> anyhow::Result<Self> {
-        self.child.kill().await?;
+        self.process.kill().await?;
         meanwhile().await;
-        Self::spawn(self.options, self.directory, self.secret, self.operator).await
+        Self::spawn(self.options, self.directory, self.database, self.secret, self.operator).await
     }
 
     /// Asks the server to stop, waits until it has, lets `change` loose on its data directory, and starts it again.
@@ -236,7 +285,7 @@ impl Server {
     pub async fn restart_after(mut self, change: impl FnOnce(&Path) -> anyhow::Result<()>) -> anyhow::Result<Self> {
         self.stop().await?;
         change(&self.data())?;
-        Self::spawn(self.options, self.directory, self.secret, self.operator).await
+        Self::spawn(self.options, self.directory, self.database, self.secret, self.operator).await
     }
 
     /// Asks the server to stop (SIGTERM) and waits until it has.
@@ -244,17 +293,10 @@ impl Server {
     /// # Errors
     /// When it does not stop, or stops with a failure.
     pub async fn stop(&mut self) -> anyhow::Result<()> {
-        let id = i32::try_from(self.id).ok().and_then(rustix::process::Pid::from_raw).context("no process")?;
-        rustix::process::kill_process(id, rustix::process::Signal::TERM)?;
-        let status = tokio::time::timeout(STOP, self.child.wait()).await.context("leno does not stop")??;
+        self.process.signal(Signal::TERM)?;
+        let status = self.process.end(STOP).await.context("leno does not stop")?;
         anyhow::ensure!(status.success(), "leno stopped with {status}");
         Ok(())
-    }
-
-    /// The process.
-    #[must_use]
-    pub fn id(&self) -> u32 {
-        self.id
     }
 
     /// Its URL: `http://127.0.0.1:PORT`.
@@ -286,7 +328,7 @@ impl Server {
     /// # Errors
     /// When it has ended.
     pub fn figures(&self) -> anyhow::Result<Figures> {
-        process::figures(self.id).context("leno has ended")
+        process::figures(self.id()).context("leno has ended")
     }
 
     /// Makes [`Figures::peak`] count from now on.
@@ -294,7 +336,7 @@ impl Server {
     /// # Errors
     /// When it has ended.
     pub fn forget_peak(&self) -> anyhow::Result<()> {
-        process::forget_peak(self.id).context("leno has ended")
+        process::forget_peak(self.id()).context("leno has ended")
     }
 
     /// Fails if the process has ended.
@@ -302,7 +344,7 @@ impl Server {
     /// # Errors
     /// With its exit status.
     pub fn check_alive(&mut self) -> anyhow::Result<()> {
-        match self.child.try_wait()? {
+        match self.process.ended()? {
             Some(status) => anyhow::bail!("leno has ended with {status}"),
             None => Ok(()),
         }

@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
-use crate::lines::Lines;
+use crate::process::Running;
 
 /// How long Node may take to load it.
 const START: Duration = Duration::from_secs(20);
@@ -95,13 +94,11 @@ pub enum Fault {
 /// A running provider. Dropping it ends it.
 #[derive(Debug)]
 pub struct Provider {
-    // Ends with its standard input, so that it does not outlive a test that was killed.
-    _child: Child,
+    // Ends with its standard input.
+    _process: Running,
     issuer: String,
     control: String,
     http: reqwest::Client,
-    /// What it complains about.
-    pub stderr: Lines,
 }
 
 impl Provider {
@@ -110,28 +107,22 @@ impl Provider {
     /// # Errors
     /// When it does not listen in time; with what it said.
     pub async fn start(folder: &Path, setup: &Setup) -> anyhow::Result<Self> {
-        let mut child = Command::new("node")
+        let mut command = Command::new("node");
+        command
             .args(["provider.mjs", "0", "0"])
             .current_dir(folder)
             .env("REDIRECT_URIS", setup.redirect_uris.join(" "))
             .env("AT_TTL", setup.ttl.to_string())
-            .env("ROTATE", if setup.rotate { "1" } else { "0" })
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .context("node cannot be started")?;
-        let stdout = Lines::of(child.stdout.take().context("no stdout")?);
-        let stderr = Lines::of(child.stderr.take().context("no stderr")?);
+            .env("ROTATE", if setup.rotate { "1" } else { "0" });
+        let process = Running::start(command)?;
         let place = |line: &str| {
             let line: Value = serde_json::from_str(line).ok()?;
             Some((line["issuer"].as_str()?.to_owned(), line["control"].as_str()?.to_owned()))
         };
-        let (issuer, control) =
-            stdout.first(START, place).await.with_context(|| format!("no provider: {:?}", stderr.all()))?;
+        let listening = process.stdout.first(START, place).await;
+        let (issuer, control) = listening.with_context(|| format!("no provider: {:?}", process.stderr.all()))?;
         let http = reqwest::Client::builder().no_proxy().build()?;
-        Ok(Self { _child: child, issuer, control, http, stderr })
+        Ok(Self { _process: process, issuer, control, http })
     }
 
     /// Its URL: `http://127.0.0.1:PORT`.
