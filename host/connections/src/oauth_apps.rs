@@ -91,7 +91,7 @@ impl Inner {
         piece: &PieceName,
     ) -> Result<(), ConnectionError> {
         let entry = AuditEntry::new(self.now(), tenant.clone(), actor, event, piece.short());
-        Ok(audit_log::record(&self.db, &entry).await?)
+        Ok(audit_log::record(&self.db, entry).await?)
     }
 }
 

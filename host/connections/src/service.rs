@@ -290,7 +290,7 @@ impl Connections {
         detail: Value,
     ) -> Result<(), ConnectionError> {
         let entry = AuditEntry::new(self.0.now(), row.tenant_id.clone(), actor, event, &row.id).with(detail);
-        Ok(audit_log::record(&self.0.db, &entry).await?)
+        Ok(audit_log::record(&self.0.db, entry).await?)
     }
 
     /// The steps of workflows that use a connection.

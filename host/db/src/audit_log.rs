@@ -1,11 +1,16 @@
 //! The audit log: table `audit_log`, to which rows are only ever added.
 
+use std::fmt::Write as _;
+
 use leno_base::TenantId;
 use serde_json::{Value, json};
-use sqlx::{AnyConnection, Row as _};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
-use crate::{Db, DbError, Party};
+use crate::{Db, DbError, Party, recorder};
+
+/// Columns of the table.
+const COLUMNS: usize = 7;
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,27 +51,52 @@ impl AuditEntry {
 
 /// Adds an entry in a transaction.
 pub async fn append(tx: &mut AnyConnection, entry: &AuditEntry) -> Result<(), DbError> {
-    const SQL: &str = "INSERT INTO audit_log (id, at, tenant_id, actor, event, subject, detail) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    sqlx::query(SQL)
-        .bind(Uuid::now_v7().to_string())
-        .bind(entry.at)
-        .bind(entry.tenant.as_str())
-        .bind(&entry.actor)
-        .bind(entry.event)
-        .bind(&entry.subject)
-        .bind(entry.detail.to_string())
-        .execute(tx)
-        .await?;
+    append_all(tx, [entry].into_iter()).await
+}
+
+/// Adds entries, all or none. No more than a few hundred: SQLite takes 32,766 parameters.
+pub(crate) async fn append_all<'e>(
+    tx: &mut AnyConnection,
+    entries: impl ExactSizeIterator<Item = &'e AuditEntry>,
+) -> Result<(), DbError> {
+    let count = entries.len();
+    // Only the text of a single entry comes again for sure.
+    let mut query = sqlx::query(AssertSqlSafe(insert(count))).persistent(count == 1);
+    for entry in entries {
+        query = query
+            .bind(Uuid::now_v7().to_string())
+            .bind(entry.at)
+            .bind(entry.tenant.as_str())
+            .bind(&entry.actor)
+            .bind(entry.event)
+            .bind(&entry.subject)
+            .bind(entry.detail.to_string());
+    }
+    query.execute(tx).await?;
     Ok(())
 }
 
-/// Adds an entry by itself.
+/// The statement that adds this many entries.
+fn insert(entries: usize) -> String {
+    let mut text = String::from("INSERT INTO audit_log (id, at, tenant_id, actor, event, subject, detail) VALUES ");
+    for entry in 0..entries {
+        text.push_str(if entry == 0 { "(" } else { ", (" });
+        for column in 1..=COLUMNS {
+            let comma = if column == 1 { "" } else { ", " };
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{comma}${}", entry * COLUMNS + column);
+        }
+        text.push(')');
+    }
+    text
+}
+
+/// Adds an entry by itself. Entries that are added at the same time are written together.
 ///
 /// # Errors
-/// [`DbError::Query`].
-pub async fn record(db: &Db, entry: &AuditEntry) -> Result<(), DbError> {
-    append(&mut *db.writer(&entry.tenant).await?, entry).await
+/// [`DbError::Query`], [`DbError::Busy`].
+pub async fn record(db: &Db, entry: AuditEntry) -> Result<(), DbError> {
+    recorder::record(db, entry).await
 }
 
 /// The events of one subject, oldest first.

@@ -20,6 +20,7 @@ use crate::{
     DbError, Kind,
     budgets::{CONNECTIONS, READERS, Rows, WRITES},
     lane::Lane,
+    recorder::Recorder,
 };
 
 /// How long a turn waits until there is a connection for it: the server may be away.
@@ -48,6 +49,7 @@ pub(crate) struct Inner {
     /// A connection that no caller gets: it responds however busy the others are.
     pub(crate) own: AnyPool,
     pub(crate) rows: Rows,
+    pub(crate) recorder: Recorder,
 }
 
 pub(super) async fn open(url: &str, budgets: &Budgets) -> Result<Inner, DbError> {
@@ -97,6 +99,7 @@ async fn sqlite(url: &str, budgets: &Budgets) -> Result<Inner, DbError> {
         write: Lane::single(writer, budgets.get(&WRITES)),
         own: pool(1, READER).connect_lazy_with(options),
         rows: Rows::new(budgets),
+        recorder: Recorder::default(),
     })
 }
 
@@ -132,7 +135,8 @@ async fn postgres(url: &str, budgets: &Budgets) -> Result<Inner, DbError> {
     let pool = limited(size(&connections), SERVER).connect_with(options.clone());
     let lane = Lane::wide(pool.await.map_err(|error| failed(&error))?, connections);
     let own = AnyPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE).connect_lazy_with(options);
-    Ok(Inner { kind: Kind::Postgres, file: None, read: lane.clone(), write: lane, own, rows: Rows::new(budgets) })
+    let (rows, recorder) = (Rows::new(budgets), Recorder::default());
+    Ok(Inner { kind: Kind::Postgres, file: None, read: lane.clone(), write: lane, own, rows, recorder })
 }
 
 /// The driver's errors name hosts, users and files, but no passwords.

@@ -1,6 +1,6 @@
 //! What can go wrong.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use leno_base::budget::Exhausted;
 
@@ -32,18 +32,18 @@ pub enum DbError {
     Full(Exhausted),
 }
 
-/// Why a busy database did nothing.
-#[derive(Debug, thiserror::Error)]
+/// Why a busy database did nothing. Cheap to clone: one refusal may be that of many writes.
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Busy {
     /// There was no turn: others were first.
     #[error("{0}")]
     Queue(Exhausted),
     /// Another transaction was in the way, and this one had to give way.
     #[error("another transaction was in the way: {0}")]
-    Conflict(#[source] sqlx::Error),
+    Conflict(#[source] Arc<sqlx::Error>),
     /// A lock was held, a statement took, or the server was away for too long.
     #[error("{0}")]
-    Late(#[source] sqlx::Error),
+    Late(#[source] Arc<sqlx::Error>),
 }
 
 impl Busy {
@@ -61,10 +61,10 @@ impl From<sqlx::Error> for DbError {
     fn from(error: sqlx::Error) -> Self {
         let code = error.as_database_error().and_then(|error| error.code()).map(String::from);
         match (code, &error) {
-            (Some(code), _) if is_conflict(&code) => Self::Busy(Busy::Conflict(error)),
-            (Some(code), _) if is_late(&code) => Self::Busy(Busy::Late(error)),
+            (Some(code), _) if is_conflict(&code) => Self::Busy(Busy::Conflict(error.into())),
+            (Some(code), _) if is_late(&code) => Self::Busy(Busy::Late(error.into())),
             (None, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => {
-                Self::Busy(Busy::Late(error))
+                Self::Busy(Busy::Late(error.into()))
             }
             _ => Self::Query(error),
         }

@@ -23,6 +23,7 @@ mod piece_versions;
 mod pool;
 pub mod queue;
 pub mod quota;
+mod recorder;
 pub mod sealed_rows;
 mod store_entries;
 pub mod users;

@@ -13,6 +13,7 @@ use crate::{
     budgets::Rows,
     connect::{self, Inner},
     lane::{Lane, Party, Turn},
+    recorder::Recorder,
 };
 
 /// Rows that a sweep removes in one turn: few, so that others wait for milliseconds only.
@@ -157,6 +158,11 @@ impl Db {
                 return Ok(sum);
             }
         }
+    }
+
+    /// What writes entries of the audit log.
+    pub(crate) fn recorder(&self) -> &Recorder {
+        &self.0.recorder
     }
 
     /// The connection that no caller gets, without limits of time.

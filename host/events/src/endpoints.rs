@@ -140,7 +140,7 @@ impl Endpoints {
         let removed = endpoints::remove(&self.0.db, &owner.tenant, &owner.user, id).await?;
         if removed {
             let now = milliseconds(&*self.0.clock);
-            audit_log::record(&self.0.db, &entry(now, owner, "webhook.removed", id)).await?;
+            audit_log::record(&self.0.db, entry(now, owner, "webhook.removed", id)).await?;
         }
         Ok(removed)
     }

@@ -44,7 +44,7 @@ impl Audit for Trail {
         let subject = self.connection.clone().unwrap_or_default();
         let entry =
             AuditEntry::new(at, self.actor.tenant.clone(), actor, "secret.revealed", subject).with(detail(self));
-        if let Err(error) = audit_log::record(&self.db, &entry).await {
+        if let Err(error) = audit_log::record(&self.db, entry).await {
             tracing::error!(%error, run = self.run, "a reveal was refused because it could not be recorded");
             let message = "this host could not record the reveal, so it was refused; try again later";
             return Err(PieceError::new(ErrorKind::Unavailable, "audit-unavailable", message));

@@ -105,7 +105,8 @@ impl Bed {
     async fn enter(&self, name: &str, version: &str, action: &str) -> Result<(String, Digest), Failure> {
         let found = self.registry.get(&name.parse().unwrap(), &version.parse::<VersionReq>().unwrap());
         let served = found.map_err(|error| Failure::Unknown(error.to_string()))?;
-        let report = served.piece.call(&Entry::Run { action, props: "{}" }, nothing(), CallOptions::default()).await;
+        let report =
+            served.piece.call(&Entry::Run { action, props: &"{}".to_owned() }, nothing(), CallOptions::default()).await;
         let answer: Value = report.result?.to_value();
         assert_eq!(answer["code"], answer["data"], "a call ran on a mix of two versions");
         Ok((answer["code"].as_str().unwrap().to_owned(), served.piece.digest()))

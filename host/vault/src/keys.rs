@@ -226,7 +226,7 @@ pub async fn rotate(db: &Db, keyring: &Keyring, now: i64, mut progress: impl FnM
         rotation.left += left(db, keyring, table).await?;
     }
     let detail = json!({"rewrapped": rotation.rewrapped, "left": rotation.left});
-    audit_log::record(db, &entry(now, "key.rotated", keyring.active().as_str(), detail)).await?;
+    audit_log::record(db, entry(now, "key.rotated", keyring.active().as_str(), detail)).await?;
     Ok(rotation)
 }
 
