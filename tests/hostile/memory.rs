@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leno_testkit::craft::{self, Crafted};
-use leno_testkit::{Grant, Options, Run, Server, Upstream};
+use leno_testkit::{Caller, Grant, Options, Run, Server, Upstream};
 use serde_json::json;
 
 use crate::scene::{HOSTILE, Scene, assert_failed};
@@ -115,6 +115,25 @@ async fn a_piece_that_holds_all_it_may_takes_nothing_from_its_neighbour() -> any
     upstream.release();
     for call in calls {
         assert_eq!(call.await??.output()["code"], "hoarding");
+    }
+    scene.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_a_call_is_left_for_the_next() -> anyhow::Result<()> {
+    const NAME: &str = "residue";
+    let scene = Scene::with(Options::new().piece(NAME, craft::residue::residue(NAME))).await?;
+    scene.client.active(&format!("{NAME}.wasm")).await?;
+    // Several tenants at once and one after the other, over the same slots of the pool.
+    let tenants: Vec<_> = (0..4).map(|_| scene.server.client_of(&Caller::with("EMPLOYEE", &[]))).collect();
+    for _ in 0..25 {
+        let calls = tenants.iter().map(|tenant| {
+            let tenant = tenant.clone();
+            tokio::spawn(async move { tenant.run(&Run::new(NAME, "run")).await })
+        });
+        for call in calls.collect::<Vec<_>>() {
+            assert_eq!(call.await??.output(), &serde_json::from_str::<serde_json::Value>(craft::residue::CLEAN)?);
+        }
     }
     scene.end().await
 }

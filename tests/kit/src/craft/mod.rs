@@ -8,6 +8,7 @@ pub mod imports;
 pub mod junk;
 pub mod loading;
 pub mod memory;
+pub mod residue;
 #[cfg(test)]
 mod running;
 pub mod values;

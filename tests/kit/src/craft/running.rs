@@ -3,10 +3,15 @@
 use wasmtime::component::{Component, Instance, Linker, ResourceTable, Val};
 use wasmtime::{Engine, Store};
 
-use super::{versioned, well_behaved};
+use super::{residue, versioned, well_behaved};
 
 /// Calls `describe` and `run` in one instance and returns both texts.
 fn call(bytes: &[u8]) -> wasmtime::Result<(String, String)> {
+    call_times(bytes, 1)
+}
+
+/// The same with `run` called this many times.
+fn call_times(bytes: &[u8], times: usize) -> wasmtime::Result<(String, String)> {
     let engine = Engine::default();
     let component = Component::from_binary(&engine, bytes)?;
     let mut store = Store::new(&engine, ResourceTable::new());
@@ -16,7 +21,10 @@ fn call(bytes: &[u8]) -> wasmtime::Result<(String, String)> {
         panic!("not a string")
     };
     let args = [Val::String("run".into()), Val::String("{}".into())];
-    let answer = call_export(&mut store, &instance, "leno:piece/actions@0.1.0", "run", &args)?;
+    let mut answer = Val::Bool(false);
+    for _ in 0..times {
+        answer = call_export(&mut store, &instance, "leno:piece/actions@0.1.0", "run", &args)?;
+    }
     let Val::Result(Ok(Some(output))) = answer else { panic!("not a success: {answer:?}") };
     let Val::String(output) = *output else { panic!("not a string: {output:?}") };
     Ok((document, output))
@@ -63,4 +71,11 @@ fn a_crafted_misuse_of_values_traps_or_answers_more_than_it_may() {
             assert!(call(&crafted.bytes).is_err(), "{}", crafted.name);
         }
     }
+}
+
+#[test]
+fn a_piece_that_looks_for_residue_finds_that_of_its_own_instance_only() {
+    let bytes = residue::residue("residue");
+    assert_eq!(call(&bytes).unwrap().1, residue::CLEAN);
+    assert!(call_times(&bytes, 2).is_err());
 }
