@@ -18,7 +18,7 @@ use crate::{
 
 /// How long guest code runs before the host checks its clocks. Short enough for a fair share of the threads, long
 /// enough to cost nothing.
-const TICK: Duration = Duration::from_millis(5);
+pub(crate) const TICK: Duration = Duration::from_millis(5);
 
 /// How an [`Engine`] is set up.
 #[derive(Debug, Clone)]

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use leno_metadata::{Metadata, Undeclared};
 
-/// Which export to call, and with what. JSON goes in as text.
+/// Which export to call, and with what. JSON goes in as text: a `String`, as wasmtime's bindings for the WIT's type `json` take
+/// nothing else without a copy.
 #[derive(Debug, Clone, Copy)]
 pub enum Entry<'a> {
     /// `metadata.describe`: used at load.
@@ -14,7 +15,7 @@ pub enum Entry<'a> {
         /// The action's name.
         action: &'a str,
         /// Its props, coerced.
-        props: &'a str,
+        props: &'a String,
     },
     /// `properties.resolve`.
     Resolve {
@@ -23,7 +24,7 @@ pub enum Entry<'a> {
         /// The property's name.
         property: &'a str,
         /// The values chosen so far.
-        props: &'a str,
+        props: &'a String,
         /// The user's search text, if the property supports one.
         search: Option<&'a str>,
     },
@@ -34,46 +35,46 @@ pub enum Entry<'a> {
         /// The trigger's name.
         trigger: &'a str,
         /// Its props, coerced.
-        props: &'a str,
+        props: &'a String,
     },
     /// `triggers.disable`.
     Disable {
         /// The trigger's name.
         trigger: &'a str,
         /// Its props, coerced.
-        props: &'a str,
+        props: &'a String,
     },
     /// `triggers.run`.
     Trigger {
         /// The trigger's name.
         trigger: &'a str,
         /// Its props, coerced.
-        props: &'a str,
+        props: &'a String,
         /// The webhook request; `None` for a poll.
-        event: Option<&'a str>,
+        event: Option<&'a String>,
     },
     /// `triggers.test`.
     Test {
         /// The trigger's name.
         trigger: &'a str,
         /// Its props, coerced.
-        props: &'a str,
+        props: &'a String,
     },
     /// `triggers.handshake`.
     Handshake {
         /// The trigger's name.
         trigger: &'a str,
         /// Its props, coerced.
-        props: &'a str,
+        props: &'a String,
         /// The webhook request.
-        request: &'a str,
+        request: &'a String,
     },
     /// `triggers.renew`.
     Renew {
         /// The trigger's name.
         trigger: &'a str,
         /// Its props, coerced.
-        props: &'a str,
+        props: &'a String,
     },
 }
 
@@ -88,7 +89,7 @@ impl Entry<'_> {
             | Self::Disable { props, .. }
             | Self::Test { props, .. }
             | Self::Renew { props, .. } => props.len(),
-            Self::Trigger { props, event, .. } => props.len() + event.map_or(0, str::len),
+            Self::Trigger { props, event, .. } => props.len() + event.map_or(0, String::len),
             Self::Handshake { props, request, .. } => props.len() + request.len(),
         }
     }

@@ -50,4 +50,6 @@ pub use linker::offered;
 pub use logs::{Level, LogLine};
 pub use outcome::{Failure, Held, HostCall, Output, Report, Usage};
 pub use piece::Piece;
+#[doc(hidden)]
+pub use settings::keep_resident;
 pub use step::{Hook, Prepared, Refusal, Step};

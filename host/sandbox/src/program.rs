@@ -5,10 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use leno_base::{Clock, micros};
+use leno_base::micros;
 use tokio_util::sync::CancellationToken;
 use wasmtime::{Store, Trap, UpdateDeadline, component::ResourceTable};
-use wasmtime_wasi::{HostWallClock, I32Exit, WasiCtx};
+use wasmtime_wasi::I32Exit;
 
 use crate::{
     CallOptions, Engine, Entry, Failure, Held, Limits, Output, Report, Usage,
@@ -48,7 +48,7 @@ pub(crate) async fn run(
     let limits = &program.limits;
     let wall = program.wall(options);
     let deadline = begun + wall;
-    let meter = Arc::new(CpuMeter::default());
+    let meter = Arc::new(CpuMeter::new());
     let mut store = store(program, limits, reach, options.trace, deadline, &meter);
 
     let entered = Metered::new(Box::pin(enter(program, &mut store, entry)), meter.clone());
@@ -83,21 +83,15 @@ fn store(
     deadline: Instant,
     meter: &Arc<CpuMeter>,
 ) -> Store<CallState> {
-    let stderr = Stderr::default();
-    let mut wasi = WasiCtx::builder();
-    wasi.stderr(stderr.clone()).max_random_size(64 << 10);
-    if let Some(clock) = reach.as_ref().and_then(|reach| reach.capabilities.clock.clone()) {
-        wasi.wall_clock(WallClock(clock));
-    }
     let mut table = ResourceTable::new();
     table.set_max_capacity(limits.handles);
     let tenant = reach.as_ref().and_then(|reach| reach.capabilities.tenant.clone());
     let engine = &program.engine.0;
     let share = engine.memory.none(tenant.clone());
     let state = CallState {
-        wasi: wasi.build(),
+        wasi: None,
         table,
-        stderr,
+        stderr: Stderr::default(),
         memory: MemoryAccount::new(limits, share),
         limits: limits.clone(),
         reach,
@@ -118,7 +112,7 @@ fn store(
     store.set_epoch_deadline(1);
     let (meter, cpu) = (meter.clone(), limits.cpu);
     store.epoch_deadline_callback(move |_| {
-        Ok(if meter.running() >= cpu {
+        Ok(if meter.tick() >= cpu {
             UpdateDeadline::Interrupt
         } else {
             // tokio's yield goes to the end of the queue; wasmtime's own wakes itself and can starve its neighbours.
@@ -143,25 +137,21 @@ async fn enter(program: &Program, store: &mut Store<CallState>, entry: &Entry<'_
     let events = |result: Result<Vec<String>, types::Error>| result.map(Answer::Events);
     let nothing = |result: Result<(), types::Error>| result.map(|()| Answer::Nothing);
     let triggers = piece.leno_piece_triggers();
-    // The generated bindings want a `&String` where the WIT names the type `json`.
-    let text = str::to_owned;
     Ok(match *entry {
         Entry::Describe => Ok(Answer::Json(piece.leno_piece_metadata().call_describe(store).await?)),
-        Entry::Run { action, props } => json(piece.leno_piece_actions().call_run(store, action, &text(props)).await?),
+        Entry::Run { action, props } => json(piece.leno_piece_actions().call_run(store, action, props).await?),
         Entry::Resolve { owner, property, props, search } => {
-            json(piece.leno_piece_properties().call_resolve(store, owner, property, &text(props), search).await?)
+            json(piece.leno_piece_properties().call_resolve(store, owner, property, props, search).await?)
         }
         Entry::Validate => nothing(piece.leno_piece_authentication().call_validate(store).await?),
-        Entry::Enable { trigger, props } => nothing(triggers.call_enable(store, trigger, &text(props)).await?),
-        Entry::Disable { trigger, props } => nothing(triggers.call_disable(store, trigger, &text(props)).await?),
-        Entry::Trigger { trigger, props, event } => {
-            events(triggers.call_run(store, trigger, &text(props), event.map(text).as_ref()).await?)
-        }
-        Entry::Test { trigger, props } => events(triggers.call_test(store, trigger, &text(props)).await?),
+        Entry::Enable { trigger, props } => nothing(triggers.call_enable(store, trigger, props).await?),
+        Entry::Disable { trigger, props } => nothing(triggers.call_disable(store, trigger, props).await?),
+        Entry::Trigger { trigger, props, event } => events(triggers.call_run(store, trigger, props, event).await?),
+        Entry::Test { trigger, props } => events(triggers.call_test(store, trigger, props).await?),
         Entry::Handshake { trigger, props, request } => {
-            json(triggers.call_handshake(store, trigger, &text(props), &text(request)).await?)
+            json(triggers.call_handshake(store, trigger, props, request).await?)
         }
-        Entry::Renew { trigger, props } => nothing(triggers.call_renew(store, trigger, &text(props)).await?),
+        Entry::Renew { trigger, props } => nothing(triggers.call_renew(store, trigger, props).await?),
     })
 }
 
@@ -243,17 +233,4 @@ fn classify(error: &wasmtime::Error, state: &CallState, program: &Program, cpu: 
     };
     let clean = |text: &str| state.mask.line(text, 4096);
     Failure::GuestTrap { trap: clean(&trap), panic: state.stderr.last_words().map(|words| clean(&words)) }
-}
-
-/// The embedder's clock as WASI's.
-struct WallClock(Arc<dyn Clock>);
-
-impl HostWallClock for WallClock {
-    fn resolution(&self) -> Duration {
-        Duration::from_micros(1)
-    }
-
-    fn now(&self) -> Duration {
-        self.0.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
-    }
 }

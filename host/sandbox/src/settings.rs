@@ -17,6 +17,10 @@ const MAX_INSTANCE_SIZE: usize = 4 << 20;
 /// Bytes of a call's stack that are zeroed in place for the next call, not given back to the system. A small call stays
 /// within them. For 128 calls that is 4 MiB.
 const STACK_KEPT: usize = 32 << 10;
+/// The lowest bytes of a memory that are written over for the next call, with the guest's initial data or zeros, and not given
+/// back to the system. A Rust guest with a small stack lies within them: it causes no page fault and no `madvise`, and each
+/// call of a larger guest pays for the copy. For 128 calls with one memory each that is 32 MiB.
+const MEMORY_KEPT: usize = 256 << 10;
 /// Bytes of a table that are zeroed in place: 2,048 elements. For 128 calls with [`MAX_TABLES`] each that is 32 MiB at
 /// most; a table keeps no more than its own size.
 const TABLE_KEPT: usize = 16 << 10;
@@ -61,21 +65,28 @@ pub(crate) fn running(max_calls: usize) -> wasmtime::Result<wasmtime::Engine> {
         .max_core_instance_size(MAX_INSTANCE_SIZE)
         .max_memory_size(usize::try_from(MAX_MEMORY).unwrap_or(usize::MAX))
         .table_elements(MAX_TABLE)
-        .max_unused_warm_slots(calls)
+        .max_unused_warm_slots(calls);
+    keep_resident(&mut pool);
+    let mut config = settings();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    wasmtime::Engine::new(&config)
+}
+
+/// What of a slot stays in memory between two calls. Public for the benchmarks, which tune their baseline alike.
+#[doc(hidden)]
+pub fn keep_resident(pool: &mut PoolingAllocationConfig) {
+    pool
         // Giving pages back after each call interrupts the other cores (they may have the mapping cached) and costs a page
         // fault when the next call takes the slot: about a fifth of a small call's time, and more with every core busy.
         // wasmtime writes zeros over all of the bytes kept and gives the rest back, before a slot is free again: nothing
-        // of a call is left for the next (wasmtime 48, `StackPool::zero_stack`, `TablePool::reset_table_pages_to_zero`).
+        // of a call is left for the next (wasmtime 48, `StackPool::zero_stack`, `TablePool::reset_table_pages_to_zero`,
+        // `MemoryImageSlot::reset_with_original_mapping`).
         .async_stack_keep_resident(STACK_KEPT)
+        .linear_memory_keep_resident(MEMORY_KEPT)
         .table_keep_resident(TABLE_KEPT);
     // Left at their defaults on purpose:
-    // - `linear_memory_keep_resident` overwrites the lowest bytes, which in a Rust guest are a megabyte of stack that it
-    //   hardly used.
     // - `pagemap_scan` finds the pages to overwrite, but only those present: one that was swapped out is neither reset nor
     //   given back, and the next call would read it (bytecodealliance/wasmtime#14357).
     // - `decommit_batch_size` leaves the memories of ended calls, each as large as its piece made it, until enough have
     //   come together; on an idle host that may be never.
-    let mut config = settings();
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-    wasmtime::Engine::new(&config)
 }

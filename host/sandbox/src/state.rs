@@ -1,24 +1,30 @@
 //! The store data of one call.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use leno_base::{
-    TenantId,
+    Clock, TenantId,
     budget::{Budget, Exhausted, OwnedShare},
 };
 use leno_egress::Meter;
 use leno_metadata::{ErrorKind, PieceError};
 use wasmtime::{ResourceLimiter, component::ResourceTable};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{HostWallClock, WasiCtx, WasiCtxView, WasiView};
 
 use crate::{Capabilities, HostCall, Limits, Usage, credential::Door, logs::Logs, mask::Mask, stderr::Stderr};
 
 /// The longest reason of a refusal in the log, in bytes.
 const REASON: usize = 500;
+/// The most random bytes that a guest gets by one call.
+const MOST_RANDOM: u64 = 64 << 10;
 
 /// Everything that a running guest can touch, and the accounts of what it used.
 pub(crate) struct CallState {
-    pub(crate) wasi: WasiCtx,
+    /// Made when the guest first needs it: many calls do not.
+    pub(crate) wasi: Option<Box<WasiCtx>>,
     pub(crate) table: ResourceTable,
     pub(crate) stderr: Stderr,
     pub(crate) memory: MemoryAccount,
@@ -97,7 +103,29 @@ impl CallState {
 
 impl WasiView for CallState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        let Self { wasi, table, stderr, reach, .. } = self;
+        let ctx = wasi.get_or_insert_with(|| {
+            let mut wasi = WasiCtx::builder();
+            wasi.stderr(stderr.clone()).max_random_size(MOST_RANDOM);
+            if let Some(clock) = reach.as_ref().and_then(|reach| reach.capabilities.clock.clone()) {
+                wasi.wall_clock(WallClock(clock));
+            }
+            Box::new(wasi.build())
+        });
+        WasiCtxView { ctx, table }
+    }
+}
+
+/// The embedder's clock as WASI's.
+struct WallClock(Arc<dyn Clock>);
+
+impl HostWallClock for WallClock {
+    fn resolution(&self) -> Duration {
+        Duration::from_micros(1)
+    }
+
+    fn now(&self) -> Duration {
+        self.0.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
     }
 }
 

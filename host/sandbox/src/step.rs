@@ -120,7 +120,7 @@ enum Target {
 }
 
 impl Target {
-    fn entry<'a>(&'a self, props: &'a str) -> Entry<'a> {
+    fn entry<'a>(&'a self, props: &'a String) -> Entry<'a> {
         match self {
             Self::Action(action) => Entry::Run { action, props },
             Self::Options { owner, property, search } => {
@@ -129,7 +129,7 @@ impl Target {
             Self::Validate => Entry::Validate,
             Self::Trigger(trigger, Hook::Enable) => Entry::Enable { trigger, props },
             Self::Trigger(trigger, Hook::Disable) => Entry::Disable { trigger, props },
-            Self::Trigger(trigger, Hook::Run { event }) => Entry::Trigger { trigger, props, event: event.as_deref() },
+            Self::Trigger(trigger, Hook::Run { event }) => Entry::Trigger { trigger, props, event: event.as_ref() },
             Self::Trigger(trigger, Hook::Test) => Entry::Test { trigger, props },
             Self::Trigger(trigger, Hook::Handshake { request }) => Entry::Handshake { trigger, props, request },
             Self::Trigger(trigger, Hook::Renew) => Entry::Renew { trigger, props },

@@ -42,57 +42,58 @@ fn is_invisible(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Checks a guest's output: JSON within [`JSON_DEPTH`]. The text is kept: most of it only passes through.
+/// Checks a guest's output: JSON within [`JSON_DEPTH`], with no half of a surrogate pair. The text is kept: most of it only
+/// passes through.
 pub(crate) fn parse(text: String) -> Result<Box<RawValue>, String> {
-    // `RawValue` skips without recursion, and so without serde_json's limit.
-    if deeper_than(&text, JSON_DEPTH) {
-        return Err(format!("nested deeper than {JSON_DEPTH} levels"));
-    }
-    let value = RawValue::from_string(text).map_err(|error| error.to_string())?;
-    if has_lone_surrogate(value.get()) {
-        return Err("a string contains half of a surrogate pair".into());
-    }
-    Ok(value)
+    // `RawValue` skips values without recursion, and so without serde_json's limit, and does not look into escapes.
+    check_structure(text.as_bytes())?;
+    RawValue::from_string(text).map_err(|error| error.to_string())
 }
 
-/// Whether JSON text escapes half of a surrogate pair alone. The grammar permits it (RFC 8259, section 8.2), and
-/// `RawValue` does not check; but it is not valid Unicode, and later readers would fail on it.
-fn has_lone_surrogate(text: &str) -> bool {
-    let mut rest = text;
-    let mut high = false;
-    while let Some((before, escape)) = rest.split_once('\\') {
-        let unit = escape.strip_prefix('u').and_then(|digits| u16::from_str_radix(digits.get(..4)?, 16).ok());
-        let low = matches!(unit, Some(0xDC00..=0xDFFF));
-        let pair = high && low && before.is_empty();
-        if (high || low) && !pair {
-            return true;
-        }
-        high = matches!(unit, Some(0xD800..=0xDBFF));
-        // Past the escaped character, which may be a backslash; any other needs no special treatment.
-        rest = escape.get(if unit.is_some() { 5 } else { 1 }..).unwrap_or_default();
-    }
-    high
-}
-
-/// Whether JSON text nests arrays and objects deeper than `most`.
-fn deeper_than(text: &str, most: usize) -> bool {
-    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
-    for byte in text.bytes() {
+/// Checks what the grammar permits and later readers fail on. What is no JSON may pass.
+fn check_structure(text: &[u8]) -> Result<(), String> {
+    let (mut at, mut depth) = (0, 0_usize);
+    while let Some(byte) = text.get(at) {
+        at += 1;
         match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b'[' | b'{' if !quoted => {
-                depth += 1;
-                if depth > most {
-                    return true;
-                }
-            }
-            b']' | b'}' if !quoted => depth = depth.saturating_sub(1),
+            b'"' => at = check_string(text, at)?,
+            b'[' | b'{' if depth == JSON_DEPTH => return Err(format!("nested deeper than {JSON_DEPTH} levels")),
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
             _ => {}
         }
     }
-    false
+    Ok(())
+}
+
+/// Checks the string that begins before `at`, and returns where it ends. Half of a surrogate pair, escaped alone, is in the
+/// grammar (RFC 8259, section 8.2), but it is not Unicode.
+fn check_string(text: &[u8], mut at: usize) -> Result<usize, String> {
+    // Where the escape of a low surrogate must begin.
+    let mut wanted = None;
+    loop {
+        let rest = text.get(at..).unwrap_or_default();
+        let Some(next) = memchr::memchr2(b'"', b'\\', rest) else { return Ok(text.len()) };
+        at += next;
+        let unit = text.get(at..at + 6).and_then(escaped_unit);
+        let low = matches!(unit, Some(0xDC00..=0xDFFF));
+        if (low || wanted.is_some()) && !(low && wanted == Some(at)) {
+            return Err("a string contains half of a surrogate pair".into());
+        }
+        match (text.get(at), unit) {
+            (Some(b'"'), _) => return Ok(at + 1),
+            // The escaped character may be a quotation mark.
+            (_, None) => at += 2,
+            (_, Some(_)) => at += 6,
+        }
+        wanted = matches!(unit, Some(0xD800..=0xDBFF)).then_some(at);
+    }
+}
+
+/// The code unit of `\uXXXX`.
+fn escaped_unit(escape: &[u8]) -> Option<u16> {
+    let digits = std::str::from_utf8(escape.strip_prefix(b"\\u")?).ok()?;
+    u16::from_str_radix(digits, 16).ok()
 }
 
 #[cfg(test)]
@@ -100,6 +101,25 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+
+    #[test]
+    fn nesting_is_counted_outside_of_strings() {
+        let nested = |levels: usize, inner: &str| format!("{}{inner}{}", "[".repeat(levels), "]".repeat(levels));
+        for (text, accepted) in [
+            (nested(JSON_DEPTH, "1"), true),
+            (nested(JSON_DEPTH + 1, "1"), false),
+            (nested(JSON_DEPTH, r#"{"a":1}"#), false),
+            (nested(JSON_DEPTH, r#""[[[{{{""#), true),
+            (nested(JSON_DEPTH, r#""\"[{""#), true),
+            (nested(JSON_DEPTH, r#""\\",[]"#), false),
+            (format!("[{}]", vec![nested(JSON_DEPTH - 1, ""); 3].join(",")), true),
+            ("[\"".into(), false),
+            (r#"["\"#.into(), false),
+            (r#"["\u12"#.into(), false),
+        ] {
+            assert_eq!(parse(text.clone()).is_ok(), accepted, "{text}");
+        }
+    }
 
     #[test]
     fn half_of_a_surrogate_pair_is_no_text() {

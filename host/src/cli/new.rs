@@ -42,6 +42,7 @@ macro_rules! template {
 template! {
     // Under its own name Cargo would take the template for a package.
     "Cargo.toml.tmpl" => "Cargo.toml",
+    "cargo-config.toml" => ".cargo/config.toml",
     "README.md" => "README.md",
     ".gitignore" => ".gitignore",
     "src/lib.rs" => "src/lib.rs",

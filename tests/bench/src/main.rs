@@ -11,6 +11,7 @@ mod http;
 mod load;
 mod pieces;
 mod serve;
+mod start;
 mod steady;
 mod table;
 
@@ -39,6 +40,7 @@ fn main() -> Result<()> {
         cipher::measure(&mut table, effort)?;
         connections::measure(&mut table, effort).await?;
         cache::measure(&mut table).await?;
+        start::measure(&mut table).await?;
         steady::measure(&mut table, effort).await
     })?;
     println!("{table}");

@@ -66,8 +66,8 @@ impl Table {
     pub(crate) fn document(&self) -> String {
         format!(
             "# Benchmarks\n\nWritten by `cargo xtask bench`: every figure and its baseline were measured in one run, on one \
-             machine, with the load from a second process on the same cores. Ratios travel; absolute figures do not. Bare wasmtime \
-             has its pool's default settings; Leno's pool keeps stacks and tables resident, so a ratio may be better than 1.\n\n{}\n\n{self}",
+             machine, with the load from a second process on the same cores. Ratios travel; absolute figures do not. \
+             Bare wasmtime is tuned alike where a row says so: its pool keeps as much of a slot resident as Leno's does.\n\n{}\n\n{self}",
             crate::host::describe()
         )
     }
