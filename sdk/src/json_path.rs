@@ -22,7 +22,8 @@ fn explain(text: &str, error: &serde_json::Error) -> String {
     let full = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     let reason = full.strip_suffix(&place).unwrap_or(&full);
-    if !error.is_data() {
+    // What is out of the range of a type is JSON all the same.
+    if !error.is_data() && reason != "number out of range" {
         return format!("it is not JSON: {full}");
     }
     match at(text, offset(text, error.line(), error.column())) {

@@ -12,7 +12,7 @@ pub use input::{At, Input, Problem, Prop, Props};
 pub use lookup::{Lookup, Options};
 pub use property::{Properties, Property, Variant};
 pub use serde_json::value::RawValue;
-pub use types::{Color, File, Item, Json, LongText, Map, Markdown, SecretText, Value};
+pub use types::{Color, File, Item, Json, LongText, Map, Markdown, Number, SecretText, Value};
 
 use crate::document::Document;
 use crate::{Error, Result};

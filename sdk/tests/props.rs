@@ -137,14 +137,49 @@ fn whole_numbers_may_be_written_with_a_fraction_of_nothing() {
     struct Whole {
         n: i64,
     }
-    for (text, expected) in
-        [("3", Some(3)), ("3.0", Some(3)), ("-3e2", Some(-300)), ("9223372036854775807", Some(i64::MAX))]
-    {
+    for (text, expected) in [
+        ("3", Some(3)),
+        ("3.0", Some(3)),
+        ("-3e2", Some(-300)),
+        ("300e-2", Some(3)),
+        ("-0.0e9999", Some(0)),
+        ("9007199254740993.0", Some(9_007_199_254_740_993)),
+        ("9.007199254740993E+15", Some(9_007_199_254_740_993)),
+        ("9223372036854775807", Some(i64::MAX)),
+    ] {
         assert_eq!(read::<Whole>(&format!("{{\"n\": {text}}}")).ok().map(|whole| whole.n), expected, "{text}");
     }
-    for text in ["3.5", "\"3\"", "true", "1e300", "9223372036854775808", "[]"] {
+    for text in [
+        "3.5",
+        "\"3\"",
+        "true",
+        "1e300",
+        "9223372036854775808",
+        "9007199254740992.5",
+        "3e-1",
+        "1e99999999999999999999",
+        "[]",
+    ] {
         assert!(read::<Whole>(&format!("{{\"n\": {text}}}")).is_err(), "{text}");
     }
+}
+
+#[test]
+fn a_number_keeps_its_digits_or_is_refused() {
+    #[derive(Debug, Props)]
+    struct Numbers {
+        any: Option<leno_sdk::props::Number>,
+        #[expect(dead_code, reason = "only what is refused is looked at")]
+        double: Option<f64>,
+        mode: Option<Mode>,
+    }
+    for digits in ["123456789012345678901234567890", "0.1234567890123456789", "-0", "1.50", "1e+400"] {
+        let read = read::<Numbers>(&format!("{{\"any\": {digits}}}")).unwrap();
+        assert_eq!(read.any.unwrap().as_str(), digits);
+    }
+    assert_eq!(read::<Numbers>("{\"double\": 1e400}").unwrap_err().message(), "double: number out of range");
+    assert_eq!(read::<Numbers>("{\"mode\": 2.0}").unwrap().mode, Some(Mode::Slow));
+    assert!(read::<Numbers>("{\"mode\": 2.0000000000000000001}").is_err());
 }
 
 #[test]

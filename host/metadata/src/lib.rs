@@ -29,6 +29,7 @@ mod auth;
 mod check;
 mod coerce;
 mod connection;
+mod decimal;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -53,6 +54,7 @@ pub use coerce::{Coerced, FileContent, PendingFile, coerce, coerce_with};
 pub use connection::{ConnectionKind, ConnectionValue};
 pub use error::{Details, ErrorKind, PieceError};
 pub use injection::Injection;
+pub use json::is_reserved;
 pub use limits::{MAX_DEPTH, MAX_DOCUMENT, MAX_EXPANSION};
 pub use lookup::Undeclared;
 pub use metadata::{

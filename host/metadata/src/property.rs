@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::decimal::Decimal;
 use crate::{Problems, schema};
 
 /// Properties by name, in the order the author gave them.
@@ -192,7 +193,7 @@ impl Choices {
     }
 }
 
-/// One text per JSON value: members sorted, `1.0` written as `1`.
+/// One text per JSON value: members sorted, `1.0` and `1` written alike.
 fn spelling(value: &Value) -> String {
     fn write(value: &Value, out: &mut String) {
         match value {
@@ -216,7 +217,10 @@ fn spelling(value: &Value) -> String {
                 }
                 out.push('}');
             }
-            Value::Number(number) => out.push_str(&crate::coerce::plain(number).to_string()),
+            Value::Number(number) => match Decimal::read(number.as_str()) {
+                Some(decimal) => out.push_str(&decimal.spelling()),
+                None => out.push_str(number.as_str()),
+            },
             other => out.push_str(&other.to_string()),
         }
     }

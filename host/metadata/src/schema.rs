@@ -8,7 +8,7 @@ use jsonschema::{PatternOptions, ValidationError, Validator};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::json::{describe, excerpt, too_deep};
+use crate::json::{describe, excerpt, has_reserved, too_deep};
 use crate::problem::{At, Report};
 use crate::{MAX_DEPTH, MAX_DOCUMENT, Problem, Problems};
 
@@ -52,6 +52,9 @@ static VALIDATORS: LazyLock<Validators> = LazyLock::new(|| {
 
 /// Parses JSON text of bounded nesting.
 pub(crate) fn parse_json(json: &str) -> Result<Value, Problems> {
+    if has_reserved(json) {
+        return Err(Problem::new("", "a text begins with `$serde_json::private::`; choose another").into());
+    }
     let value: Value = serde_json::from_str(json)
         .map_err(|error| Problem::new("", format!("this is not JSON: {error}; write one JSON document")))?;
     if too_deep(&value) {

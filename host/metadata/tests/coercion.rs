@@ -16,6 +16,11 @@ fn props(map: Value) -> Properties {
     parse_properties(&map.to_string()).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
+/// A value from its JSON text, with the digits that a Rust literal would not have.
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
 /// One property named `p`.
 fn one(property: Value) -> Properties {
     let mut property = property;
@@ -64,7 +69,7 @@ fn texts_take_any_value_as_text() {
         gives(&props, json!(true), json!("true"));
         gives(&props, json!({"a": [1]}), json!(r#"{"a":[1]}"#));
         refuses(&props, json!(null), "is required; give a text");
-        gives(&optional(kind), json!(""), json!(null));
+        gives(&optional(kind), json!(""), json!(""));
         gives(&optional(kind), json!(null), json!(null));
     }
     gives(&required("SHORT_TEXT"), json!(""), json!(""));
@@ -86,11 +91,11 @@ fn numbers_come_as_numbers_or_as_text() {
         (json!("18446744073709551615"), json!(u64::MAX)),
         (json!("+.5"), json!(0.5)),
         (json!(-0.0), json!(0)),
+        (json!("0x10000000000000000"), parsed("18446744073709551616")),
     ] {
         gives(&props, value, expected);
     }
-    for value in
-        ["abc", "Infinity", "inf", "NaN", "1e999", "0x", "0x+1", "0xg", "1,5", "1 2", "--1", "é", "١", "1_000", "0é"]
+    for value in ["abc", "Infinity", "inf", "NaN", "0x", "0x+1", "0xg", "1,5", "1 2", "--1", "é", "١", "1_000", "0é"]
     {
         refuses(&props, json!(value), "expected a number");
     }
@@ -100,6 +105,26 @@ fn numbers_come_as_numbers_or_as_text() {
     // Blank text is nothing, never zero.
     refuses(&props, json!(" "), "is required; give a number");
     gives(&optional("NUMBER"), json!(" "), json!(null));
+}
+
+#[test]
+fn digits_are_kept_by_every_type_that_takes_numbers() {
+    for digits in ["123456789012345678901234567890", "0.1234567890123456789", "-9007199254740993", "1.50", "1e+400"] {
+        let number = parsed(digits);
+        gives(&required("NUMBER"), number.clone(), number.clone());
+        gives(&required("NUMBER"), json!(digits), number.clone());
+        gives(&required("SHORT_TEXT"), number.clone(), json!(digits));
+        gives(&required("ARRAY"), json!([number]), json!([digits]));
+        for kind in ["CUSTOM", "DROPDOWN"] {
+            gives(&required(kind), number.clone(), number.clone());
+        }
+        gives(&required("JSON"), json!({"n": number}), json!({"n": number}));
+        gives(&required("OBJECT"), json!(format!("\u{feff}{{\"n\": {digits}}}")), json!({"n": number}));
+        gives(&one(json!({"type": "NUMBER", "defaultValue": number})), json!(null), number.clone());
+    }
+    for (text, written) in [("+.50", "0.50"), ("-007.50", "-7.50"), ("5.", "5"), ("1E400", "1e+400"), ("00", "0")] {
+        gives(&required("NUMBER"), json!(text), parsed(written));
+    }
 }
 
 #[test]
@@ -135,6 +160,12 @@ fn a_static_dropdown_gives_only_what_it_offers() {
     gives(&props, json!("a"), json!("a"));
     gives(&props, json!(1.0), json!(1.0));
     gives(&props, json!({"y": [true], "x": 1}), json!({"y": [true], "x": 1}));
+    let large = one(json!({"type": "STATIC_DROPDOWN", "options": {"options": [
+        {"label": "L", "value": 9_007_199_254_740_992_i64}, {"label": "S", "value": 0.5}
+    ]}}));
+    gives(&large, parsed("9007199254740992.0"), parsed("9007199254740992.0"));
+    gives(&large, parsed("5e-1"), parsed("5e-1"));
+    refuses(&large, parsed("9007199254740993"), "9007199254740993 is not an option");
     refuses(&props, json!("b"), r#"the text "b" is not an option; choose one of "a", 1, {"x":1,"y":[true]}"#);
     refuses(&props, json!("1"), "is not an option");
     refuses(&props, json!(null), "is required; give one of");
@@ -176,6 +207,12 @@ fn json_may_come_as_text_and_is_an_object_or_a_list() {
     for value in [json!("5"), json!("null"), json!("\"x\""), json!("{"), json!(5), json!(true)] {
         refuses(&json_prop, value, "expected an object or a list, or its JSON text");
     }
+    for name in
+        ["$serde_json::private::Number", "$serde_json::private::RawValue", "\\u0024serde_json::private::RawValue"]
+    {
+        refuses(&json_prop, json!(format!(r#"[{{"a\"b": 1}}, {{"{name}": "[1]"}}]"#)), "expected an object or a list");
+    }
+    gives(&json_prop, json!(r#"["$x", "\\", {"$y": "\""}]"#), json!(["$x", "\\", {"$y": "\""}]));
     gives(&required("OBJECT"), json!(r#"{"a": 1}"#), json!({"a": 1}));
     refuses(&required("OBJECT"), json!("[]"), "expected an object");
     refuses(&required("OBJECT"), json!([]), "expected an object");
@@ -272,6 +309,9 @@ fn a_default_stands_in_for_whatever_means_nothing() {
         assert_eq!(coerce(&props, input.clone()).unwrap().value, json!({"p": 10}));
     }
     gives(&props, json!(0), json!(0));
+    let text = one(json!({"type": "SHORT_TEXT", "defaultValue": "d"}));
+    gives(&text, json!(""), json!(""));
+    gives(&text, json!(null), json!("d"));
 }
 
 #[test]

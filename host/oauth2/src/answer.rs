@@ -1,14 +1,13 @@
 //! Responses of token endpoints (RFC 6749, sections 5.1 and 5.2), in the variants that providers send.
 
 use std::{
-    collections::HashSet,
     fmt,
     time::{Duration, UNIX_EPOCH},
 };
 
 use leno_egress::Response;
 use secrecy::SecretString;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use crate::{error::TokenError, mask::Sent};
@@ -203,13 +202,26 @@ fn members(response: &Response) -> Result<Map<String, Value>, String> {
     if form && !body.starts_with('{') {
         return form_members(body);
     }
-    let mut json = serde_json::Deserializer::from_str(body);
-    let value = Strict { depth: 0 }.deserialize(&mut json).and_then(|value| json.end().map(|()| value));
-    match value {
-        Ok(Value::Object(members)) => Ok(members),
-        Ok(_) => Err("it is not a JSON object".to_owned()),
+    if !body.starts_with('{') {
+        let is_json = serde_json::from_str::<IgnoredAny>(body).is_ok();
+        return Err(if is_json { "it is not a JSON object" } else { UNREADABLE }.to_owned());
+    }
+    match serde_json::from_str::<Strict>(body) {
+        Ok(Strict(members)) if members.values().all(|value| fits(value, DEEPEST - 1)) => Ok(members),
+        Ok(_) => Err("it is nested too deeply".to_owned()),
         Err(error) if error.is_data() => Err(strip_place(&error.to_string())),
-        Err(_) => Err("it is not JSON, or is incomplete".to_owned()),
+        Err(_) => Err(UNREADABLE.to_owned()),
+    }
+}
+
+const UNREADABLE: &str = "it is not JSON, or is incomplete";
+
+/// Whether a value has at most so many levels of lists and objects. The parser has bounded them.
+fn fits(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(items) => levels > 0 && items.iter().all(|item| fits(item, levels - 1)),
+        Value::Object(members) => levels > 0 && members.values().all(|member| fits(member, levels - 1)),
+        _ => true,
     }
 }
 
@@ -230,79 +242,32 @@ fn form_members(body: &str) -> Result<Map<String, Value>, String> {
 
 const TWICE: &str = "it has a duplicate member";
 
-/// Parses JSON and refuses duplicate members at the top, which readers interpret differently. Below the top the last
-/// one wins.
-struct Strict {
-    depth: usize,
-}
+/// The members of an object, which refuses duplicates: readers interpret them differently. Below, the last one wins.
+struct Strict(Map<String, Value>);
 
-impl<'de> DeserializeSeed<'de> for Strict {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(StrictVisitor).map(Self)
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
-    type Value = Value;
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Map<String, Value>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
+        f.write_str("a JSON object")
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(self.below()?)? {
-            list.push(item);
-        }
-        Ok(list.into())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let (mut members, mut names) = (Map::new(), HashSet::new());
-        while let Some(name) = entries.next_key::<String>()? {
-            if self.depth == 0 && !names.insert(name.clone()) {
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let mut members = Map::new();
+        while let Some((name, value)) = entries.next_entry::<String, Value>()? {
+            if members.insert(name, value).is_some() {
                 return Err(A::Error::custom(TWICE));
             }
-            let value = entries.next_value_seed(self.below()?)?;
-            members.insert(name, value);
         }
-        Ok(members.into())
-    }
-}
-
-impl Strict {
-    fn below<E: serde::de::Error>(&self) -> Result<Self, E> {
-        if self.depth >= DEEPEST {
-            Err(E::custom("it is nested too deeply"))
-        } else {
-            Ok(Self { depth: self.depth + 1 })
-        }
+        Ok(members)
     }
 }
 

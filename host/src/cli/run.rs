@@ -110,7 +110,7 @@ fn input(given: &str) -> anyhow::Result<Value> {
         }
         None => (given.to_owned(), "the value"),
     };
-    serde_json::from_str(&text)
+    serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(&text))
         .map_err(|error| anyhow!("--props: {place} is not JSON: {error}; write it as in '{{\"text\": \"abc\"}}'"))
 }
 

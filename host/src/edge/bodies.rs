@@ -106,6 +106,10 @@ impl Bodies {
         let reading = self.read(&mut portion, &parts.headers, body, T::LIMIT, 0);
         let text = tokio::time::timeout(SLOWEST, reading).await.map_err(|_| too_slow())??;
         let weight = Weight::of(&text);
+        if weight.reserved {
+            let detail = "a member of the body has a name that begins with `$serde_json::private::`; rename it";
+            return Err(Rejection::bad_request("reserved_name", detail));
+        }
         self.values.allows(weight.values).map_err(|refusal| Rejection::exhausted(&refusal))?;
         portion.grow(weight.bytes()).await.map_err(|refusal| Rejection::exhausted(&refusal))?;
         let body = extract::parse(&text)?;

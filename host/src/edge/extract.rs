@@ -129,11 +129,12 @@ pub(crate) fn require_json<T: JsonBody>(headers: &HeaderMap) -> Result<(), Rejec
     Err(problem.with_header(header::ACCEPT, HeaderValue::from_static("application/json")))
 }
 
-/// Reads a JSON text.
+/// Reads a JSON text. A byte order mark is ignored (RFC 8259, section 8.1).
 ///
 /// # Errors
 /// It is no JSON, or not what the type takes: every problem.
 pub(crate) fn parse<T: JsonBody>(text: &[u8]) -> Result<T, Rejection> {
+    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
     serde_json::from_slice(text).map_err(|error| explain::<T>(text, &error))
 }
 

@@ -1,7 +1,10 @@
 //! What a JSON text costs once it is parsed, found without parsing it.
 
-/// Bytes of memory for a value: its place in a list that grows by doubling, or in an object with the name of the member.
-const VALUE: u64 = 160;
+use leno_metadata::is_reserved;
+
+/// Bytes of memory for a value: its place in a list that grows by doubling, or in an object with the name of the member, and
+/// the digits of a number.
+const VALUE: u64 = 192;
 /// Bytes of memory for a list or an object with something in it: what it allocates for its first few members.
 const CONTAINER: u64 = 320;
 /// Deeper than that, `serde_json` stops, so nothing of it is ever in memory.
@@ -14,12 +17,14 @@ pub(crate) struct Weight {
     pub(crate) values: u64,
     /// How many of them are lists or objects with something in them.
     containers: u64,
+    /// Whether a member has a name that no object can have once it is parsed.
+    pub(crate) reserved: bool,
 }
 
 impl Weight {
     /// Weighs a text, in one pass over its bytes.
     pub(crate) fn of(text: &[u8]) -> Self {
-        let mut weight = Self { values: 1, containers: 0 };
+        let mut weight = Self { values: 1, containers: 0, reserved: false };
         let mut depth = 0_usize;
         // Whether a list or an object was just begun.
         let mut begun = false;
@@ -36,6 +41,7 @@ impl Weight {
             begun = false;
             match byte {
                 b'"' => {
+                    let string = bytes.as_slice();
                     while let Some(byte) = bytes.next() {
                         match byte {
                             b'"' => break,
@@ -43,6 +49,10 @@ impl Weight {
                             _ => {}
                         }
                     }
+                    let rest = bytes.as_slice();
+                    let length = string.len().saturating_sub(rest.len() + 1);
+                    weight.reserved |= is_reserved(string.get(..length).unwrap_or_default())
+                        && rest.trim_ascii_start().first() == Some(&b':');
                 }
                 b',' => weight.values += 1,
                 b'[' | b'{' => {
@@ -103,7 +113,7 @@ mod tests {
         fn a_text_weighs_what_its_values_do_however_it_is_written(value in json_value()) {
             let (values, containers) = count(&value);
             for text in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
-                prop_assert_eq!(Weight::of(text.as_bytes()), Weight { values, containers }, "{}", text);
+                prop_assert_eq!(Weight::of(text.as_bytes()), Weight { values, containers, reserved: false }, "{}", text);
             }
         }
 
@@ -111,6 +121,20 @@ mod tests {
         fn no_text_is_too_strange_to_be_weighed(text in prop::collection::vec(any::<u8>(), 0..200)) {
             let weight = Weight::of(&text);
             prop_assert!(weight.values <= 1 + text.len() as u64);
+        }
+    }
+
+    #[test]
+    fn a_name_that_would_change_what_is_parsed_is_noticed_however_it_is_written() {
+        for (text, reserved) in [
+            (r#"{"$serde_json::private::Number": "1"}"#, true),
+            (r#"[{"a": {"$serde_json::private::RawValue" : "[1]"}}]"#, true),
+            (r#"{"\u0024serde_json::\u0070rivate::Number":"1"}"#, true),
+            (r#"["$serde_json::private::Number", "a"]"#, false),
+            (r#"{"a": "$serde_json::private::Number"}"#, false),
+            (r#"{"$serde_json": 1, "\\": 2, "\"$serde_json::private::": 3}"#, false),
+        ] {
+            assert_eq!(Weight::of(text.as_bytes()).reserved, reserved, "{text}");
         }
     }
 

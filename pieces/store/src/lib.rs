@@ -1,9 +1,13 @@
 //! The built-in piece `store`: stores small values between the runs of a flow or of a whole project.
 
+mod key;
+mod sum;
+
 use std::time::Duration;
 
+use key::stored;
 use leno_sdk::prelude::*;
-use leno_sdk::props::JSON_EDITOR;
+use leno_sdk::props::{JSON_EDITOR, Number};
 use leno_sdk::store::{Scope, Store};
 
 /// The runs that share a value.
@@ -27,15 +31,6 @@ impl Owner {
     }
 }
 
-/// Keys get a prefix, so that no key of a flow collides with one of the host or a trigger.
-fn stored(key: &str) -> Result<String> {
-    let key = key.trim();
-    if key.is_empty() {
-        return Err(Error::invalid_input("empty-key", "key: must not be empty"));
-    }
-    Ok(format!("value.{key}"))
-}
-
 /// What `get` is given.
 #[derive(Props)]
 pub struct Get {
@@ -44,7 +39,8 @@ pub struct Get {
     /// The runs that share the value
     #[prop(default = Owner::Flow, display_name = "Shared by")]
     scope: Owner,
-    /// The result if there is no value
+    /// The result if there is no value: text, or any other JSON value
+    #[prop(custom = JSON_EDITOR)]
     default: Option<Value>,
 }
 
@@ -88,40 +84,34 @@ pub struct Add {
     /// The name of the number
     key: String,
     /// The number to add; a negative number subtracts
-    #[prop(default = 1.0)]
-    amount: f64,
+    #[prop(default = Number::from(1))]
+    amount: Number,
     /// The runs that share the number
     #[prop(default = Owner::Flow, display_name = "Shared by")]
     scope: Owner,
 }
 
-/// Adds to a number and returns the sum; a missing number counts as 0. Concurrent runs do not lose each other's
+/// Adds to a number and returns the sum, exactly; a missing number counts as 0. Concurrent runs do not lose each other's
 /// additions. A number that would expire no longer does.
 #[action(display_name = "Add to number", classification = "WRITE", ai(idempotent = false))]
 pub fn add(props: Add) -> Result<Value> {
     let key = stored(&props.key)?;
     props.scope.store().update(&key, |old: Option<Value>| {
+        let zero = Number::from(0);
         let old = match &old {
-            None | Some(Value::Null) => 0.0,
-            Some(value) => value.as_f64().ok_or_else(|| {
-                Error::invalid_input("not-a-number", format!("key: the value of `{}` is not a number", props.key))
-            })?,
+            None | Some(Value::Null) => &zero,
+            Some(Value::Number(number)) => number,
+            Some(_) => {
+                let message = format!("key: the value of `{}` is not a number", props.key.trim());
+                return Err(Error::invalid_input("not-a-number", message));
+            }
         };
-        number(old + props.amount)
+        let sum = sum::of(old, &props.amount).ok_or_else(|| {
+            let message = format!("amount: {old} + {} has more than {} digits", props.amount, sum::MOST_DIGITS);
+            Error::invalid_input("too-large", message)
+        })?;
+        Ok(Value::Number(sum))
     })
-}
-
-/// A whole number as an integer, so that a counter is shown as `3` and not as `3.0`.
-#[allow(clippy::cast_possible_truncation, reason = "guarded by the range of exact whole doubles")]
-fn number(sum: f64) -> Result<Value> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if sum.fract() == 0.0 && sum.abs() <= EXACT {
-        return Ok(Value::from(sum as i64));
-    }
-    match Value::from(sum) {
-        Value::Null => Err(Error::invalid_input("too-large", "amount: the sum is too large for a number")),
-        sum => Ok(sum),
-    }
 }
 
 /// What `remove` is given.

@@ -23,7 +23,9 @@ fn the_metadata_is_accepted_by_the_host() {
 fn a_value_is_kept_read_and_removed() {
     let _host = FakeHost::new();
     assert_eq!(run("get", json!({"key": "a"})).unwrap(), Value::Null);
-    assert_eq!(run("get", json!({"key": "a", "default": {"x": 1}})).unwrap(), json!({"x": 1}));
+    for default in [json!({"x": 1}), json!(0), json!("none"), json!(""), json!(false)] {
+        assert_eq!(run("get", json!({"key": "a", "default": default})).unwrap(), default);
+    }
     assert_eq!(run("put", json!({"key": "a", "value": "text"})).unwrap(), "text");
     assert_eq!(run("get", json!({"key": " a "})).unwrap(), "text");
     assert_eq!(run("remove", json!({"key": "a"})).unwrap(), Value::Null);
@@ -66,6 +68,32 @@ fn what_is_no_number_is_not_added_to() {
     let error = run("add", json!({"key": "a"})).unwrap_err();
     assert_eq!((error.kind(), error.code()), (ErrorKind::InvalidInput, "not-a-number"));
     run("put", json!({"key": "b", "value": 1e308})).unwrap();
-    assert_eq!(run("add", json!({"key": "b", "amount": 1.7e308})).unwrap_err().code(), "too-large");
-    assert_eq!(run("put", json!({"key": " ", "value": 1})).unwrap_err().code(), "empty-key");
+    let error = run("add", json!({"key": "b", "amount": 1})).unwrap_err();
+    assert_eq!((error.code(), error.message()), ("too-large", "amount: 1e+308 + 1 has more than 38 digits"));
+}
+
+#[test]
+fn digits_are_kept_by_every_action() {
+    let _host = FakeHost::new();
+    let raw = |action: &str, props: &str| PIECE.run_action(action, props).unwrap();
+    for digits in ["123456789012345678901234567890", "0.1234567890123456789", "-0", "1.50", "1e+400"] {
+        let value = format!("{{\"n\":[{digits}]}}");
+        assert_eq!(raw("put", &format!("{{\"key\": \"k\", \"value\": {value}}}")), value);
+        assert_eq!(raw("get", "{\"key\": \"k\"}"), value);
+        assert_eq!(raw("get", &format!("{{\"key\": \"none\", \"default\": {value}}}")), value);
+    }
+    assert_eq!(raw("add", "{\"key\": \"c\", \"amount\": 0}"), "0");
+    assert_eq!(raw("add", "{\"key\": \"c\", \"amount\": 9007199254740993}"), "9007199254740993");
+    assert_eq!(raw("add", "{\"key\": \"c\", \"amount\": 0.10}"), "9007199254740993.1");
+}
+
+#[test]
+fn a_key_is_refused_in_the_users_own_numbers_and_words() {
+    let _host = FakeHost::new();
+    let told = |key: &str| run("put", json!({"key": key, "value": 1})).unwrap_err().message().to_owned();
+    assert_eq!(told(" "), "key: must not be empty");
+    assert_eq!(told(&"é".repeat(128)), "key: has 128 characters; at most 122 are possible");
+    assert_eq!(told("ab\nc"), "key: has a line feed after 2 characters; leave it out");
+    assert_eq!(told("\u{7f}x"), "key: has the control character U+007F after 0 characters; leave it out");
+    run("put", json!({"key": "é".repeat(122), "value": 1})).unwrap();
 }

@@ -5,6 +5,7 @@ use serde::ser::{Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::types::whole;
 use super::{At, Options, Property};
 
 /// Implemented by `#[derive(Choice)]`.
@@ -33,7 +34,7 @@ impl Scalar {
     fn is(self, value: &Value) -> bool {
         match self {
             Self::Text(text) => value.as_str() == Some(text),
-            Self::Whole(number) => value.as_i64() == Some(number),
+            Self::Whole(number) => value.as_number().and_then(|value| whole(value.as_str())) == Some(number.into()),
             Self::Flag(flag) => value.as_bool() == Some(flag),
         }
     }

@@ -63,7 +63,7 @@ pub trait Props: Sized {
 /// A type that a field of a `#[derive(Props)]` struct may have.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the type of a property",
-    note = "text: `String`, `LongText`; number: `f64`, `i64`, `u32`, …; yes or no: `bool`; time: `DateTime`; choice: an enum with `#[derive(Choice)]`, or a `Vec` of it",
+    note = "text: `String`, `LongText`; number: `f64`, `i64`, `u32`, …, `Number` for any digits; yes or no: `bool`; time: `DateTime`; choice: an enum with `#[derive(Choice)]`, or a `Vec` of it",
     note = "list: `Vec<String>`, or a `Vec` of a struct with `#[derive(Props)]`; object: `Map`; any JSON: `Value`, `Json<T>`; also `File`, `Color`, `Markdown`; in a connection `SecretText`",
     note = "any type that serde can read: `#[prop(options = function)]`, `#[prop(dynamic = function)]` or `#[prop(custom = \"…\")]`"
 )]
@@ -183,11 +183,13 @@ impl<'a> Input<'a> {
     /// Adds a problem if a number is out of its bounds.
     pub fn bounds(&mut self, name: &str, value: Option<f64>, min: Option<f64>, max: Option<f64>) {
         let Some(value) = value else { return };
+        // As the user wrote it: a double shows other digits of a long number.
+        let given = self.raw(name).map_or_else(|| value.to_string(), |raw| raw.get().to_owned());
         if let Some(min) = min.filter(|min| value < *min) {
-            self.fail::<()>(name, format!("{value} is below the minimum of {min}"));
+            self.fail::<()>(name, format!("{given} is below the minimum of {min}"));
         }
         if let Some(max) = max.filter(|max| value > *max) {
-            self.fail::<()>(name, format!("{value} is above the maximum of {max}"));
+            self.fail::<()>(name, format!("{given} is above the maximum of {max}"));
         }
     }
 

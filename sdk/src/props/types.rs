@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-pub use serde_json::Value;
+pub use serde_json::{Number, Value};
 
 use super::input::{At, Prop, Props, members_in};
 use super::property::Property;
@@ -100,6 +100,7 @@ simple! {
     bool => "CHECKBOX";
     f64 => "NUMBER";
     f32 => "NUMBER";
+    Number => "NUMBER";
     DateTime => "DATE_TIME";
     Value => "JSON";
     Box<RawValue> => "JSON";
@@ -164,13 +165,22 @@ macro_rules! whole_numbers {
 
 whole_numbers!(i8, i16, i32, i64, u8, u16, u32, u64, usize);
 
-/// A JSON number without a fraction; `3.0` and `3e0` are 3.
-#[allow(clippy::cast_possible_truncation, reason = "the range of integers that a double holds exactly is checked")]
-fn whole(text: &str) -> Option<i128> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
+/// A JSON number without a fraction, exactly: `3.0` and `3e0` are 3. None for any other.
+pub(super) fn whole(text: &str) -> Option<i128> {
+    // An `i128` has at most 39 digits.
+    const MOST_ZEROS: i64 = 39;
     text.parse().ok().or_else(|| {
-        let number: f64 = text.parse().ok()?;
-        (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i128)
+        let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+        let (head, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let digits = format!("{head}{fraction}");
+        let kept = digits.trim_end_matches('0');
+        if kept.trim_start_matches('-').is_empty() {
+            return Some(0);
+        }
+        let places = i64::try_from(fraction.len()).ok()?.checked_sub(i64::try_from(digits.len() - kept.len()).ok()?)?;
+        let zeros = exponent.parse::<i64>().ok()?.checked_sub(places)?;
+        let zeros = usize::try_from(zeros.min(MOST_ZEROS + 1)).ok()?;
+        format!("{kept}{}", "0".repeat(zeros)).parse().ok()
     })
 }
 

@@ -13,7 +13,6 @@ use serde_json::{Map, Value};
 
 use self::file::Given;
 pub use self::file::{Coerced, FileContent, PendingFile};
-pub(crate) use self::scalar::plain;
 use self::words::{Offered, Unknown, Wanted};
 use crate::json::{deeper_than, describe, too_deep};
 use crate::problem::{At, Report};
@@ -25,15 +24,16 @@ pub(crate) const AUTH: &str = "auth";
 /// Turns the input of a step into what the piece receives, according to the declared properties. What is already as the piece
 /// wants it is moved, not copied: an input may be large.
 ///
-/// An absent value, `null`, and (but for texts) a blank text all mean "not given": the default takes its place, coerced
+/// An absent value, `null`, and a blank text for what is no text all mean "not given": the default takes its place, coerced
 /// like a given value; else a required property is a problem and an optional one is left out. So a property with a
-/// default is never absent and never null. The member `auth` is left out; any other member that is not declared is a
+/// default is never absent and never null. For a text, `""` is given and stays; a required SECRET_TEXT must not be empty.
+/// Numbers keep their digits, wherever they are. The member `auth` is left out; any other member that is not declared is a
 /// problem, because it is most likely a misspelt optional one.
 ///
 /// | Type | Accepts | Gives |
 /// | --- | --- | --- |
 /// | SHORT_TEXT, LONG_TEXT, SECRET_TEXT | text; number and boolean as text; object and array as JSON text | text |
-/// | NUMBER | a finite number, or text such as `12`, `1e3`, `0x10` | number; whole ones without a fraction |
+/// | NUMBER | a number, or text such as `12`, `1e3`, `0x10` | number with the same digits; whole ones without a fraction |
 /// | CHECKBOX | boolean, `"true"`, `"false"` | boolean |
 /// | DATE_TIME | ISO 8601 (a date alone is midnight, no offset is UTC), RFC 2822, epoch milliseconds as a number | `YYYY-MM-DDTHH:MM:SS.mmmZ` |
 /// | STATIC_DROPDOWN | one of the options' values | the value |
@@ -319,7 +319,7 @@ impl<'a> Coercion<'a> {
             return Outcome::Given(value);
         }
         if let Value::String(text) = &value
-            && let Ok(parsed) = serde_json::from_str::<Value>(text)
+            && let Some(parsed) = crate::json::read(text)
         {
             if deeper_than(&parsed, MAX_DEPTH.saturating_sub(at.depth())) {
                 self.report.add(at, format_args!("the JSON text nests deeper than {MAX_DEPTH} levels; flatten it"));
@@ -360,16 +360,14 @@ impl<'a> Coercion<'a> {
     }
 }
 
-/// Whether the value counts as absent. A template without a match leaves an empty text, whatever the type.
+/// Whether the value counts as absent. A template without a match leaves an empty text, which is none of the other types.
 fn blank(property: &Property, value: &Value) -> bool {
     match (value, &property.kind) {
         (Value::Null, PropertyKind::StaticDropdown { options }) => !options.contains(value),
         (Value::Null, _) => true,
-        (Value::String(text), PropertyKind::ShortText | PropertyKind::LongText) => {
-            text.is_empty() && !property.required
-        }
-        (Value::String(text), PropertyKind::SecretText) => text.is_empty(),
-        (Value::String(_), PropertyKind::Custom) => false,
+        // An empty text is a text. Only a secret that a piece cannot do without has something in it.
+        (Value::String(_), PropertyKind::ShortText | PropertyKind::LongText | PropertyKind::Custom) => false,
+        (Value::String(text), PropertyKind::SecretText) => text.is_empty() && property.required,
         (Value::String(text), PropertyKind::StaticDropdown { options }) => text.is_empty() && !options.contains(value),
         (Value::String(text), _) => text.trim().is_empty(),
         _ => false,

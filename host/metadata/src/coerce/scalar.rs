@@ -2,8 +2,7 @@
 
 use serde_json::{Number, Value};
 
-/// The largest whole number up to which doubles have no gaps.
-const MAX_SAFE: f64 = 9_007_199_254_740_992.0;
+use crate::decimal::{self, plain};
 
 /// Text unchanged, anything else as its JSON text.
 pub(super) fn text(value: Value) -> String {
@@ -13,7 +12,8 @@ pub(super) fn text(value: Value) -> String {
     }
 }
 
-/// A number, or text that spells one as JavaScript's `Number` reads it, but for blank text and infinities.
+/// A number, or text that spells one as JavaScript's `Number` reads it, but for blank text and infinities. Digits are
+/// kept, however many there are.
 pub(super) fn number(value: &Value) -> Option<Value> {
     match value {
         Value::Number(number) => Some(Value::Number(plain(number))),
@@ -29,31 +29,9 @@ fn spelt(text: &str) -> Option<Number> {
     }) {
         // `from_str_radix` takes a sign, which has no place here.
         let valid = digits.bytes().all(|b| b.is_ascii_alphanumeric());
-        return if valid { u64::from_str_radix(digits, base).ok().map(Number::from) } else { None };
+        return if valid { u128::from_str_radix(digits, base).ok().and_then(Number::from_u128) } else { None };
     }
-    // Rust also reads "inf", "nan" and their like.
-    if !text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E')) {
-        return None;
-    }
-    if let Ok(whole) = text.parse::<i64>() {
-        return Some(whole.into());
-    }
-    if let Ok(whole) = text.parse::<u64>() {
-        return Some(whole.into());
-    }
-    Number::from_f64(text.parse().ok()?).map(|number| plain(&number))
-}
-
-/// A number in its plainest form: whole ones without a fraction, so that a guest can read them as integers.
-pub(crate) fn plain(number: &Number) -> Number {
-    match number.as_f64() {
-        Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() <= MAX_SAFE => {
-            // Exact: the float is whole and within the range where every whole number has its own double.
-            #[allow(clippy::cast_possible_truncation)]
-            Number::from(float as i64)
-        }
-        _ => number.clone(),
-    }
+    decimal::spelt(text)
 }
 
 /// A boolean, or text that spells one.

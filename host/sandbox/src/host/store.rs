@@ -20,6 +20,17 @@ impl From<store::Scope> for Scope {
     }
 }
 
+fn check_key(key: &str) -> Result<(), PieceError> {
+    let length = key.chars().count();
+    let problem = match key.chars().enumerate().find(|(_, char)| char.is_control()) {
+        _ if length == 0 || length > Limits::STORE_KEY => length.to_string(),
+        Some((index, char)) => format!("U+{:04X}, which is not printable, after {index}", u32::from(char)),
+        None => return Ok(()),
+    };
+    let message = format!("a key has 1 to {} printable characters; this one has {problem}", Limits::STORE_KEY);
+    Err(PieceError::invalid("store-key-invalid", message))
+}
+
 fn check_value(value: &[u8]) -> Result<(), PieceError> {
     if value.len() <= Limits::STORE_VALUE {
         return Ok(());
@@ -55,11 +66,7 @@ impl CallState {
 
     fn admit(&mut self, key: &str, value: Option<&[u8]>) -> Result<Arc<dyn Store>, PieceError> {
         let store = self.reach()?.capabilities.store.clone();
-        let length = key.chars().count();
-        if length == 0 || length > Limits::STORE_KEY || key.chars().any(char::is_control) {
-            let message = format!("a key has 1 to {} printable characters; this one has {length}", Limits::STORE_KEY);
-            return Err(PieceError::invalid("store-key-invalid", message));
-        }
+        check_key(key)?;
         if self.mask.hits(key) {
             return Err(PieceError::denied("store-key-secret", "a key must not contain a secret of the connection"));
         }

@@ -36,7 +36,9 @@ impl Mask {
     /// The body without secrets; `None` if it holds none.
     pub(super) fn body(&self, body: &[u8]) -> Option<Vec<u8>> {
         self.automaton(body)?;
-        let json = std::str::from_utf8(body).ok().filter(|text| {
+        // A byte order mark is no part of JSON.
+        let text = std::str::from_utf8(body).ok().map(|text| text.strip_prefix('\u{feff}').unwrap_or(text));
+        let json = text.filter(|text| {
             let value = text.trim_start_matches([' ', '\t', '\r', '\n']);
             value.starts_with(['{', '[', '"']) && serde_json::from_str::<&RawValue>(text).is_ok()
         });

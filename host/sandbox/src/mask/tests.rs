@@ -99,6 +99,7 @@ async fn an_answer_has_no_secret_in_its_url_its_headers_or_its_body() {
             r#"{"auth":"Bearer \u00733cret","pin":123456}"#.into(),
             r#"{"auth":"Bearer **REDACTED**","pin":"**REDACTED**"}"#.to_owned(),
         ),
+        ("\u{feff}{\"auth\":\"\\u00733cret\"}".into(), r#"{"auth":"**REDACTED**"}"#.into()),
         ("<p>s3cret 123456".into(), "<p>**REDACTED** **REDACTED**".into()),
         ("{not json: s3cret".into(), "{not json: **REDACTED**".into()),
         (format!("{long} s3cret"), format!("{long} **REDACTED**")),

@@ -22,6 +22,28 @@ async fn a_run_answers_the_output_and_what_it_took() {
 }
 
 #[tokio::test]
+async fn digits_come_back_as_they_went_in_and_what_json_cannot_hold_here_is_refused() {
+    let host = Host::with_piece().await;
+    for digits in
+        ["123456789012345678901234567890", "0.1234567890123456789", "1e+400", "1.50", "-0", "9007199254740993"]
+    {
+        for mark in ["", "\u{feff}"] {
+            let run = host.post(ECHO, format!("{mark}{{\"input\":{{\"value\":[{digits}],\"count\":{digits}}}}}")).await;
+            let count = if digits == "-0" { "0" } else { digits };
+            let output = format!("\"output\":{{\"value\":[{digits}],\"count\":{count}}}");
+            assert!(run.status == 200 && run.text.contains(&output), "{}", run.text);
+        }
+    }
+    for name in
+        ["$serde_json::private::Number", "$serde_json::private::RawValue", "\\u0024serde_json::private::RawValue"]
+    {
+        let body = format!("{{\"input\":{{\"value\":[{{\"{name}\":\"1\"}}]}}}}");
+        let refused = host.post(ECHO, body).await.refused(400, "reserved_name");
+        assert!(refused.detail().contains("rename it"), "{}", refused.text);
+    }
+}
+
+#[tokio::test]
 async fn a_run_reaches_the_piece_by_every_form_of_its_name_and_in_the_version_asked_for() {
     let host = Host::with_piece().await;
     let body = json!({"input": {"value": {}}, "timeoutMs": 5000, "idempotencyKey": "step-7"});
