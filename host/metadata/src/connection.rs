@@ -107,7 +107,7 @@ impl ConnectionValue {
     ///
     /// When it is not JSON, or as [`ConnectionValue::new`]. The message never quotes the text.
     pub fn parse(json: &str) -> Result<Self, Problem> {
-        match serde_json::from_str(json) {
+        match serde_json::from_str(json.strip_prefix('\u{feff}').unwrap_or(json)) {
             Ok(value) => Self::new(value),
             Err(_) => Err(Problem::new("", "the connection value is not JSON; store it again")),
         }
@@ -151,7 +151,7 @@ impl ConnectionValue {
     /// | Type | Members |
     /// | --- | --- |
     /// | SECRET_TEXT | none |
-    /// | BASIC_AUTH | `username` |
+    /// | BASIC_AUTH | `username`, unless the password is empty and the name is what signs in |
     /// | CUSTOM_AUTH | the declared props, at the top, without those of type SECRET_TEXT |
     /// | OAUTH2 | `scope`, `token_type`, the declared non-secret `props`, and those of `data` that the entry's `settings` name |
     ///
@@ -164,6 +164,7 @@ impl ConnectionValue {
         }
         match &auth.scheme {
             Scheme::SecretText => {}
+            Scheme::BasicAuth { .. } if self.value.get("password").and_then(Value::as_str) == Some("") => {}
             Scheme::BasicAuth { .. } => copy(&self.value, "username", &mut settings),
             Scheme::CustomAuth { .. } => settings = self.open_props(auth),
             Scheme::OAuth2(_) => {
@@ -198,17 +199,28 @@ impl ConnectionValue {
     /// All that is missing, with JSON pointers into the value.
     pub fn complete(&self) -> Result<(), Problems> {
         let mut report = Report::default();
+        let given = |name: &str| self.value.get(name).and_then(Value::as_str);
         let mut text = |name: &str, what: &str| {
-            if self.value.get(name).and_then(Value::as_str).is_none_or(str::is_empty) {
+            if given(name).is_none_or(str::is_empty) {
                 report.add(&At::Root.key(name), format_args!("{what} is missing; enter it as text"));
             }
         };
         match self.kind {
             ConnectionKind::SecretText => text("secret_text", "the secret"),
-            ConnectionKind::BasicAuth => {
-                text("username", "the user name");
-                text("password", "the password");
-            }
+            // Either may be empty (RFC 7617, section 2), as where a key is the user name. Both would sign nobody in.
+            ConnectionKind::BasicAuth => match (given("username"), given("password")) {
+                (Some(""), Some("")) => {
+                    report.add(&At::Root.key("password"), "user name and password are both empty; enter one of them");
+                }
+                (user, password) => {
+                    for (name, what, text) in [("username", "user name", user), ("password", "password", password)] {
+                        if text.is_none() {
+                            let message = format_args!("the {what} is missing; enter it as text, which may be empty");
+                            report.add(&At::Root.key(name), message);
+                        }
+                    }
+                }
+            },
             ConnectionKind::OAuth2 | ConnectionKind::CloudOAuth2 | ConnectionKind::PlatformOAuth2 => {
                 text("access_token", "the access token");
             }
@@ -307,8 +319,8 @@ impl Drop for ConnectionValue {
     }
 }
 
-/// Overwrites every text and number in a value, without recursion: this runs on drop, where a deep value must not
-/// overflow the stack.
+/// Overwrites every text in a value, without recursion: this runs on drop, where a deep value must not overflow the stack.
+/// Numbers are only let go: `serde_json` gives nobody their digits to overwrite.
 fn wipe(value: &mut Value) {
     let mut stack = vec![value];
     while let Some(value) = stack.pop() {

@@ -53,10 +53,13 @@ impl ConnectionValue {
             ConnectionKind::NoAuth => {}
             ConnectionKind::SecretText => texts(self.value.get("secret_text"), &mut found),
             ConnectionKind::BasicAuth => {
-                texts(self.value.get("password"), &mut found);
                 let part = |name| self.value.get(name).and_then(Value::as_str).unwrap_or_default();
-                let pair = Zeroizing::new(format!("{}:{}", part("username"), part("password")));
-                if !part("password").is_empty() {
+                let (user, password) = (part("username"), part("password"));
+                // Without a password the name is what signs in.
+                let secret = if password.is_empty() { user } else { password };
+                found.push(Zeroizing::new(secret.to_owned()));
+                if !secret.is_empty() {
+                    let pair = Zeroizing::new(format!("{user}:{password}"));
                     found.push(Zeroizing::new(STANDARD.encode(pair.as_bytes())));
                 }
             }

@@ -246,6 +246,28 @@ fn secrets_are_masked_in_the_shape_they_are_sent_too() {
 }
 
 #[test]
+fn one_half_of_basic_credentials_may_be_empty_and_then_the_other_is_the_secret() {
+    let entry = auth(json!({"type": "BASIC_AUTH", "displayName": "B"}));
+    let given = |user: &str, password: &str| json!({"type": "BASIC_AUTH", "username": user, "password": password});
+    for (user, password, sent) in [("sk-live-1", "", "c2stbGl2ZS0xOg=="), ("", "token-1", "OnRva2VuLTE=")] {
+        let accepted = entry.accept(&given(user, password)).unwrap();
+        assert_eq!(headers(&entry, &accepted), [("Authorization".to_owned(), format!("Basic {sent}"))]);
+        let secret = if password.is_empty() { user } else { password };
+        for known in [Some(&entry), None] {
+            let mut expected = [sent, secret];
+            expected.sort_unstable();
+            assert_eq!(masked(&accepted, known), expected);
+        }
+        assert!(!accepted.settings(&entry).to_string().contains(secret));
+    }
+    let told = |connection: Value| entry.accept(&connection).err().unwrap().to_string();
+    assert_eq!(told(given("", "")), "/password: user name and password are both empty; enter one of them");
+    let message = "the password is missing; enter it as text, which may be empty";
+    assert_eq!(told(json!({"type": "BASIC_AUTH", "username": "a"})), format!("/password: {message}"));
+    assert_eq!(told(json!({"type": "BASIC_AUTH", "username": "a", "password": null})), format!("/password: {message}"));
+}
+
+#[test]
 fn short_secrets_are_not_masked_and_longer_ones_come_first() {
     let connection =
         value(json!({"type": "OAUTH2", "access_token": "abcd-efgh", "refresh_token": "abcd", "client_secret": "abc"}));
