@@ -1,5 +1,6 @@
 //! Sends requests, hop by hop, each hop checked like the first.
 
+use std::io;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,14 +9,14 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Uri};
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, Full};
-use tower::Service as _;
-use tower_http::decompression::DecompressionBody;
+use tokio::io::AsyncBufReadExt as _;
 
 use crate::body::{Body, Overrun};
+use crate::coding::{self, Coding};
 use crate::connector::TENANT;
 use crate::denied::Denied;
 use crate::error::{self, Error};
-use crate::exchange::{Encoded, Tapped};
+use crate::exchange::Tapped;
 use crate::hold::{Hold, Memory};
 use crate::message::{Caps, Credentials, Request, Response};
 use crate::meter::Meter;
@@ -189,11 +190,11 @@ impl Journey<'_> {
     async fn exchange(&self, hop: &Hop<'_>) -> Result<Answer, Error> {
         let question = &hop.admitted.question;
         let (request, bytes) = self.request(hop)?;
-        let mut pool = self.client.pools.get(&hop.admitted.vetting);
+        let pool = self.client.pools.get(&hop.admitted.vetting);
         let payer = self.meter.payer();
         let place = self.client.places.enter(payer, question.destination()).await?;
         self.meter.send(bytes);
-        let sent = TENANT.scope(payer.tenant.clone(), pool.call(request));
+        let sent = TENANT.scope(payer.tenant.clone(), Box::pin(pool.call(request)));
         let response = self.client.threads.host(sent).await.map_err(|error| {
             if error.is_connect() {
                 self.meter.unsend(bytes);
@@ -227,10 +228,15 @@ impl Journey<'_> {
         let body = hop.body.clone().unwrap_or_default();
         let bytes = hop.method.as_str().len() + url.as_str().len() + weigh(&headers) + body.len();
         headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        headers.entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static(coding::OFFERED));
         headers.entry(header::USER_AGENT).or_insert_with(|| self.client.user_agent.clone());
         let uri: Uri = url.as_str().parse().map_err(|problem: http::uri::InvalidUri| {
             Error::invalid(format!("the request to `{}` cannot be sent: {problem}", hop.admitted.question.host()))
         })?;
+        // RFC 9110, section 8.6: the methods that mean something by a body say that there is none.
+        if body.is_empty() && [Method::POST, Method::PUT, Method::PATCH].contains(&hop.method) {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         let mut request = http::Request::new(Full::new(body));
         *request.method_mut() = hop.method.clone();
         *request.uri_mut() = uri;
@@ -239,10 +245,13 @@ impl Journey<'_> {
     }
 
     async fn receive(&self, answer: Answer, hop: &Hop<'_>) -> Result<Response, Error> {
-        let Answer { head, body, _place } = answer;
-        let encoded = head.extensions.get::<Encoded>().is_some();
-        let (body, hold) = self.body(body, encoded, &hop.admitted.question).await?;
-        let text = |value: &header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let Answer { mut head, body, _place } = answer;
+        let question = &hop.admitted.question;
+        // To HEAD, and with some statuses, headers describe a body that is not there.
+        let codings = if body.is_end_stream() { Vec::new() } else { coding::take(&mut head.headers, question)? };
+        let mut read = Read { journey: self, question, turn: 0 };
+        let (body, hold) =
+            if codings.is_empty() { read.plain(body).await? } else { read.encoded(body, &codings).await? };
         Ok(Response {
             status: head.status.as_u16(),
             // As the policy saw it, before anything was added.
@@ -252,50 +261,97 @@ impl Journey<'_> {
             hold,
         })
     }
+}
 
-    /// Reads the body up to the cap. Bytes past it are neither kept nor decompressed beyond the current chunk.
-    async fn body(&self, mut body: Coming, encoded: bool, question: &Question) -> Result<(Bytes, Hold), Error> {
-        let (limit, memory) = (self.caps.response_bytes, &self.client.memory);
-        let tenant = &self.meter.payer().tenant;
-        let too_large = || Error::TooLarge { host: question.host().to_owned(), limit: format!("{limit} bytes") };
-        // Known of an unencoded body that is not sent in chunks; HEAD has none.
+/// The text of a header: UTF-8, as some servers send it, else ISO-8859-1 (RFC 9110, section 5.5).
+fn text(value: &HeaderValue) -> String {
+    let bytes = value.as_bytes();
+    std::str::from_utf8(bytes).map_or_else(|_| bytes.iter().copied().map(char::from).collect(), str::to_owned)
+}
+
+/// Reads a body up to the cap. Bytes past it are neither kept nor decompressed beyond the current chunk.
+struct Read<'a> {
+    journey: &'a Journey<'a>,
+    question: &'a Question,
+    /// Bytes read in this turn.
+    turn: usize,
+}
+
+impl<'a> Read<'a> {
+    async fn plain(&mut self, mut body: Tapped) -> Result<(Bytes, Hold), Error> {
+        let Journey { client, caps, meter, .. } = self.journey;
+        // Known of a body that is not sent in chunks; HEAD has none.
         if let Some(length) = body.size_hint().exact() {
-            if length > limit as u64 {
-                return Err(too_large());
+            if length > caps.response_bytes as u64 {
+                return Err(self.too_large());
             }
-            self.meter.expects(length)?;
-            memory.expects(tenant, length)?;
+            meter.expects(length)?;
+            client.memory.expects(&meter.payer().tenant, length)?;
         }
-        let mut read = Body::new(self.meter, memory.holding(tenant)?, encoded, limit);
-        let mut turn = 0;
+        let mut kept = self.room(false)?;
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| error::broken(&*error, question))?;
+            let frame = frame.map_err(|error| error::broken(&error, self.question))?;
             // Trailers are dropped.
             let Ok(chunk) = frame.into_data() else { continue };
-            turn += chunk.len();
-            read.push(chunk).map_err(|overrun| match overrun {
-                Overrun::Limit => too_large(),
-                Overrun::Refused(error) => error,
-            })?;
-            // A server that sends fast would keep this task, with all requests of its call, on the thread.
-            if turn >= TURN {
-                turn = 0;
-                tokio::task::yield_now().await;
-            }
+            self.keep(&mut kept, chunk).await?;
         }
-        Ok(read.finish())
+        Ok(kept.finish())
+    }
+
+    async fn encoded(&mut self, body: Tapped, codings: &[Coding]) -> Result<(Bytes, Hold), Error> {
+        let most = self.journey.caps.response_bytes;
+        let mut decoded = coding::decode(body, codings, most).await.map_err(|error| self.broken(&error))?;
+        let mut kept = self.room(true)?;
+        loop {
+            let chunk = decoded.fill_buf().await.map_err(|error| self.broken(&error))?;
+            let chunk = Bytes::copy_from_slice(chunk);
+            if chunk.is_empty() {
+                return Ok(kept.finish());
+            }
+            decoded.consume(chunk.len());
+            self.keep(&mut kept, chunk).await?;
+        }
+    }
+
+    fn room(&self, decoded: bool) -> Result<Body<'a>, Error> {
+        let Journey { client, caps, meter, .. } = self.journey;
+        Ok(Body::new(meter, client.memory.holding(&meter.payer().tenant)?, decoded, caps.response_bytes))
+    }
+
+    async fn keep(&mut self, kept: &mut Body<'_>, chunk: Bytes) -> Result<(), Error> {
+        self.turn += chunk.len();
+        kept.push(chunk).map_err(|overrun| match overrun {
+            Overrun::Limit => self.too_large(),
+            Overrun::Refused(error) => error,
+        })?;
+        // A server that sends fast would keep this task, with all requests of its call, on the thread.
+        if self.turn >= TURN {
+            self.turn = 0;
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    fn broken(&self, error: &io::Error) -> Error {
+        match error::find::<coding::Overflow>(error) {
+            Some(_) => self.too_large(),
+            None => error::broken(error, self.question),
+        }
+    }
+
+    fn too_large(&self) -> Error {
+        let limit = format!("{} bytes", self.journey.caps.response_bytes);
+        Error::TooLarge { host: self.question.host().to_owned(), limit }
     }
 }
 
 /// A response whose body is still to come.
 struct Answer {
     head: http::response::Parts,
-    body: Coming,
+    body: Tapped,
     /// Held until the body is read.
     _place: Place,
 }
-
-type Coming = DecompressionBody<Tapped>;
 
 /// Bytes of a body that are read before other tasks have their turn.
 const TURN: usize = 256 << 10;

@@ -6,54 +6,36 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::header::CONTENT_ENCODING;
 use http::{Extensions, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
-use tower::Service;
 
 use crate::connections::{InUse, Line};
 use crate::connector::Connector;
 use crate::error::find;
 
-/// A pool of connections, below decompression.
+/// A pool of connections.
 #[derive(Clone)]
 pub(crate) struct Plain(pub(crate) legacy::Client<Connector, Full<Bytes>>);
-
-/// The body was sent encoded: an extension of responses.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Encoded;
-
-impl Service<Request<Full<Bytes>>> for Plain {
-    type Response = Response<Tapped>;
-    type Error = legacy::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, legacy::Error>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), legacy::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Full<Bytes>>) -> Self::Future {
-        let pool = self.clone();
-        Box::pin(async move {
-            for _ in 0..RETRIES {
-                match pool.send(request.clone()).await {
-                    Err(error) if was_not_processed(&error) => {}
-                    done => return done,
-                }
-            }
-            pool.send(request).await
-        })
-    }
-}
 
 /// How often a request is sent again that its server did not process.
 const RETRIES: usize = 2;
 
 impl Plain {
+    /// Sends `request` and takes the head of its response.
+    pub(crate) async fn call(&self, request: Request<Full<Bytes>>) -> Result<Response<Tapped>, legacy::Error> {
+        for _ in 0..RETRIES {
+            match self.send(request.clone()).await {
+                Err(error) if was_not_processed(&error) => {}
+                done => return done,
+            }
+        }
+        self.send(request).await
+    }
+
     async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Response<Tapped>, legacy::Error> {
         let captured = capture_connection(&mut request);
         let (mut sent, mut used) = (pin!(self.0.request(request)), None);
@@ -66,11 +48,7 @@ impl Plain {
         if let Some(used) = &mut used {
             used.answered();
         }
-        let mut response = response.map(|body| Tapped { body, used });
-        if response.headers().contains_key(CONTENT_ENCODING) {
-            response.extensions_mut().insert(Encoded);
-        }
-        Ok(response)
+        Ok(response.map(|body| Tapped { body, used }))
     }
 }
 

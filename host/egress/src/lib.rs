@@ -26,6 +26,7 @@ mod address;
 mod body;
 mod budgets;
 mod client;
+mod coding;
 mod connections;
 mod connector;
 mod denied;

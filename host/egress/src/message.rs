@@ -56,7 +56,7 @@ pub struct Response {
     pub status: u16,
     /// The URL of the response, after redirects; without credentials that the host put into the query.
     pub url: String,
-    /// Names in lower case and values in order; a value that is not UTF-8 has its other bytes replaced.
+    /// Names in lower case and values in order; a value that is not UTF-8 is read as ISO-8859-1 (RFC 9110, section 5.5).
     pub headers: Vec<(String, String)>,
     /// The body, decompressed.
     pub body: Bytes,

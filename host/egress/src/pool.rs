@@ -9,7 +9,6 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use leno_base::budget::Budgets;
 use rustls_platform_verifier::Verifier;
 use tokio_rustls::rustls::{ClientConfig as TlsConfig, crypto::aws_lc_rs};
-use tower_http::decompression::Decompression;
 
 use crate::connections::Connections;
 use crate::connector::{Connector, Shared};
@@ -68,9 +67,6 @@ pub enum SetupError {
     Threads(#[from] std::io::Error),
 }
 
-/// A pool that decompresses what it receives.
-pub(crate) type Pool = Decompression<Plain>;
-
 /// One connection pool per [`Vetting`].
 ///
 /// A pool knows its connections by scheme, host and port alone. Were there only one, a connection opened under a private
@@ -78,9 +74,9 @@ pub(crate) type Pool = Decompression<Plain>;
 pub(crate) struct Pools {
     shared: Arc<Shared>,
     builder: legacy::Builder,
-    public: Pool,
+    public: Plain,
     /// The most recently used last.
-    granted: Mutex<Vec<(Vetting, Pool)>>,
+    granted: Mutex<Vec<(Vetting, Plain)>>,
 }
 
 /// With more sets of grants in use, the least recent pool is dropped.
@@ -115,7 +111,7 @@ impl Pools {
     }
 
     /// The pool whose connections passed this vetting.
-    pub(crate) fn get(&self, vetting: &Vetting) -> Pool {
+    pub(crate) fn get(&self, vetting: &Vetting) -> Plain {
         if *vetting == Vetting::PUBLIC {
             return self.public.clone();
         }
@@ -133,8 +129,8 @@ impl Pools {
     }
 }
 
-fn open(builder: &legacy::Builder, shared: &Arc<Shared>, vetting: Vetting) -> Pool {
-    Decompression::new(Plain(builder.build(Connector::new(shared, vetting))))
+fn open(builder: &legacy::Builder, shared: &Arc<Shared>, vetting: Vetting) -> Plain {
+    Plain(builder.build(Connector::new(shared, vetting)))
 }
 
 /// Trust in the certificates of the system and those of the configuration.

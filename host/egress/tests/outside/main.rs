@@ -7,6 +7,7 @@
     reason = "servers and helpers are test code too"
 )]
 
+mod codings;
 mod credentials;
 mod destinations;
 mod limits;
