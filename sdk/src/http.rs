@@ -19,6 +19,7 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+mod charset;
 mod encoding;
 mod error;
 mod multipart;

@@ -46,8 +46,8 @@ pub(crate) fn send(request: Request) -> Result<Response> {
     let response = request.send()?;
     let refusal: Option<Refusal> = response.json().ok();
     match (response.error_for_status(), refusal) {
-        (Err(HttpError::Status { status, url, retry_after, .. }), Some(refusal)) => {
-            Err(HttpError::Status { status, url, retry_after, body: refusal.message }.into())
+        (Err(HttpError::Status { status, url, retry_after, content, .. }), Some(refusal)) => {
+            Err(HttpError::Status { status, url, retry_after, content, body: refusal.message }.into())
         }
         (response, _) => Ok(response?),
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::document::Document;
 use crate::{Error, ErrorKind};
 
 /// The error of an HTTP request. `?` converts it into an [`Error`]; match on it to act on a status.
@@ -19,6 +20,9 @@ pub enum HttpError {
         url: String,
         /// The beginning of the response body, as text.
         body: String,
+        /// The response body as JSON text: itself, if it is JSON, else a string. At most 63 KiB, so a longer body is a
+        /// string with its beginning.
+        content: String,
         /// The wait that the service asks for.
         retry_after: Option<Duration>,
     },
@@ -64,15 +68,15 @@ impl std::error::Error for HttpError {
 }
 
 /// 401 and 403 are `unauthorized`, 404 and 410 `not-found`, 408 and 5xx `unavailable`, 429 `rate-limited` with the wait
-/// of `Retry-After`, other 4xx `invalid-input`; codes are `http-401` and so on. An unreadable response is `unavailable`
-/// with the code `http-decode`.
+/// of `Retry-After`, other 4xx `invalid-input`; codes are `http-401` and so on, details `{"status", "body"}`. An unreadable
+/// response is `unavailable` with the code `http-decode`.
 impl From<HttpError> for Error {
     fn from(error: HttpError) -> Self {
         let message = error.to_string();
         match error {
             HttpError::Send(error) => error,
             HttpError::Decode { .. } => Self::unavailable("http-decode", message),
-            HttpError::Status { status, retry_after, .. } => {
+            HttpError::Status { status, retry_after, content, .. } => {
                 let kind = match status {
                     401 | 403 => ErrorKind::Unauthorized,
                     404 | 410 => ErrorKind::NotFound,
@@ -80,7 +84,10 @@ impl From<HttpError> for Error {
                     400..=499 if status != 408 => ErrorKind::InvalidInput,
                     _ => ErrorKind::Unavailable,
                 };
-                let error = Self::new(kind, format!("http-{status}"), message);
+                let mut details = Document::default();
+                details.set("status", &status);
+                details.set_text("body".into(), content);
+                let error = Self::new(kind, format!("http-{status}"), message).with_details_text(details.to_text());
                 match retry_after {
                     Some(wait) => error.with_retry_after(wait),
                     None => error,

@@ -1,15 +1,19 @@
 //! Responses.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
-use super::HttpError;
+use super::{HttpError, charset};
 use crate::sys::Incoming;
 use crate::{DateTime, json_path};
 
 /// How many characters of the response body an error quotes.
 const QUOTED_CHARS: usize = 300;
+/// How many bytes of JSON of the response body an error keeps: a little less than the host takes as details of an error.
+const KEPT_BYTES: usize = 63 << 10;
 
 /// A response with its whole body.
 #[derive(Clone, Debug)]
@@ -57,38 +61,66 @@ impl Response {
         self.incoming.body
     }
 
-    /// The body as text.
+    /// The body as text, without a copy of UTF-8: see [`Response::read_text`].
     ///
     /// # Errors
-    /// [`HttpError::Decode`] if it is not UTF-8.
+    /// [`HttpError::Decode`].
     pub fn text(self) -> Result<String, HttpError> {
-        let url = self.shown_url();
-        String::from_utf8(self.incoming.body)
-            .map_err(|error| HttpError::Decode { url, reason: format!("it is not UTF-8 text: {error}") })
+        match self.read_text()? {
+            Cow::Owned(text) => Ok(text),
+            Cow::Borrowed(text) if text.len() < self.bytes().len() => Ok(text.to_owned()),
+            Cow::Borrowed(_) => {
+                let url = self.shown_url();
+                String::from_utf8(self.incoming.body)
+                    .map_err(|error| HttpError::Decode { url, reason: error.to_string() })
+            }
+        }
     }
 
-    /// Reads the body as JSON.
+    /// The body as text: in the encoding of its byte order mark, which is left out, else in that which the content type
+    /// names (by the [Encoding Standard](https://encoding.spec.whatwg.org), as in browsers), else in UTF-8.
+    ///
+    /// # Errors
+    /// [`HttpError::Decode`] if it is not text in that encoding. No byte is replaced.
+    pub fn read_text(&self) -> Result<Cow<'_, str>, HttpError> {
+        charset::decode(self.bytes(), self.header("content-type").unwrap_or_default())
+            .map_err(|reason| self.decode(reason))
+    }
+
+    /// Reads the body as JSON, in the encoding of [`Response::read_text`]; also in UTF-16 that nothing names.
     ///
     /// # Errors
     /// [`HttpError::Decode`] with the path of the wrong value.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, HttpError> {
-        json_path::read_bytes(self.bytes()).map_err(|reason| HttpError::Decode { url: self.shown_url(), reason })
+        let text = charset::decode_json(self.bytes(), self.header("content-type").unwrap_or_default());
+        text.and_then(|text| json_path::read(&text)).map_err(|reason| self.decode(reason))
+    }
+
+    fn decode(&self, reason: String) -> HttpError {
+        HttpError::Decode { url: self.shown_url(), reason }
     }
 
     /// Returns the response itself, unless the status is 400 or more.
     ///
     /// # Errors
-    /// [`HttpError::Status`] with the beginning of the body.
+    /// [`HttpError::Status`] with the beginning of the body as text, and the body as JSON.
     pub fn error_for_status(self) -> Result<Self, HttpError> {
         if self.status() < 400 {
             return Ok(self);
         }
-        let text = String::from_utf8_lossy(self.bytes());
-        let mut body: String = text.trim().chars().take(QUOTED_CHARS).collect();
-        if body.len() < text.trim().len() {
+        let text = self.read_text().unwrap_or_else(|_| String::from_utf8_lossy(self.bytes()));
+        let text = text.trim();
+        let mut body: String = text.chars().take(QUOTED_CHARS).collect();
+        if body.len() < text.len() {
             body.push('…');
         }
-        Err(HttpError::Status { status: self.status(), url: self.shown_url(), body, retry_after: self.retry_after() })
+        Err(HttpError::Status {
+            status: self.status(),
+            url: self.shown_url(),
+            body,
+            content: content(text),
+            retry_after: self.retry_after(),
+        })
     }
 
     /// The wait of the header `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3). A date is compared with the
@@ -105,6 +137,28 @@ impl Response {
     fn shown_url(&self) -> String {
         let end = self.url().find(['?', '#']).unwrap_or(self.url().len());
         self.url().get(..end).unwrap_or_default().to_owned()
+    }
+}
+
+/// A body as JSON text: as it is, if it is JSON; else as a string, shortened.
+fn content(text: &str) -> String {
+    if text.is_empty() {
+        return "null".to_owned();
+    }
+    if text.len() <= KEPT_BYTES && serde_json::from_str::<&RawValue>(text).is_ok() {
+        return text.to_owned();
+    }
+    let mut most = text.len().min(KEPT_BYTES);
+    loop {
+        while !text.is_char_boundary(most) {
+            most -= 1;
+        }
+        // Serializing a text cannot fail.
+        let quoted = serde_json::to_string(text.get(..most).unwrap_or_default()).unwrap_or_default();
+        if quoted.len() <= KEPT_BYTES {
+            return quoted;
+        }
+        most /= 2;
     }
 }
 
@@ -142,6 +196,32 @@ mod tests {
         let past = [("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT"), ("date", "Sun, 06 Nov 1994 08:50:07 GMT")];
         assert_eq!(response(&past).retry_after(), None);
         assert_eq!(response(&[("retry-after", "soon")]).retry_after(), None);
+    }
+
+    fn body(content_type: &str, body: impl Into<Vec<u8>>) -> Response {
+        let mut response = response(&[("content-type", content_type)]);
+        response.incoming.body = body.into();
+        response
+    }
+
+    #[test]
+    fn an_error_keeps_the_whole_body_as_json_within_the_limit_of_details() {
+        let kept = |content_type: &str, bytes: &[u8]| match body(content_type, bytes).error_for_status().unwrap_err() {
+            HttpError::Status { content, .. } => content,
+            other => panic!("{other}"),
+        };
+        let long = format!("{{\"errors\": [{}1e400]}}", "\"é\", ".repeat(1_000));
+        assert_eq!(kept("application/json", long.as_bytes()), long);
+        assert_eq!(kept("text/html", b"<p>no</p>"), "\"<p>no</p>\"");
+        assert_eq!(kept("application/json; charset=latin1", b"{\"e\": \"\xe9\"}"), "{\"e\": \"é\"}");
+        assert_eq!(kept("", b" "), "null");
+        for huge in ["é".repeat(100_000), "\u{1}".repeat(100_000), format!("[{}1]", "1, ".repeat(50_000))] {
+            let content = kept("", huge.as_bytes());
+            assert!((10 << 10..=KEPT_BYTES).contains(&content.len()), "{}", content.len());
+            assert!(huge.starts_with(&serde_json::from_str::<String>(&content).unwrap()));
+        }
+        let error: crate::Error = body("application/json", "{\"code\": 7}").error_for_status().unwrap_err().into();
+        assert_eq!(error.details().unwrap().to_string(), r#"{"status":429,"body":{"code":7}}"#);
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Files: in the input, behind a URL, and as the piece receives them.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use encoding_rs::Encoding;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 use url::Url;
@@ -69,7 +72,7 @@ impl FileContent {
         let from_path = || {
             let url = Url::parse(url).ok()?;
             let segment = url.path_segments()?.next_back()?;
-            let name = percent_decode_str(segment).decode_utf8_lossy().into_owned();
+            let name = unescaped(segment);
             extension_of(&name).is_some().then_some(name)
         };
         let usable = |name: String| Some(clean(&name)).filter(|name| !name.is_empty());
@@ -199,7 +202,7 @@ fn data_uri(text: &str) -> Result<Value, String> {
         match parameter.split_once('=') {
             None if parameter.trim().eq_ignore_ascii_case("base64") => encoded = true,
             Some((key, value)) if matches!(key.trim(), "name" | "filename") => {
-                name = Some(percent_decode_str(value.trim_matches('"')).decode_utf8_lossy().into_owned());
+                name = Some(unescaped(value.trim_matches('"')));
             }
             _ => {}
         }
@@ -263,15 +266,19 @@ fn disposition_name(header: &str) -> Option<String> {
     extended.or(plain)
 }
 
-/// `UTF-8'en'na%20me` (RFC 8187, section 3.2).
+/// `UTF-8'en'na%20me` (RFC 8187, section 3.2), in any encoding of the web. None if it is not text in that encoding.
 fn extended_value(value: &str) -> Option<String> {
     let mut parts = value.splitn(3, '\'');
     let (charset, _language, text) = (parts.next()?, parts.next()?, parts.next()?);
-    match charset.to_ascii_lowercase().as_str() {
-        "utf-8" => Some(percent_decode_str(text).decode_utf8_lossy().into_owned()),
-        "iso-8859-1" => Some(percent_decode_str(text).map(char::from).collect()),
-        _ => None,
-    }
+    let bytes: Vec<u8> = percent_decode_str(text).collect();
+    let encoding = Encoding::for_label(charset.as_bytes())?;
+    encoding.decode_without_bom_handling_and_without_replacement(&bytes).map(Cow::into_owned)
+}
+
+/// Text with its `%XX` decoded: UTF-8, else ISO-8859-1, so that no byte is replaced.
+fn unescaped(text: &str) -> String {
+    let bytes = percent_decode_str(text);
+    bytes.decode_utf8().map_or_else(|_| percent_decode_str(text).map(char::from).collect(), Cow::into_owned)
 }
 
 /// The parameters of a header value, quotes taken off.
@@ -318,6 +325,10 @@ mod tests {
             ("attachment; filename=plain.txt; size=3", "plain.txt"),
             ("attachment; filename=\"x.txt\"; filename*=UTF-8''na%C3%AFve%20.txt", "naïve .txt"),
             ("attachment; filename*=iso-8859-1'en'%A3.txt", "£.txt"),
+            ("attachment; filename*=Windows-1251''%EF%F0%E8.txt; filename=x", "при.txt"),
+            ("attachment; filename=kept.txt; filename*=utf-8''%FF.txt", "kept.txt"),
+            ("attachment; filename=kept.txt; filename*=no-such''x.txt", "kept.txt"),
+            ("attachment; filename=\"naïve.txt\"", "naïve.txt"),
             ("attachment; filename=\"a\\\"b;c.txt\"", "a\"b;c.txt"),
             ("attachment; FILENAME=\"../../etc/passwd\"", "passwd"),
             ("attachment; filename=\"C:\\\\x\\\\evil.exe\"", "evil.exe"),
@@ -335,5 +346,6 @@ mod tests {
         assert_eq!(named("https://x.test/", None, Some("application/pdf")), "unknown.pdf");
         assert_eq!(named("https://x.test/", None, Some("nonsense")), "unknown.bin");
         assert_eq!(named("https://x.test/na%20me.tar.gz", None, None), "na me.tar.gz");
+        assert_eq!(named("https://x.test/na%EFve.txt", None, None), "naïve.txt");
     }
 }
