@@ -1,5 +1,7 @@
 //! The body of a request.
 
+use std::borrow::Cow;
+
 use leno_sdk::http::{Multipart, Request};
 use leno_sdk::prelude::*;
 
@@ -28,14 +30,50 @@ pub struct FilePart {
     content_type: Option<String>,
 }
 
+/// The kind of body that the flow names, else that of the property which has something in it.
+pub(crate) fn kind(props: &SendRequest) -> Result<BodyType> {
+    if let Some(kind) = props.body_type {
+        return Ok(kind);
+    }
+    let blank = |value: &Value| value.as_str().is_some_and(|text| text.trim().is_empty());
+    let given = [
+        ("json", BodyType::Json, props.json.as_ref().is_some_and(|value| !blank(value))),
+        (
+            "form",
+            BodyType::Form,
+            props.form.as_ref().is_some_and(|fields| !fields.is_empty()) && props.files.is_empty(),
+        ),
+        ("files", BodyType::Multipart, !props.files.is_empty()),
+        ("text", BodyType::Text, props.text.as_ref().is_some_and(|text| !text.0.is_empty())),
+    ];
+    let mut given = given.iter().filter(|(_, _, given)| *given);
+    match (given.next(), given.next()) {
+        (None, _) => Ok(BodyType::None),
+        (Some((_, kind, _)), None) => Ok(*kind),
+        (Some((one, ..)), Some((other, ..))) => {
+            let message = format!("body_type: is required, since both `{one}` and `{other}` have something in them");
+            Err(Error::invalid_input("invalid-props", message))
+        }
+    }
+}
+
+/// A JSON body. Flows also write an object or a list as its text.
+fn document(value: &Value) -> Cow<'_, Value> {
+    let parsed = value.as_str().and_then(|text| text.trim_start_matches('\u{feff}').parse::<Value>().ok());
+    match parsed.filter(|value| value.is_object() || value.is_array()) {
+        Some(parsed) => Cow::Owned(parsed),
+        None => Cow::Borrowed(value),
+    }
+}
+
 /// Adds the body that the properties describe.
-pub(crate) fn add(request: Request, props: &SendRequest) -> Result<Request> {
+pub(crate) fn add(request: Request, kind: BodyType, props: &SendRequest) -> Result<Request> {
     let missing = |property: &str, kind: &str| {
         Error::invalid_input("invalid-props", format!("{property}: is required when the body is {kind}"))
     };
-    Ok(match props.body_type {
+    Ok(match kind {
         BodyType::None => request,
-        BodyType::Json => request.json(props.json.as_ref().ok_or_else(|| missing("json", "JSON"))?),
+        BodyType::Json => request.json(&document(props.json.as_ref().ok_or_else(|| missing("json", "JSON"))?)),
         BodyType::Text => request.text(props.text.as_ref().ok_or_else(|| missing("text", "text"))?.0.clone()),
         BodyType::Form => request.form(pairs(props.form.as_ref().ok_or_else(|| missing("form", "a form"))?)),
         BodyType::Multipart => {

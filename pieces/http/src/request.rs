@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use leno_sdk::prelude::*;
+use leno_sdk::props::JSON_EDITOR;
 
 use crate::answer::{self, ResponseType};
 use crate::body::{self, BodyType, FilePart, pairs};
@@ -58,10 +59,11 @@ pub struct SendRequest {
     /// Names and values, added to the URL; a list repeats its name
     #[prop(default, display_name = "Query parameters")]
     pub(crate) query: Map,
-    #[prop(default = BodyType::None, display_name = "Body")]
-    pub(crate) body_type: BodyType,
-    /// The body, if it is JSON
-    #[prop(display_name = "JSON body")]
+    /// If absent, that of the fields below which has something in it
+    #[prop(display_name = "Body")]
+    pub(crate) body_type: Option<BodyType>,
+    /// The body, if it is JSON: any value. Text that is the JSON of an object or a list is sent as that
+    #[prop(display_name = "JSON body", custom = JSON_EDITOR)]
     pub(crate) json: Option<Value>,
     /// The fields of the body, if it is a form
     #[prop(display_name = "Form fields")]
@@ -94,7 +96,8 @@ pub struct SendRequest {
     continue_on_failure(default = false)
 )]
 pub fn send_request(props: SendRequest) -> Result<Value> {
-    let is_multipart = matches!(props.body_type, BodyType::Multipart);
+    let body_type = body::kind(&props)?;
+    let is_multipart = matches!(body_type, BodyType::Multipart);
     let mut request = http::request(props.method.as_str(), props.url.trim());
     for (name, value) in pairs(&props.query) {
         request = request.query(name, value);
@@ -105,7 +108,7 @@ pub fn send_request(props: SendRequest) -> Result<Value> {
             request = request.header(name, value);
         }
     }
-    request = body::add(request, &props)?.redirects(if props.follow_redirects { REDIRECTS } else { 0 });
+    request = body::add(request, body_type, &props)?.redirects(if props.follow_redirects { REDIRECTS } else { 0 });
     if let Some(seconds) = props.timeout {
         request = request.timeout(Duration::from_secs(u64::from(seconds)));
     }

@@ -89,6 +89,57 @@ fn every_kind_of_body_is_sent_with_its_content_type() {
 }
 
 #[test]
+fn the_kind_of_a_body_is_that_of_the_only_property_with_something_in_it() {
+    let host = FakeHost::new();
+    let file = json!([{"name": "f", "file": {"filename": "a.png", "base64": "iVBO"}}]);
+    for (props, content_type) in [
+        (json!({"json": {"a": 1}}), Some("application/json")),
+        (json!({"json": 0, "text": "", "form": {}, "files": []}), Some("application/json")),
+        (json!({"form": {"a": 1}, "json": ""}), Some("application/x-www-form-urlencoded")),
+        (json!({"text": "t"}), Some("text/plain; charset=utf-8")),
+        (json!({"text": "t", "body_type": "none"}), None),
+        (json!({}), None),
+        (json!({"form": {"a": 1}, "files": file}), Some("multipart/form-data")),
+    ] {
+        host.expect("POST", URL).reply(200);
+        let mut props = props;
+        (props["url"], props["method"]) = (URL.into(), "POST".into());
+        send(props.clone()).unwrap();
+        let sent = host.requests().pop().unwrap();
+        let found = sent.header("content-type").map(|value| value.split("; boundary").next().unwrap());
+        assert_eq!((found, sent.body.is_empty()), (content_type, content_type.is_none()), "{props}");
+    }
+    let error = send(json!({"url": URL, "json": {"a": 1}, "text": "t"})).unwrap_err();
+    let message = "body_type: is required, since both `json` and `text` have something in them";
+    assert_eq!((error.kind(), error.message()), (ErrorKind::InvalidInput, message));
+}
+
+#[test]
+fn a_json_body_is_any_value_and_keeps_its_digits() {
+    let host = FakeHost::new();
+    for (given, sent) in [
+        ("\"text\"", "\"text\""),
+        ("\"\"", "\"\""),
+        ("5", "5"),
+        ("false", "false"),
+        ("123456789012345678901234567890", "123456789012345678901234567890"),
+        ("[0.1234567890123456789,1e+400]", "[0.1234567890123456789,1e+400]"),
+        ("\"{\\\"a\\\": 1.50}\"", "{\"a\":1.50}"),
+        ("\"[1]\"", "[1]"),
+        ("\"5\"", "\"5\""),
+    ] {
+        host.expect("PUT", URL).with_body(sent).reply(200).header("content-type", "application/json").bytes(sent);
+        let props = format!("{{\"url\": \"{URL}\", \"method\": \"PUT\", \"body_type\": \"json\", \"json\": {given}}}");
+        let answer = PIECE.run_action("send_request", &props).unwrap();
+        assert!(answer.ends_with(&format!("\"body\":{sent}}}")), "{answer}");
+    }
+    let digits = "123456789012345678901234567890";
+    host.expect("GET", &format!("{URL}?id={digits}")).with_body("").reply(200);
+    let props = format!("{{\"url\": \"{URL}\", \"query\": {{\"id\": {digits}}}}}");
+    PIECE.run_action("send_request", &props).unwrap();
+}
+
+#[test]
 fn a_form_with_files_is_sent_with_its_own_boundary() {
     let host = FakeHost::new();
     host.expect("PUT", URL).reply(200);
@@ -143,6 +194,11 @@ fn a_bad_status_fails_the_step_unless_it_may_not() {
     }
     host.expect("GET", URL).reply(404).text("no");
     assert_eq!(send(json!({"url": URL, "fail_on_status": false})).unwrap()["status"], 404);
+    let long = json!({"errors": vec!["too long"; 1_000]});
+    host.expect("GET", URL).reply(422).json(&long);
+    let error = send(json!({"url": URL})).unwrap_err();
+    assert_eq!(error.details().unwrap(), json!({"status": 422, "body": long}));
+    assert!(error.message().len() < 500);
 }
 
 #[test]
@@ -159,7 +215,25 @@ fn the_answer_is_read_by_its_content_type_or_as_asked() {
     assert_eq!(body("image/png", b"PNG", "auto").unwrap(), "UE5H");
     assert_eq!(body("image/svg+xml", b"<svg/>", "auto").unwrap(), "<svg/>");
     assert_eq!(body("text/plain", b"\xff", "auto").unwrap(), "/w==");
+    assert_eq!(body("text/json", b"[1]", "auto").unwrap(), json!([1]));
+    assert_eq!(body("application/json", b"\xef\xbb\xbf[1]", "auto").unwrap(), json!([1]));
+    assert_eq!(body("", b"\xef\xbb\xbf[1]", "json").unwrap(), json!([1]));
+    assert_eq!(body("text/csv", b"\xef\xbb\xbfa", "auto").unwrap(), "a");
+    assert_eq!(body("application/json", b"\xfe\xff\0[\0\"\0\xe9\0\"\0]", "auto").unwrap(), json!(["é"]));
+    assert_eq!(body("application/json", b"[\"\\ud800\"]", "auto").unwrap(), "[\"\\ud800\"]");
+    for charset in ["iso-8859-1", "windows-1252"] {
+        let content_type = format!("text/html; charset={charset}");
+        for read_as in ["auto", "text"] {
+            assert_eq!(body(&content_type, b"caf\xe9 \xc2\xa9", read_as).unwrap(), "café Â©");
+        }
+    }
     assert_eq!(body("text/plain", b"", "auto").unwrap(), Value::Null);
+    for (content_type, bytes) in [("", &b""[..]), ("application/json", b" \n"), ("", b"\xef\xbb\xbf")] {
+        assert_eq!(body(content_type, bytes, "json").unwrap(), Value::Null);
+    }
+    assert_eq!(body("application/json", b" ", "auto").unwrap(), Value::Null);
+    assert_eq!(body("text/plain", b" ", "auto").unwrap(), " ");
+    assert_eq!(body("text/plain", b"\xff", "text").unwrap_err().code(), "http-decode");
     assert_eq!(body("text/plain", b"[1]", "json").unwrap(), json!([1]));
     assert_eq!(body("application/json", b"[1]", "text").unwrap(), "[1]");
     assert_eq!(body("application/json", b"[1]", "base64").unwrap(), "WzFd");
