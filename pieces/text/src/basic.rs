@@ -23,7 +23,7 @@ pub fn concat(props: Concat) -> Result<String> {
 pub struct Split {
     /// The text to split
     text: LongText,
-    /// The text between two parts; if absent, every character is a part
+    /// The text between two parts; if empty, every character is a part
     #[prop(default = ",")]
     separator: String,
     /// Remove spaces and line ends at both ends of each part
@@ -97,7 +97,7 @@ pub struct Trim {
     text: LongText,
     #[prop(default = Side::Both)]
     side: Side,
-    /// The characters to remove; spaces and line ends if absent
+    /// The characters to remove; spaces and line ends if absent or empty
     characters: Option<String>,
 }
 
@@ -112,55 +112,6 @@ pub fn trim(props: Trim) -> Result<String> {
         Side::End => props.text.trim_end_matches(off),
     };
     Ok(text.to_owned())
-}
-
-/// The cases of letters.
-#[derive(Choice)]
-pub enum Case {
-    /// all lower case
-    Lower,
-    /// ALL UPPER CASE
-    Upper,
-    /// The First Letter Of Each Word
-    Title,
-    /// The first letter of the text
-    Sentence,
-}
-
-/// What `change_case` is given.
-#[derive(Props)]
-pub struct ChangeCase {
-    /// The text to change
-    text: LongText,
-    #[prop(display_name = "To")]
-    case: Case,
-}
-
-/// Changes the case of letters.
-#[action(classification = "READ", ai(idempotent = true))]
-pub fn change_case(props: ChangeCase) -> Result<String> {
-    Ok(match props.case {
-        Case::Lower => props.text.to_lowercase(),
-        Case::Upper => props.text.to_uppercase(),
-        Case::Title => capitalize(&props.text, |before| !before.is_alphanumeric() && before != '\''),
-        Case::Sentence => capitalize(&props.text, |before| matches!(before, '.' | '!' | '?')),
-    })
-}
-
-/// Upper case for the first letter and for each letter after a character that `begins` something; else lower case.
-fn capitalize(text: &str, begins: impl Fn(char) -> bool) -> String {
-    let mut changed = String::with_capacity(text.len());
-    let mut at_beginning = true;
-    for char in text.chars() {
-        if at_beginning && char.is_alphanumeric() {
-            changed.extend(char.to_uppercase());
-            at_beginning = false;
-        } else {
-            changed.extend(char.to_lowercase());
-            at_beginning |= begins(char);
-        }
-    }
-    changed
 }
 
 /// What `slice` is given.

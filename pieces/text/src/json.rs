@@ -27,8 +27,11 @@ pub struct ParseJson {
 /// Parses text as JSON, so that later steps can use its members.
 #[action(display_name = "Parse JSON", classification = "READ", ai(idempotent = true))]
 pub fn parse_json(props: ParseJson) -> Result<Box<RawValue>> {
-    RawValue::from_string(props.text.trim().to_owned())
-        .map_err(|error| Error::invalid_input("not-json", format!("text: is not JSON: {error}")))
+    let refuse = |error: serde_json::Error| Error::invalid_input("not-json", format!("text: is not JSON: {error}"));
+    let text = props.text.trim_start_matches('\u{feff}').trim();
+    // Raw text keeps its numbers as they are. What is no value, such as half of a character, is found by reading one.
+    serde_json::from_str::<Value>(text).map_err(refuse)?;
+    RawValue::from_string(text.to_owned()).map_err(refuse)
 }
 
 /// What `to_json` is given.
