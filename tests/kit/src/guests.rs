@@ -18,6 +18,19 @@ pub fn guest(name: &str) -> Vec<u8> {
     })
 }
 
+/// The bytes of a built-in piece: `http`, `store` or `text`.
+///
+/// # Panics
+/// If it was not built.
+#[must_use]
+pub fn piece(name: &str) -> Vec<u8> {
+    let own = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../pieces");
+    let path = std::env::var_os("LENO_TEST_PIECES").map_or_else(own, PathBuf::from).join(format!("{name}.wasm"));
+    std::fs::read(&path).unwrap_or_else(|error| {
+        panic!("{} cannot be read: {error}; run `cargo xtask pieces`, or set LENO_TEST_PIECES", path.display())
+    })
+}
+
 fn places() -> Vec<PathBuf> {
     const BUILT: &str = "wasm32-wasip2/release";
     if let Some(place) = std::env::var_os("LENO_GUESTS_DIR") {

@@ -22,6 +22,10 @@ pub(super) async fn answer(stream: &mut Stream, received: &Received, shared: &Sh
     let (what, argument) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let number = argument.parse::<usize>().unwrap_or_default();
     match what {
+        "mirror" => {
+            let kind = received.header("content-type").unwrap_or("application/octet-stream");
+            respond(stream, 200, &[("content-type", kind)], &received.body).await
+        }
         "text" => respond(stream, 200, &[], argument.as_bytes()).await,
         "status" => respond(stream, argument.parse().unwrap_or(500), &[], b"").await,
         "redirect" => respond(stream, argument.parse().unwrap_or(302), &[("location", rest)], b"").await,

@@ -3,6 +3,7 @@
 //! | Path | Answer |
 //! | --- | --- |
 //! | `/echo…` | JSON of the request: `method`, `target`, `headers`, `body` |
+//! | `/mirror` | the body of the request, with its content type |
 //! | `/text/TEXT` | the text |
 //! | `/status/N` | that status, no body |
 //! | `/redirect/N?URL` | status N with the rest of the target as `Location` |
