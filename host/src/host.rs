@@ -4,11 +4,11 @@ use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Durat
 
 use axum::Router;
 use leno_base::{Actor, Clock, Periodic, SystemClock, Tasks, budget::Budgets, milliseconds};
-use leno_connections::{Connections, PrivateFor};
-use leno_db::{Db, DbError, PieceVersions, StoreEntries, quota};
+use leno_connections::{Connections, OAuth2Of, Parts, PrivateFor};
+use leno_db::{Db, DbError, PieceVersions, Presence, StoreEntries, quota};
 use leno_egress::{Client, ClientConfig, PrivateGrant};
 use leno_events::{Deliverer, Endpoints, Events};
-use leno_metadata::PieceName;
+use leno_metadata::{PieceName, Scheme, VersionReq};
 use leno_pieces::{
     FileState, FileStatus, GrantFor, LockFile, OnStatus, PieceStore, Registry, RegistryError, RegistryOptions, Runs,
     StoreQuota,
@@ -38,6 +38,10 @@ const GRACE: Duration = Duration::from_secs(2);
 const REPLACED: Duration = Duration::from_secs(60);
 /// How often expired rows are removed.
 const SWEEP: Duration = Duration::from_secs(600);
+/// How often tokens that nobody uses are looked for.
+const IDLE: Duration = Duration::from_secs(3_600);
+/// How often tokens that end are looked for.
+const ENDS: Duration = Duration::from_secs(60);
 /// How often it is counted what is stored for all owners, for the metrics.
 const COUNT: Duration = Duration::from_secs(30);
 /// How often the pieces directory is scanned even if the system reported no change: some file systems report none.
@@ -106,6 +110,9 @@ pub struct Host {
     store: StoreEntries,
     stored: StoreQuota,
     clock: Arc<dyn Clock>,
+    keyring: Arc<Keyring>,
+    /// This host, among those of the database.
+    presence: Arc<Presence>,
     /// Entries of the history of pieces that are being written.
     history: Tasks,
 }
@@ -137,13 +144,24 @@ impl Host {
         let registry = Registry::open(options, engine.clone()).await?;
         let egress = ClientConfig { budgets: setup.budgets.clone(), own: setup.own, ..ClientConfig::default() };
         let client = Arc::new(Client::new(egress)?);
-        let events = Events::new(db.clone(), clock.clone(), &setup.budgets);
+        let events = Events::new(db.clone(), &setup.budgets);
         let (key, out) = (keyring.clone(), client.clone());
-        let connections =
-            Connections::new(db.clone(), key, clock.clone(), out, setup.providers, events.clone(), &setup.budgets);
+        let now = db.now(&*clock).await?;
+        let presence = Arc::new(Presence::enter(&db, keyring.active().as_str(), now).await?);
+        let parts = Parts {
+            db: db.clone(),
+            keyring: key,
+            clock: clock.clone(),
+            transport: out,
+            private: setup.providers,
+            oauth2: oauth2_of(registry.clone()),
+            events: events.clone(),
+            presence: presence.clone(),
+        };
+        let connections = Connections::new(parts, &setup.budgets);
         let (granted, budgets) = (setup.endpoints, &setup.budgets);
         let endpoints = Endpoints::new(db.clone(), keyring.clone(), clock.clone(), granted.clone(), &events, budgets);
-        let deliverer = Deliverer::new(db.clone(), keyring, clock.clone(), client.clone(), granted, &events, budgets);
+        let deliverer = Deliverer::new(db.clone(), keyring.clone(), clock.clone(), client.clone(), granted, &events, budgets);
         let (stores, quota) = (db.clone(), StoreQuota::new(&setup.budgets));
         let stored = quota.clone();
         let store_for = move |actor: &Actor, piece: &PieceName, flow: Option<&str>| {
@@ -173,7 +191,7 @@ impl Host {
             bodies: Bodies::new(&setup.budgets),
             page: setup.budgets.get(&PAGE_BYTES),
         };
-        Ok(Self { app: Arc::new(app), deliverer, store, stored, clock, history })
+        Ok(Self { app: Arc::new(app), deliverer, store, stored, clock, keyring, presence, history })
     }
 
     /// What the routes use.
@@ -195,6 +213,7 @@ impl Host {
     /// Starts the background tasks. `/readyz?verbose` and the metrics show them by name.
     pub async fn start(&self) {
         let tasks = &self.app.tasks;
+        self.beat().await;
         let registry = self.app.registry.clone();
         let rescan = move || {
             let registry = registry.clone();
@@ -219,6 +238,18 @@ impl Host {
             async move { connections.sweep().await.map(removed) }
         };
         tasks.every("sweep-sign-ins", SWEEP, Arc::default(), sign_ins).await;
+        let connections = self.app.connections.clone();
+        let idle = move || {
+            let connections = connections.clone();
+            async move { connections.renew_idle().await.map(|count| format!("{count} tokens were due for a day")) }
+        };
+        tasks.every("renew-idle-tokens", IDLE, Arc::default(), idle).await;
+        let connections = self.app.connections.clone();
+        let ends = move || {
+            let connections = connections.clone();
+            async move { connections.tell_ends().await.map(|count| format!("{count} owners told")) }
+        };
+        tasks.every("tell-ends-of-tokens", ENDS, Arc::default(), ends).await;
         let (store, clock) = (self.store.clone(), self.clock.clone());
         let entries = move || {
             let (store, clock) = (store.clone(), clock.clone());
@@ -237,6 +268,23 @@ impl Host {
             async move { count(&app, &stored).await.map(|()| String::new()) }
         };
         tasks.every("count-quotas", COUNT, Arc::default(), count).await;
+    }
+
+    /// Shows from now on that this host is alive, and heeds what other hosts did to its keys.
+    async fn beat(&self) {
+        let (db, clock) = (self.app.db.clone(), self.clock.clone());
+        let (presence, keyring) = (self.presence.clone(), self.keyring.clone());
+        let beat = move || {
+            let (db, clock, presence, keyring) = (db.clone(), clock.clone(), presence.clone(), keyring.clone());
+            async move {
+                presence.beat(&db, db.now(&*clock).await?).await?;
+                match keys::heed(&db, &keyring).await? {
+                    true => Ok(String::new()),
+                    false => Err(DbError::KeyRetired),
+                }
+            }
+        };
+        self.app.tasks.every("heartbeat", Presence::INTERVAL, Arc::default(), beat).await;
     }
 
     /// Ends streams and background tasks, lets the requests in `draining` end, then the calls that still run, then what must
@@ -270,6 +318,7 @@ impl Host {
     /// Closes the database, once what is being written to it is there.
     pub async fn close(&self) {
         let _ = tokio::time::timeout(GRACE, self.history.finish()).await;
+        let _ = tokio::time::timeout(GRACE, self.presence.leave(&self.app.db)).await;
         let _ = tokio::time::timeout(GRACE, self.app.db.close()).await;
     }
 }
@@ -283,6 +332,15 @@ async fn count(app: &App, stored: &StoreQuota) -> Result<(), DbError> {
         stored.observe(counted, used);
     }
     Ok(())
+}
+
+/// How the newest version of each piece signs in.
+fn oauth2_of(registry: Registry) -> OAuth2Of {
+    Arc::new(move |piece: &PieceName| {
+        let version = registry.get(piece, &VersionReq::default()).ok()?;
+        let mut schemes = version.piece.metadata().auth.iter().map(|auth| &auth.scheme);
+        schemes.find_map(|scheme| if let Scheme::OAuth2(oauth2) = scheme { Some((**oauth2).clone()) } else { None })
+    })
 }
 
 fn removed(rows: u64) -> String {

@@ -132,6 +132,12 @@ impl Auth {
         self.with("revocationUrl", url)
     }
 
+    /// OAUTH2: the provider's issuer, for one that states it in its authorization responses (RFC 9207).
+    #[must_use]
+    pub fn issuer(self, url: &str) -> Self {
+        self.with("issuer", url)
+    }
+
     /// OAUTH2: the `prompt` of the authorization request; `omit` sends none.
     #[must_use]
     pub fn prompt(self, prompt: &str) -> Self {

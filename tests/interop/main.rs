@@ -18,4 +18,5 @@ mod random_requests;
 mod scene;
 mod sign_in;
 mod third_parties;
+mod two_hosts;
 mod window;

@@ -31,6 +31,15 @@ pub enum ConnectionError {
         /// What happened.
         reason: String,
     },
+    /// The provider refuses to renew its token, and the old one has ended. Its settings, or those of the client, are wrong.
+    #[error("the access token has expired and is not renewed: {reason}; correct the client's settings, or connect again")]
+    Refused {
+        /// What the provider said.
+        reason: String,
+    },
+    /// It has no token that can be renewed.
+    #[error("the connection has no token that can be renewed; connect again")]
+    NotRenewable,
     /// It was made for another piece.
     #[error("the connection is for piece `{piece}`; choose one for the piece that is called")]
     OtherPiece {
@@ -94,7 +103,7 @@ impl From<ConnectionError> for PieceError {
     fn from(error: ConnectionError) -> Self {
         let kind = match &error {
             ConnectionError::NotFound => ErrorKind::NotFound,
-            ConnectionError::Broken { .. } => ErrorKind::Unauthorized,
+            ConnectionError::Broken { .. } | ConnectionError::Refused { .. } => ErrorKind::Unauthorized,
             ConnectionError::OtherPiece { .. } => ErrorKind::Denied,
             ConnectionError::NotYet { retry_after, .. } => {
                 let retry_after_ms = u64::try_from(retry_after.as_millis()).ok();

@@ -14,6 +14,12 @@ pub enum EventKind {
     Updated,
     /// It has a new access token.
     Refreshed,
+    /// The provider refused the last renewals of its token; `statusReason` has its words.
+    Degraded,
+    /// Its token ends soon, and cannot be renewed.
+    Expiring,
+    /// Its token has ended, and cannot be renewed.
+    Expired,
     /// It cannot be used any more; `statusReason` says why.
     Errored,
     /// It was removed.
@@ -22,7 +28,16 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Created, Self::Updated, Self::Refreshed, Self::Errored, Self::Deleted];
+    pub const ALL: [Self; 8] = [
+        Self::Created,
+        Self::Updated,
+        Self::Refreshed,
+        Self::Degraded,
+        Self::Expiring,
+        Self::Expired,
+        Self::Errored,
+        Self::Deleted,
+    ];
 
     /// The type of the event.
     #[must_use]
@@ -31,21 +46,24 @@ impl EventKind {
             Self::Created => "connection.created",
             Self::Updated => "connection.updated",
             Self::Refreshed => "connection.refreshed",
+            Self::Degraded => "connection.degraded",
+            Self::Expiring => "connection.expiring",
+            Self::Expired => "connection.expired",
             Self::Errored => "connection.errored",
             Self::Deleted => "connection.deleted",
         }
     }
 }
 
-/// The event that `kind` happened to a connection, with its present state and without its value.
-pub(crate) fn event(kind: EventKind, row: &ConnectionRow) -> NewEvent {
+/// The event that `kind` happened to a connection, with its state at `now` and without its value.
+pub(crate) fn event(kind: EventKind, row: &ConnectionRow, now: i64) -> NewEvent {
     let data = json!({
         "id": row.id,
         "externalId": row.external_id,
         "displayName": row.display_name,
         "pieceName": row.piece_name,
         "type": row.kind,
-        "status": row.status,
+        "status": row.state(now),
         "statusReason": row.status_reason,
         "expiresAt": row.expires_at.map(iso),
     });
@@ -67,7 +85,7 @@ mod tests {
             expires_at: Some(1_700_000_000_000),
             ..ConnectionRow::blank("row".into(), "t".into(), "u".into(), "a".into(), 1)
         };
-        let event = event(EventKind::Created, &row);
+        let event = event(EventKind::Created, &row, 1);
         let expected = json!({
             "id": "row", "externalId": "a", "displayName": "Mine", "pieceName": "github", "type": "OAUTH2",
             "status": "ACTIVE", "statusReason": null, "expiresAt": "2023-11-14T22:13:20.000Z",

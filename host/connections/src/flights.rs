@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use leno_db::ConnectionRow;
 use leno_metadata::ConnectionValue;
 use tokio::sync::watch;
 
@@ -17,8 +18,31 @@ pub(crate) enum Landing {
     Broken(String),
     /// It was removed.
     Gone,
+    /// The provider refuses to renew the token, and gives no reason why the grant would have ended.
+    Refused(String),
     /// There is no new token yet: why, and when to try again (milliseconds since 1970).
     Later(String, i64),
+}
+
+impl Landing {
+    /// Where a connection stands whose last refresh failed, and which is not refreshed again before `retry_at`.
+    pub(crate) fn resting(row: &ConnectionRow, retry_at: i64) -> Self {
+        let reason = row.status_reason.clone().unwrap_or_default();
+        if row.refresh_refusals > 0 { Self::Refused(reason) } else { Self::Later(reason, retry_at) }
+    }
+}
+
+/// Why a connection is refreshed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// Its token is due.
+    Due,
+    /// Its owner asked for it, or a service rejected its token, when it had this `rev`: also before it is due, and when it
+    /// does not work.
+    Asked {
+        /// The `rev`.
+        rev: i64,
+    },
 }
 
 /// The flights of this process, by connection.

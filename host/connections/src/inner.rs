@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use leno_base::{Clock, NoRandomness, Owner, Tasks, budget::Budgets, milliseconds};
 use leno_db::{
-    AppConnections, AuditEntry, ConnectionRow, Db, SealedValue, Tx, app_connections, audit_log, quota::Counted,
+    AppConnections, AuditEntry, ConnectionRow, Db, EventRow, Presence, SealedValue, Tx, app_connections, audit_log, quota::Counted,
 };
 use leno_egress::Transport;
 use leno_events::Events;
@@ -19,7 +19,7 @@ use crate::{
     ConnectionError, EventKind,
     event::event,
     flights::Flights,
-    providers::{PrivateFor, Providers},
+    providers::{OAuth2Of, PrivateFor, Providers},
     quotas::{Quotas, Trial},
 };
 
@@ -39,28 +39,42 @@ pub(crate) struct Inner {
     pub(crate) flights: Flights,
     pub(crate) quotas: Quotas,
     pub(crate) events: Events,
+    /// This host, among those of the database.
+    pub(crate) presence: Arc<Presence>,
     /// Work that completes although its caller is dropped: refreshes, exchanges of codes, revocations.
     pub(crate) tasks: Tasks,
 }
 
+/// What connections work with.
+pub struct Parts {
+    /// The database.
+    pub db: Db,
+    /// What seals values.
+    pub keyring: Arc<Keyring>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The way to providers.
+    pub transport: Arc<dyn Transport>,
+    /// The non-public addresses at which each piece's provider may be.
+    pub private: PrivateFor,
+    /// How each piece signs in.
+    pub oauth2: OAuth2Of,
+    /// What sends owners the events of their connections.
+    pub events: Events,
+    /// This host, among those of the database.
+    pub presence: Arc<Presence>,
+}
+
 impl Connections {
-    /// The connections in `db`, sealed by `keyring`. Requests to providers go out through `transport`, to public addresses
-    /// and to those that `private` names for the piece. `events` sends owners the events of their connections.
+    /// The connections of a host.
     #[must_use]
-    pub fn new(
-        db: Db,
-        keyring: Arc<Keyring>,
-        clock: Arc<dyn Clock>,
-        transport: Arc<dyn Transport>,
-        private: PrivateFor,
-        events: Events,
-        budgets: &Budgets,
-    ) -> Self {
+    pub fn new(parts: Parts, budgets: &Budgets) -> Self {
+        let Parts { db, keyring, clock, transport, private, oauth2, events, presence } = parts;
         let rows = AppConnections::new(db.clone());
-        let providers = Providers::new(transport, clock.clone(), private);
+        let providers = Providers::new(transport, clock.clone(), private, oauth2);
         let (flights, tasks) = (Flights::default(), Tasks::default());
         let quotas = Quotas::new(budgets);
-        Self(Arc::new(Inner { db, rows, keyring, clock, providers, flights, quotas, events, tasks }))
+        Self(Arc::new(Inner { db, rows, keyring, clock, providers, flights, quotas, events, presence, tasks }))
     }
 
     /// Begins the test of a connection.
@@ -89,12 +103,18 @@ impl Inner {
         milliseconds(&*self.clock)
     }
 
-    pub(crate) fn seal(&self, row: &ConnectionRow, value: &ConnectionValue) -> Result<SealedValue, ConnectionError> {
-        Ok(sealed(&self.keyring, row, &value.to_json(), value)?)
+    /// The stored form of `value` in `row`, which will be its `rev`.
+    pub(crate) fn seal(
+        &self,
+        row: &ConnectionRow,
+        rev: i64,
+        value: &ConnectionValue,
+    ) -> Result<SealedValue, ConnectionError> {
+        Ok(sealed(&self.keyring, row, rev, &value.to_json(), value)?)
     }
 
     pub(crate) fn open(&self, row: &ConnectionRow, sealed: &str) -> Result<ConnectionValue, OpenError> {
-        let text = self.keyring.open(sealed, place(row))?;
+        let text = in_place(row, row.rev, |place| self.keyring.open(sealed, place))?;
         ConnectionValue::parse(text.expose_secret())
             .map_err(|_| OpenError::Malformed("the decrypted text is not a connection value"))
     }
@@ -122,31 +142,47 @@ impl Inner {
         kind: EventKind,
         detail: Value,
     ) -> Result<(), ConnectionError> {
-        let now = self.now();
-        let entry = AuditEntry::new(now, row.tenant_id.clone(), actor, kind.as_str(), &row.id).with(detail);
-        audit_log::append(&mut tx, &entry).await?;
-        let event = self.events.append(&mut tx, event(kind, row), now).await?;
+        let event = self.note(&mut tx, row, actor, kind, detail).await?;
         tx.commit().await?;
         self.events.published(&event);
         Ok(())
     }
+
+    /// Adds the audit entry and the event of a change, in its transaction. After the commit the event is to be published.
+    pub(crate) async fn note(
+        &self,
+        tx: &mut Tx,
+        row: &ConnectionRow,
+        actor: &str,
+        kind: EventKind,
+        detail: Value,
+    ) -> Result<EventRow, ConnectionError> {
+        let now = self.now();
+        let entry = AuditEntry::new(now, row.tenant_id.clone(), actor, kind.as_str(), &row.id).with(detail);
+        audit_log::append(tx, &entry).await?;
+        Ok(self.events.append(tx, event(kind, row, now), now).await?)
+    }
 }
 
-/// The stored form of `value`, whose JSON text is `text`.
+/// The stored form of `value`, whose JSON text is `text`, for the `rev` that it will be in `row`.
 pub(crate) fn sealed(
     keyring: &Keyring,
     row: &ConnectionRow,
+    rev: i64,
     text: &SecretString,
     value: &ConnectionValue,
 ) -> Result<SealedValue, NoRandomness> {
-    let Lifetime { expires_at, refresh_at } = lifetime(value);
+    let Lifetime { expires_at, refresh_at, tell_at } = lifetime(value);
     let key_id = keyring.active().as_str().to_owned();
-    Ok(SealedValue { value: keyring.seal(text, place(row))?, key_id, expires_at, refresh_at })
+    let value = in_place(row, rev, |place| keyring.seal(text, place))?;
+    Ok(SealedValue { value, key_id, expires_at, refresh_at, tell_at })
 }
 
-/// Where a connection's value is stored.
-fn place(row: &ConnectionRow) -> Place<'_> {
-    Place { table: TABLE, tenant: row.tenant_id.as_str(), row: &row.id }
+/// Does something with the place of a connection's value: it opens for this owner, piece, type and `rev` only.
+fn in_place<T>(row: &ConnectionRow, rev: i64, with: impl FnOnce(Place<'_>) -> T) -> T {
+    let rev = rev.to_string();
+    let facts = [row.owner_id.as_str(), &row.piece_name, &row.kind, &rev];
+    with(Place { table: TABLE, tenant: row.tenant_id.as_str(), row: &row.id, facts: &facts })
 }
 
 /// A value that does not open cannot be used until its owner connects again.

@@ -6,7 +6,9 @@
 //! | `inner` | what every file works with; the end of each change: audit entry, event, commit |
 //! | `service` | making, reading, changing, removing |
 //! | `resolve` | connections on their way into calls |
-//! | `refresh`, `flights` | refreshing access tokens: one refresh per connection in a process, one per database |
+//! | `refresh`, `flights` | refreshing access tokens: one refresh per connection in a process |
+//! | `renewal` | one refresh, from the lease to the commit: one per database |
+//! | `upkeep` | what is done for connections that nobody uses: renewals, and telling their ends |
 //! | `tokens`, `providers` | token requests, and where a piece's provider is |
 //! | `sign_in` | signing in at a provider, from the authorization URL to the callback |
 //! | `quotas` | how much each user and each tenant may have and do |
@@ -32,25 +34,27 @@ mod providers;
 mod quotas;
 mod references;
 mod refresh;
+mod renewal;
 mod resolve;
 mod service;
 mod sign_in;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod upkeep;
 mod view;
 
 pub use self::budgets::BUDGETS;
 pub use self::{
     error::ConnectionError,
     event::EventKind,
-    inner::Connections,
+    inner::{Connections, Parts},
     people::Moved,
-    providers::PrivateFor,
+    providers::{OAuth2Of, PrivateFor},
     quotas::Trial,
     references::ReferenceError,
     resolve::Stored,
     service::{Edition, NewConnection, Replace},
-    sign_in::{Begun, Draft, Failed, Finished, SignIn, SignInClient, new_browser},
+    sign_in::{Arrival, Begun, Draft, Failed, Finished, SignIn, SignInClient, Wishes, new_browser},
     view::ConnectionView,
 };

@@ -48,7 +48,7 @@ impl Connections {
             created_at: now,
             updated_at: now,
         };
-        app.client_secret = inner.keyring.seal(client_secret, place(&app))?;
+        app.client_secret = in_place(&app, |place| inner.keyring.seal(client_secret, place))?;
         oauth_apps::put(&inner.db, &app).await?;
         inner.note_app(actor, "oauth_app.registered", &app.tenant, piece).await
     }
@@ -79,7 +79,7 @@ impl Inner {
         let name = piece.parse::<PieceName>().map_err(|_| missing())?;
         let found = oauth_apps::find(&self.db, tenant, name.short()).await?;
         let app = found.ok_or_else(missing)?;
-        let secret = self.keyring.open(&app.client_secret, place(&app)).map_err(|error| broken(&error))?;
+        let secret = in_place(&app, |place| self.keyring.open(&app.client_secret, place)).map_err(|error| broken(&error))?;
         Ok(PlatformClient { client_id: app.client_id, client_secret: secret })
     }
 
@@ -95,6 +95,8 @@ impl Inner {
     }
 }
 
-fn place(app: &OAuthApp) -> Place<'_> {
-    Place { table: TABLE, tenant: app.tenant.as_str(), row: &app.id }
+/// Does something with the place of a client's secret: it opens for this piece and client only.
+fn in_place<T>(app: &OAuthApp, with: impl FnOnce(Place<'_>) -> T) -> T {
+    let facts = [app.piece_name.as_str(), &app.client_id];
+    with(Place { table: TABLE, tenant: app.tenant.as_str(), row: &app.id, facts: &facts })
 }

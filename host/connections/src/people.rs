@@ -4,7 +4,7 @@ use leno_base::{Owner, TenantId, UserId};
 use leno_db::{AuditEntry, app_connections, audit_log, repeat, users, workflow_refs};
 use uuid::Uuid;
 
-use crate::{ConnectionError, Connections};
+use crate::{ConnectionError, Connections, EventKind};
 
 /// A connection that was moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,14 +54,24 @@ impl Connections {
             return Err(ConnectionError::NotFound);
         }
         let present = app_connections::external_ids(&mut tx, tenant, &real.user).await?;
-        let coming = app_connections::external_ids(&mut tx, tenant, &anonymous.user).await?;
+        let coming = app_connections::lock_all(&mut tx, tenant, &anonymous.user).await?;
         // A new name must collide with neither side's.
-        let mut taken: Vec<String> = present.iter().chain(&coming).cloned().collect();
-        let mut moved = Vec::new();
-        for from in coming {
+        let mut taken = present.clone();
+        taken.extend(coming.iter().map(|(row, _)| row.external_id.clone()));
+        let (mut moved, mut events) = (Vec::new(), Vec::new());
+        for (row, text) in coming {
+            let from = row.external_id.clone();
             let to = if present.contains(&from) { numbered(&from, &taken) } else { from.clone() };
-            app_connections::hand_over(&mut tx, tenant, people, (&from, &to), now).await?;
+            let mut theirs = row.clone();
+            (theirs.owner_id, theirs.external_id, theirs.updated_at) = (real.user.clone(), to.clone(), now);
+            // A value that does not open moves as it is.
+            let value = inner.open(&row, &text).ok();
+            let sealed = value.map(|value| inner.seal(&theirs, row.rev, &value)).transpose()?;
+            let sealed = sealed.as_ref().map(|sealed| (sealed.value.as_str(), sealed.key_id.as_str()));
+            app_connections::hand_over(&mut tx, &row, (&real.user, &to), &text, sealed, now).await?;
             workflow_refs::hand_over(&mut tx, tenant, people, (&from, &to), now).await?;
+            let detail = serde_json::json!({"from": anonymous.user});
+            events.push(inner.note(&mut tx, &theirs, &real.actor(), EventKind::Created, detail).await?);
             taken.push(to.clone());
             moved.push(Moved { from, to });
         }
@@ -71,6 +81,7 @@ impl Connections {
         audit_log::append(&mut tx, &entry.with(detail)).await?;
         users::remove_anonymous(&mut tx, tenant, &anonymous.user).await?;
         tx.commit().await?;
+        events.iter().for_each(|event| inner.events.published(event));
         Ok(moved)
     }
 }

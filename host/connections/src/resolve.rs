@@ -75,6 +75,11 @@ impl Connection for Stored {
         self.value().await.map_err(PieceError::from)
     }
 
+    async fn instead_of(&self, rejected: &ConnectionValue) -> Option<Arc<ConnectionValue>> {
+        let owner = Owner { tenant: self.row.tenant_id.clone(), user: self.row.owner_id.clone() };
+        self.connections.instead_of(&owner, &self.row.id, rejected).await
+    }
+
     fn id(&self) -> Option<&str> {
         Some(&self.row.id)
     }

@@ -2,7 +2,7 @@
 
 use leno_base::{ExternalId, Owner};
 use leno_db::{
-    AuditEntry, ConnectionFilter, ConnectionRow, ConnectionStatus, Lease, Position, WorkflowRef, app_connections,
+    AuditEntry, ConnectionFilter, ConnectionRow, ConnectionStatus, Position, WorkflowRef, app_connections,
     audit_log, repeat, users, workflow_refs,
 };
 use leno_metadata::{ConnectionValue, OAuth2};
@@ -89,7 +89,8 @@ impl Connections {
                 let external_id = new.external_id.as_str().to_owned();
                 ConnectionRow::blank(row_id(), owner.tenant.clone(), owner.user.clone(), external_id, now)
             }));
-            let sealed = inner.seal(&row, &new.value)?;
+            let rev = if created { row.rev } else { row.rev + 1 };
+            let sealed = inner.seal(&row, rev, &new.value)?;
             let written = match created {
                 true => app_connections::insert(&mut tx, &row, &sealed).await?,
                 false => app_connections::replace(&mut tx, &row, &sealed).await?,
@@ -168,7 +169,8 @@ impl Connections {
         backwards: bool,
         limit: i64,
     ) -> Result<Vec<ConnectionRow>, ConnectionError> {
-        Ok(self.0.rows.list(&owner.tenant, &owner.user, filter, from, backwards, limit).await?)
+        let now = self.0.now();
+        Ok(self.0.rows.list(&owner.tenant, &owner.user, filter, from, backwards, limit, now).await?)
     }
 
     /// Changes name and metadata.
@@ -227,13 +229,16 @@ impl Connections {
             let changed = match changed {
                 Ok(changed) if seen.is_none_or(|Edition(edition)| edition == row.edition) => changed,
                 refused => {
-                    inner.rows.release(Lease { tenant: &owner.tenant, id, holder: &holder }).await?;
+                    inner.release(&row, &holder).await?;
                     return Err(refused.err().unwrap_or(ConnectionError::Changed));
                 }
             };
-            row.status = ConnectionStatus::Active;
+            // A broken connection stays so until `renew` shows that its new settings work.
+            if row.status == ConnectionStatus::Missing {
+                row.status = ConnectionStatus::Active;
+            }
             row.updated_at = inner.now();
-            let sealed = inner.seal(&row, &changed)?;
+            let sealed = inner.seal(&row, row.rev + 1, &changed)?;
             let mut tx = inner.db.begin(&owner.tenant).await?;
             if app_connections::replace(&mut tx, &row, &sealed).await? {
                 return inner.conclude_anew(tx, row, &owner.actor(), EventKind::Updated, json!({"value": true})).await;

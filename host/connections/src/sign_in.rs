@@ -42,8 +42,30 @@ pub struct SignIn<'a> {
     pub redirect_url: String,
     /// What the user filled in.
     pub props: Map<String, Value>,
+    /// The `prompt` and the `access_type` that the user wants.
+    pub wishes: Wishes,
     /// What to make of it; without it the client makes the connection itself.
     pub draft: Option<Draft>,
+}
+
+/// What a user wants of the provider's pages, where the piece leaves it open.
+#[derive(Debug, Clone, Default)]
+pub struct Wishes {
+    /// The `prompt`: `consent`, `login`, …
+    pub prompt: Option<String>,
+    /// The `access_type`: `offline` or `online`.
+    pub access_type: Option<String>,
+}
+
+/// How a response of a provider came.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    /// The base of this host's redirect URIs.
+    pub base: &'a str,
+    /// The redirect URI at which it came.
+    pub at: &'a str,
+    /// Its `iss` (RFC 9207).
+    pub issuer: Option<&'a str>,
 }
 
 /// The OAuth client of a sign-in.
@@ -144,6 +166,8 @@ impl Connections {
             state: &state,
             pkce: pkce.as_ref(),
             props: Some(&props),
+            prompt: begin.wishes.prompt.as_deref(),
+            access_type: begin.wishes.access_type.as_deref(),
         };
         let authorization_url = leno_oauth2::authorization_url(begin.oauth2, &request).map_err(Problems::from)?;
         let scope = leno_oauth2::requested_scope(begin.oauth2, Some(&props));
@@ -182,6 +206,7 @@ impl Connections {
         &self,
         state: &str,
         browser: Option<&SecretString>,
+        arrival: Arrival<'_>,
         answer: Result<SecretString, Failed>,
         piece: impl Fn(&str) -> Option<OAuth2>,
     ) -> Result<Finished, Failed> {
@@ -194,7 +219,9 @@ impl Connections {
                                start again";
             return Err(Failed { error: "invalid_state".into(), description: description.into() });
         };
+        let oauth2 = piece(&pending.piece_name);
         // Checked only now: a browser that did not start the sign-in cannot end it either.
+        arrival.check(&pending.value, oauth2.as_ref())?;
         let code = answer?;
         if let Value::Object(members) = &mut pending.value {
             members.insert("code".into(), code.expose_secret().into());
@@ -204,7 +231,7 @@ impl Connections {
             self.keep(&owner, ticket.expose_secret(), None, &pending).await.map_err(Failed::of)?;
             return Ok(Finished::Ticket(ticket));
         };
-        let Some(oauth2) = piece(&pending.piece_name) else {
+        let Some(oauth2) = oauth2 else {
             let description = "the piece was removed during the sign-in".to_owned();
             return Err(Failed { error: "server_error".into(), description });
         };
@@ -260,18 +287,17 @@ impl Connections {
     ) -> Result<(), ConnectionError> {
         let inner = &*self.0;
         let now = inner.now();
-        let state_hash = hash(key);
         let text = Zeroizing::new(serde_json::to_string(pending).unwrap_or_default());
-        let place = Place { table: TABLE, tenant: owner.tenant.as_str(), row: &state_hash };
-        let session = OAuthSession {
-            draft: inner.keyring.seal(&text.as_str().into(), place)?,
-            state_hash: state_hash.clone(),
+        let mut session = OAuthSession {
+            draft: String::new(),
+            state_hash: hash(key),
             tenant: owner.tenant.clone(),
             owner: owner.user.clone(),
             browser_hash: browser.map(|browser| hash(browser.expose_secret())).unwrap_or_default(),
             key_id: inner.keyring.active().as_str().to_owned(),
             expires_at: now + LIFETIME,
         };
+        session.draft = in_place(&session, |place| inner.keyring.seal(&text.as_str().into(), place))?;
         let mut tx = inner.db.begin(&owner.tenant).await?;
         oauth_sessions::insert(&mut tx, &session, now).await?;
         inner.quotas.sign_ins.check(&mut tx, owner).await?;
@@ -282,12 +308,40 @@ impl Connections {
         let inner = &*self.0;
         let found = oauth_sessions::take(&inner.db, &hash(key), browser_hash, inner.now()).await?;
         let Some(session) = found else { return Ok(None) };
-        let place = Place { table: TABLE, tenant: session.tenant.as_str(), row: &session.state_hash };
-        let text = inner.keyring.open(&session.draft, place).map_err(|error| crate::inner::broken(&error))?;
+        let text = in_place(&session, |place| inner.keyring.open(&session.draft, place)).map_err(|error| crate::inner::broken(&error))?;
         let pending = serde_json::from_str(text.expose_secret())
             .map_err(|_| ConnectionError::Broken { reason: "the sign-in cannot be read".into() })?;
         Ok(Some((Owner { tenant: session.tenant, user: session.owner }, pending)))
     }
+}
+
+impl Arrival<'_> {
+    /// Refuses the response of another provider than the one that was asked: its code would be sent to that one (RFC 9207; RFC
+    /// 9700, section 4.4).
+    fn check(&self, value: &Value, oauth2: Option<&OAuth2>) -> Result<(), Failed> {
+        let refused = |description: &str| {
+            Err(Failed { error: "invalid_request".to_owned(), description: description.to_owned() })
+        };
+        // A page of the client's own passes on what came there.
+        let asked = value.get("redirect_url").and_then(Value::as_str).unwrap_or_default();
+        if asked.starts_with(self.base) && asked != self.at {
+            return refused("the response came to the redirect URI of another piece; start again");
+        }
+        let expected = oauth2.and_then(|oauth2| leno_oauth2::issuer(oauth2, value.get("props")));
+        match (expected, self.issuer) {
+            (Some(expected), Some(issuer)) if expected != issuer => {
+                refused("the response came from another provider than the one that was asked; start again")
+            }
+            (Some(_), None) => refused("the response does not say which provider it came from; start again"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Does something with the place of a draft: it opens for this owner and browser only.
+fn in_place<T>(session: &OAuthSession, with: impl FnOnce(Place<'_>) -> T) -> T {
+    let facts = [session.owner.as_str(), &session.browser_hash];
+    with(Place { table: TABLE, tenant: session.tenant.as_str(), row: &session.state_hash, facts: &facts })
 }
 
 impl Drop for Pending {

@@ -95,7 +95,7 @@ impl Inner {
     }
 
     /// Refreshes the tokens of a connection at its provider.
-    pub(crate) async fn renew(
+    pub(crate) async fn request_tokens(
         &self,
         row: &ConnectionRow,
         value: &ConnectionValue,
@@ -103,7 +103,8 @@ impl Inner {
         let app = self.app_for(&row.tenant_id, &row.piece_name, value.kind()).await;
         let app = app.map_err(|error| TokenError::Unsent { problem: error.to_string() })?;
         let secret = app.as_ref().map(|app| &app.client_secret);
-        self.providers.tokens.refresh(value, secret, &self.providers.private(&row.piece_name)).await
+        let (oauth2, private) = (self.providers.oauth2(&row.piece_name), self.providers.private(&row.piece_name));
+        self.providers.tokens.refresh(oauth2.as_ref(), value, secret, &private).await
     }
 }
 

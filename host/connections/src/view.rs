@@ -5,6 +5,8 @@ use leno_db::ConnectionRow;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::Connections;
+
 /// The connection object of the API and of events. There is no way from it to the value.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -17,7 +19,7 @@ pub struct ConnectionView<'a> {
     pub external_id: &'a str,
     /// `SECRET_TEXT`, `OAUTH2`, …
     pub r#type: &'a str,
-    /// `ACTIVE`, `MISSING` or `ERROR`.
+    /// `ACTIVE`, `EXPIRED`, `DEGRADED`, `MISSING` or `ERROR`.
     pub status: &'a str,
     /// Why it does not work, or why its token was not renewed at the last attempt.
     pub status_reason: Option<&'a str>,
@@ -43,8 +45,16 @@ pub struct ConnectionView<'a> {
     pub updated_at: String,
 }
 
-impl<'a> From<&'a ConnectionRow> for ConnectionView<'a> {
-    fn from(row: &'a ConnectionRow) -> Self {
+impl Connections {
+    /// A connection as its owner sees it now.
+    #[must_use]
+    pub fn view<'a>(&self, row: &'a ConnectionRow) -> ConnectionView<'a> {
+        ConnectionView::at(row, self.0.now())
+    }
+}
+
+impl<'a> ConnectionView<'a> {
+    fn at(row: &'a ConnectionRow, now: i64) -> Self {
         // What is stored was JSON; what is not is left out rather than failing a whole list.
         let raw = |text: &'a str| serde_json::from_str::<&RawValue>(text).ok();
         Self {
@@ -52,7 +62,7 @@ impl<'a> From<&'a ConnectionRow> for ConnectionView<'a> {
             display_name: &row.display_name,
             external_id: &row.external_id,
             r#type: &row.kind,
-            status: row.status.as_str(),
+            status: row.state(now).as_str(),
             status_reason: row.status_reason.as_deref(),
             platform_id: row.platform_id.as_deref(),
             piece_name: &row.piece_name,

@@ -10,6 +10,7 @@ use std::{
 };
 
 use leno_base::budget::{Budget, Budgets};
+use rustix::fs::FlockOperation;
 use sqlx::{
     AnyPool, ConnectOptions as _, Connection as _, Executor as _,
     any::{AnyConnectOptions, AnyPoolOptions},
@@ -67,13 +68,28 @@ pub(super) async fn turn(file: Arc<Path>) -> Result<fs::File, DbError> {
     let lock = move || {
         let mut name = file.as_os_str().to_owned();
         name.push(".lock");
-        let lock = fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(name)?;
-        rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)?;
+        let lock = lockable(Path::new(&name))?;
+        rustix::fs::flock(&lock, FlockOperation::LockExclusive)?;
         Ok(lock)
     };
     let locked = tokio::task::spawn_blocking(lock).await;
     let failed = |error: std::io::Error| DbError::Connect { reason: format!("it cannot be locked: {error}") };
     locked.map_err(|error| failed(std::io::Error::other(error)))?.map_err(failed)
+}
+
+/// Locks the file at `path`, unless another process holds it: then `None`. The lock is held until the returned value is
+/// dropped.
+pub(super) fn lock(path: &Path) -> std::io::Result<Option<fs::File>> {
+    let lock = lockable(path)?;
+    match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(lock)),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn lockable(path: &Path) -> std::io::Result<fs::File> {
+    fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
 async fn sqlite(url: &str, budgets: &Budgets) -> Result<Inner, DbError> {

@@ -14,6 +14,8 @@ pub struct KeyRow {
     pub created_at: i64,
     /// When it was retired.
     pub retired_at: Option<i64>,
+    /// The oldest version of seals that may be under it.
+    pub oldest_seal: i64,
 }
 
 /// All of them, the oldest first.
@@ -21,12 +23,13 @@ pub struct KeyRow {
 /// # Errors
 /// [`DbError::Query`].
 pub async fn list(db: &Db) -> Result<Vec<KeyRow>, DbError> {
-    const SQL: &str = "SELECT kid, created_at, retired_at FROM encryption_keys ORDER BY created_at, kid";
+    const SQL: &str = "SELECT kid, created_at, retired_at, oldest_seal FROM encryption_keys ORDER BY created_at, kid";
     let read = |row: &sqlx::any::AnyRow| -> Result<KeyRow, sqlx::Error> {
         Ok(KeyRow {
             kid: row.try_get("kid")?,
             created_at: row.try_get("created_at")?,
             retired_at: row.try_get("retired_at")?,
+            oldest_seal: row.try_get("oldest_seal")?,
         })
     };
     let rows = sqlx::query(SQL).fetch_all(&mut *db.reader(Party::Host).await?).await?;
@@ -40,6 +43,13 @@ pub async fn list(db: &Db) -> Result<Vec<KeyRow>, DbError> {
 pub async fn record(db: &Db, kid: &str, now: i64) -> Result<(), DbError> {
     const SQL: &str = "INSERT INTO encryption_keys (kid, created_at) VALUES ($1, $2) ON CONFLICT (kid) DO NOTHING";
     sqlx::query(SQL).bind(kid).bind(now).execute(&mut *db.writer(Party::Host).await?).await?;
+    Ok(())
+}
+
+/// Notes that nothing under a key is sealed in a version before `version`.
+pub async fn sealed_since(tx: &mut AnyConnection, kid: &str, version: i64) -> Result<(), DbError> {
+    const SQL: &str = "UPDATE encryption_keys SET oldest_seal = $1 WHERE kid = $2 AND oldest_seal < $1";
+    sqlx::query(SQL).bind(version).bind(kid).execute(tx).await?;
     Ok(())
 }
 

@@ -121,8 +121,8 @@ pub async fn enqueue(tx: &mut AnyConnection, kind: Kind, event: &EventRow, most:
         };
     }
     const INSERT: &str = "INSERT INTO webhook_deliveries \
-        (id, endpoint_id, event_id, type, payload, status, last_error, next_at, created_at, updated_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $8)";
+        (id, endpoint_id, event_id, type, payload, status, last_error, next_at, created_at, updated_at, seq) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $8, $9)";
     let sql = match kind {
         Kind::Sqlite => wanted!(),
         // Locks the endpoints: a concurrent removal would make the change of the connection fail.
@@ -151,6 +151,7 @@ pub async fn enqueue(tx: &mut AnyConnection, kind: Kind, event: &EventRow, most:
             .bind(status)
             .bind(error)
             .bind(event.created_at)
+            .bind(event.seq)
             .execute(&mut *tx)
             .await?;
     }
@@ -176,7 +177,7 @@ async fn make_room(tx: &mut AnyConnection, endpoint: &str, now: i64, most: u64) 
     const TELL: &str = "UPDATE webhook_endpoints SET dropped = dropped + 1 WHERE id = $1";
     const GIVE_UP: &str = "UPDATE webhook_deliveries SET status = 'DEAD', last_error = $1, updated_at = $2 WHERE id = \
         (SELECT id FROM webhook_deliveries WHERE endpoint_id = $3 AND status = 'PENDING' AND attempts = 0 \
-        ORDER BY event_id LIMIT 1) AND status = 'PENDING' AND attempts = 0";
+        ORDER BY seq, event_id LIMIT 1) AND status = 'PENDING' AND attempts = 0";
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let waiting: i64 = sqlx::query(COUNT).bind(endpoint).bind(most).fetch_one(&mut *tx).await?.try_get(0)?;
     if waiting < most {
@@ -252,7 +253,7 @@ pub async fn deliveries(
         "SELECT ",
         delivery!(),
         " FROM webhook_deliveries d WHERE d.endpoint_id = $1 AND (CAST($2 AS TEXT) IS NULL OR d.status = $2) \
-         ORDER BY d.event_id DESC LIMIT $3"
+         ORDER BY d.seq DESC, d.event_id DESC LIMIT $3"
     );
     let owned = sqlx::query(OWNED).bind(tenant.as_str()).bind(owner.as_str()).bind(endpoint);
     let mut reader = db.reader(tenant).await?;

@@ -9,6 +9,9 @@ const TRIES: usize = 4;
 /// When to come back to a database that did not respond in time.
 const LATER: Duration = Duration::from_secs(2);
 
+/// What triggers of `migrations/` say of a row that is sealed under a retired key.
+const KEY_RETIRED: &str = "the encryption key is retired";
+
 /// A failure of the database.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
@@ -30,6 +33,9 @@ pub enum DbError {
     /// The owner has the most rows that one may have.
     #[error("{0}")]
     Full(Exhausted),
+    /// Nothing was written, as this host's encryption key was retired.
+    #[error("the encryption key of this host was retired, so it writes no secrets; start it with another one")]
+    KeyRetired,
 }
 
 /// Why a busy database did nothing. Cheap to clone: one refusal may be that of many writes.
@@ -60,6 +66,9 @@ impl Busy {
 impl From<sqlx::Error> for DbError {
     fn from(error: sqlx::Error) -> Self {
         let code = error.as_database_error().and_then(|error| error.code()).map(String::from);
+        if error.as_database_error().is_some_and(|error| error.message().contains(KEY_RETIRED)) {
+            return Self::KeyRetired;
+        }
         match (code, &error) {
             (Some(code), _) if is_conflict(&code) => Self::Busy(Busy::Conflict(error.into())),
             (Some(code), _) if is_late(&code) => Self::Busy(Busy::Late(error.into())),

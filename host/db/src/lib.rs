@@ -15,6 +15,7 @@ pub mod endpoints;
 mod error;
 pub mod events;
 pub mod foreign;
+pub mod hosts;
 mod kind;
 mod lane;
 pub mod oauth_apps;
@@ -32,12 +33,14 @@ pub mod workflow_refs;
 pub use self::budgets::{BUDGETS, Rows};
 pub use self::{
     app_connections::{
-        AppConnections, ConnectionFilter, ConnectionRow, ConnectionStatus, InvalidStatus, Lease, Position, SealedValue,
+        AppConnections, ConnectionFilter, ConnectionRow, ConnectionState, ConnectionStatus, DEGRADED_AFTER, InvalidState,
+        InvalidStatus, Lease, Position, SealedValue,
     },
     audit_log::{AuditEntry, events_of as audit_events},
     endpoints::{DeliveryRow, EndpointRow},
     error::{Busy, DbError, OfDatabase, repeat},
     events::EventRow,
+    hosts::Presence,
     kind::Kind,
     lane::Party,
     oauth_apps::OAuthApp,

@@ -2,6 +2,7 @@
 
 use std::{
     ops::{Deref, DerefMut},
+    path::Path,
     sync::Arc,
 };
 
@@ -9,7 +10,7 @@ use leno_base::{Clock, budget::Budgets, milliseconds};
 use sqlx::{Any, AnyConnection, AnyPool, Row as _, Transaction, any::AnyArguments, pool::PoolConnection, query::Query};
 
 use crate::{
-    DbError, Kind,
+    DbError, Kind, app_connections,
     budgets::Rows,
     connect::{self, Inner},
     lane::{Lane, Party, Turn},
@@ -64,7 +65,8 @@ impl Db {
             // The other connections do not wait long enough for the locks of a host that migrates.
             Kind::Postgres => (sqlx::migrate!("../../migrations/postgres"), &self.0.own),
         };
-        Ok(migrator.run(pool).await?)
+        migrator.run(pool).await?;
+        app_connections::fold_names(self).await
     }
 
     /// Whether the database responds, however busy this host's other connections are.
@@ -74,6 +76,11 @@ impl Db {
     pub async fn ping(&self) -> Result<(), DbError> {
         sqlx::query("SELECT 1").execute(&self.0.own).await?;
         Ok(())
+    }
+
+    /// The file of an embedded database.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.0.file.as_deref()
     }
 
     /// Which database it is.

@@ -54,7 +54,7 @@ pub async fn due(db: &Db, now: i64, most: Most) -> Result<Vec<Due>, DbError> {
         UNION ALL SELECT (SELECT MIN(endpoint_id) FROM webhook_deliveries \
         WHERE status = 'PENDING' AND endpoint_id > busy.id) FROM busy WHERE busy.id IS NOT NULL), \
         first AS MATERIALIZED (SELECT busy.id AS endpoint, (SELECT o.id FROM webhook_deliveries o \
-        WHERE o.status = 'PENDING' AND o.endpoint_id = busy.id ORDER BY o.event_id LIMIT 1) AS delivery \
+        WHERE o.status = 'PENDING' AND o.endpoint_id = busy.id ORDER BY o.seq, o.event_id LIMIT 1) AS delivery \
         FROM busy WHERE busy.id IS NOT NULL), \
         due AS (SELECT d.id, d.endpoint_id, d.attempts, d.claimed_until, d.next_at, \
         e.tenant_id, e.owner_id, e.url, e.secret, e.slow, e.dropped, \

@@ -1,4 +1,5 @@
-//! The encrypted columns of four tables, in one shape: `(id, tenant_id, sealed text, key_id)`.
+//! The encrypted columns of four tables, in one shape: `(id, tenant_id, sealed text, key_id)`, with the columns that the seal is
+//! bound to.
 //!
 //! These statements work over all tenants on behalf of the host, and never look at what a row means.
 
@@ -13,8 +14,10 @@ pub struct SealedTable {
     pub name: &'static str,
     count: &'static str,
     count_of: &'static str,
+    outdated: &'static str,
     page: &'static str,
     rewrap: &'static str,
+    facts: usize,
 }
 
 /// One sealed text.
@@ -24,12 +27,14 @@ pub struct SealedRow {
     pub id: String,
     /// The tenant.
     pub tenant: String,
-    /// `{iv, data, kid, mac}`.
+    /// `{iv, data, kid, mac, v}`.
     pub sealed: String,
+    /// The columns that the seal is bound to, besides the tenant and the primary key.
+    pub facts: Vec<String>,
 }
 
 macro_rules! tables {
-    ($($table:literal ($id:literal, $sealed:literal)),* $(,)?) => {
+    ($($table:literal ($id:literal, $sealed:literal $(, $fact:literal)*)),* $(,)?) => {
         /// All tables with sealed texts.
         pub const TABLES: &[SealedTable] = &[$(SealedTable {
             name: $table,
@@ -42,10 +47,13 @@ macro_rules! tables {
                  WHERE id IS NOT NULL AND REPLACE($1, ',' || id || ',', '') = $1"
             ),
             count_of: concat!("SELECT COUNT(*) FROM ", $table, " WHERE key_id = $1"),
+            // What a seal of the present version ends with.
+            outdated: concat!("SELECT COUNT(*) FROM ", $table, " WHERE key_id = $1 AND ", $sealed, " NOT LIKE '%,\"v\":2}'"),
             page: concat!(
-                "SELECT ", $id, ", tenant_id, ", $sealed, " FROM ", $table,
-                " WHERE key_id <> $1 AND ", $id, " > $2 ORDER BY ", $id, " LIMIT $3"
+                "SELECT ", $id, ", tenant_id, ", $sealed, $(", CAST(", $fact, " AS TEXT)",)* " FROM ", $table,
+                " WHERE (key_id <> $1 OR ", $sealed, " NOT LIKE '%,\"v\":2}') AND ", $id, " > $2 ORDER BY ", $id, " LIMIT $3"
             ),
+            facts: <[&str]>::len(&[$($fact),*]),
             // The old text is the fence: a concurrent change wins.
             rewrap: concat!(
                 "UPDATE ", $table, " SET ", $sealed, " = $1, key_id = $2 WHERE ", $id, " = $3 AND ", $sealed, " = $4"
@@ -55,9 +63,9 @@ macro_rules! tables {
 }
 
 tables! {
-    "app_connection" ("id", "value"),
-    "platform_oauth_apps" ("id", "client_secret"),
-    "oauth_sessions" ("state_hash", "draft"),
+    "app_connection" ("id", "value", "owner_id", "piece_name", "type", "rev"),
+    "platform_oauth_apps" ("id", "client_secret", "piece_name", "client_id"),
+    "oauth_sessions" ("state_hash", "draft", "owner_id", "browser_hash"),
     "webhook_endpoints" ("id", "secret"),
 }
 
@@ -80,11 +88,19 @@ impl SealedTable {
         Ok(sqlx::query(self.count_of).bind(kid).fetch_one(tx).await?.try_get(0)?)
     }
 
-    /// Up to `limit` rows that are not under `kid`, by primary key, beyond `after`.
+    /// How many rows under one key are sealed in an earlier version.
     ///
     /// # Errors
     /// [`DbError::Query`].
-    pub async fn under_other_keys(
+    pub async fn outdated(&self, tx: &mut AnyConnection, kid: &str) -> Result<i64, DbError> {
+        Ok(sqlx::query(self.outdated).bind(kid).fetch_one(tx).await?.try_get(0)?)
+    }
+
+    /// Up to `limit` rows that are not under `kid`, or sealed in an earlier version, by primary key, beyond `after`.
+    ///
+    /// # Errors
+    /// [`DbError::Query`].
+    pub async fn to_rewrap(
         &self,
         db: &Db,
         kid: &str,
@@ -92,7 +108,8 @@ impl SealedTable {
         limit: i64,
     ) -> Result<Vec<SealedRow>, DbError> {
         let read = |row: &AnyRow| -> Result<SealedRow, sqlx::Error> {
-            Ok(SealedRow { id: row.try_get(0)?, tenant: row.try_get(1)?, sealed: row.try_get(2)? })
+            let facts = (3..3 + self.facts).map(|at| row.try_get(at)).collect::<Result<_, _>>()?;
+            Ok(SealedRow { id: row.try_get(0)?, tenant: row.try_get(1)?, sealed: row.try_get(2)?, facts })
         };
         let rows = sqlx::query(self.page)
             .bind(kid)

@@ -50,6 +50,8 @@ async fn event(db: &Db, id: &str, owner: &str, kind: &str, at: i64) -> EventRow 
 async fn event_of(db: &Db, tenant: &str, owner: &str, id: &str, kind: &str, at: i64) -> (EventRow, u64) {
     let event = EventRow {
         id: id.into(),
+        seq: 0,
+        xact: 0,
         tenant: tenant.into(),
         owner: owner.into(),
         kind: kind.into(),
@@ -57,7 +59,7 @@ async fn event_of(db: &Db, tenant: &str, owner: &str, id: &str, kind: &str, at: 
         created_at: at,
     };
     let mut tx = db.begin(Party::Host).await.unwrap();
-    events::append(&mut tx, &event).await.unwrap();
+    let event = events::append(&mut tx, db.kind(), event).await.unwrap();
     let dropped = endpoints::enqueue(&mut tx, db.kind(), &event, 3).await.unwrap();
     tx.commit().await.unwrap();
     (event, dropped)
@@ -243,11 +245,54 @@ on_both! {
         assert_eq!(ids(deliveries(&db, "some", None).await), ["2"]);
         assert!(deliveries(&db, "gone", None).await.is_empty());
         assert_eq!(endpoints::deliveries(&db, &"t".into(), &"v".into(), "all", None, 9).await.unwrap(), None);
-        assert_eq!(events::since(&db, "1", 9).await.unwrap(), [second.clone(), other]);
-        let own = events::of_owner_since(&db, &"t".into(), &"u".into(), "", 9).await.unwrap();
+        assert_eq!(events::since(&db, (first.xact, first.seq), 9).await.unwrap(), [second.clone(), other]);
+        let own = events::of_owner_since(&db, &"t".into(), &"u".into(), 0, 9).await.unwrap();
         assert_eq!(own, [first, second]);
         assert!(!endpoints::remove(&db, &"t".into(), &"v".into(), "all").await.unwrap());
         assert!(endpoints::remove(&db, &"t".into(), &"u".into(), "all").await.unwrap());
+    }
+
+    an_event_whose_transaction_takes_long_is_not_missed_and_those_of_one_owner_come_in_its_order(db) {
+        let started = events::horizon(&db).await.unwrap();
+        let mut slow = db.begin(Party::Host).await.unwrap();
+        let row = EventRow {
+            id: "9".into(), seq: 0, xact: 0, tenant: "t".into(), owner: "u".into(), kind: "k".into(), payload: "{}".into(), created_at: 9,
+        };
+        let first = events::append(&mut slow, db.kind(), row).await.unwrap();
+        let begin = |id: &'static str, owner: &'static str| {
+            let db = db.clone();
+            tokio::spawn(async move { event(&db, id, owner, "k", 1).await })
+        };
+        let mut others = vec![begin("2", "v")];
+        let ids = |from: i64| {
+            let db = db.clone();
+            async move { events::since(&db, (from - 1, i64::MAX), 9).await.unwrap().into_iter().map(|event| event.id).collect::<Vec<_>>() }
+        };
+        let mut seen = Vec::new();
+        if db.kind() == Kind::Postgres {
+            others.pop().unwrap().await.unwrap();
+            // The same owner's waits, so its number is later and it ends later.
+            others.push(begin("1", "u"));
+            seen = ids(started).await;
+            assert_eq!(seen, ["2"]);
+        } else {
+            others.push(begin("1", "u"));
+        }
+        let horizon = events::horizon(&db).await.unwrap();
+        assert!(horizon <= first.xact);
+        slow.commit().await.unwrap();
+        for other in others {
+            other.await.unwrap();
+        }
+        seen.extend(ids(horizon).await);
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen, ["1", "2", "9"]);
+        let own = events::of_owner_since(&db, &"t".into(), &"u".into(), 0, 9).await.unwrap();
+        assert_eq!(own.into_iter().map(|event| event.id).collect::<Vec<_>>(), ["9", "1"]);
+        let place = async |after| events::place(&db, &"t".into(), &"u".into(), after).await.unwrap();
+        assert_eq!((place(Some(("9", 0))).await, place(Some(("gone", 9))).await), (first.seq, first.seq - 1));
+        assert_eq!(place(Some(("gone", 99))).await, place(None).await);
     }
 
     of_many_hosts_one_claims_a_delivery_and_only_the_oldest_of_an_endpoint(db) {
@@ -299,7 +344,7 @@ on_both! {
         assert_eq!(endpoints::clean(&db, 41, 61).await.unwrap(), 1);
         assert_eq!(deliveries(&db, "a", None).await.len(), 1);
         assert_eq!(events::delete_before(&db, 30).await.unwrap(), 2);
-        assert_eq!(events::since(&db, "", 9).await.unwrap().len(), 1);
+        assert_eq!(events::since(&db, (-1, 0), 9).await.unwrap().len(), 1);
     }
 
     owners_and_tenants_take_turns_and_slow_endpoints_come_last(db) {
@@ -356,7 +401,7 @@ on_both! {
         assert_eq!(claim_due(&db, 60, ANY).await[0].dropped, 0);
         // Not even the one that waits may go, when it was sent before.
         let mut tx = db.begin(Party::Host).await.unwrap();
-        let event = EventRow { id: "6".into(), tenant: "t".into(), owner: "u".into(), kind: "k".into(), payload: "{}".into(), created_at: 70 };
+        let event = EventRow { id: "6".into(), seq: 0, xact: 0, tenant: "t".into(), owner: "u".into(), kind: "k".into(), payload: "{}".into(), created_at: 70 };
         assert_eq!(endpoints::enqueue(&mut tx, db.kind(), &event, 1).await.unwrap(), 1);
         tx.commit().await.unwrap();
         assert_eq!(deliveries(&db, "a", Some("DEAD")).await[0].event_id, "6");
@@ -373,7 +418,7 @@ on_both! {
         let mut tx = db.begin(Party::Host).await.unwrap();
         events::drop_oldest(&mut tx, &"t".into(), &"u".into(), 2).await.unwrap();
         tx.commit().await.unwrap();
-        let left: Vec<_> = events::since(&db, "", 9).await.unwrap().into_iter().map(|event| event.id).collect();
+        let left: Vec<_> = events::since(&db, (-1, 0), 9).await.unwrap().into_iter().map(|event| event.id).collect();
         assert_eq!(left, ["0", "3"]);
         let rows = deliveries(&db, "a", None).await;
         assert_eq!(rows.iter().map(|row| row.event_id.as_str()).collect::<Vec<_>>(), ["3", "2"], "what is on its way stays");
@@ -396,7 +441,7 @@ on_both! {
         assert_eq!(oauth_sessions::delete_expired(&db, 100).await.unwrap(), 2);
         assert_eq!(used(&db, Counted::SignIns).await, (0, 0));
 
-        let sealed = leno_db::SealedValue { value: "v".into(), key_id: "k".into(), expires_at: None, refresh_at: None };
+        let sealed = leno_db::SealedValue { value: "v".into(), key_id: "k".into(), expires_at: None, refresh_at: None, tell_at: None };
         let mut tx = db.begin(Party::Host).await.unwrap();
         let (tenant, user, other) = ("t".into(), "u".into(), "o".into());
         users::hold(&mut tx, &tenant, &user, true, 1).await.unwrap();
@@ -409,7 +454,8 @@ on_both! {
         endpoint(&db, "a", "[]").await;
         assert_eq!((used(&db, Counted::Connections).await, used(&db, Counted::Endpoints).await), ((3, 3), (1, 1)));
         let mut tx = db.begin(Party::Host).await.unwrap();
-        app_connections::hand_over(&mut tx, &tenant, (&user, &other), ("1", "1"), 2).await.unwrap();
+        let (row, text) = app_connections::lock_all(&mut tx, &tenant, &user).await.unwrap().remove(0);
+        assert!(app_connections::hand_over(&mut tx, &row, (&other, "1"), &text, Some(("v2", "k")), 2).await.unwrap());
         tx.commit().await.unwrap();
         assert_eq!(used(&db, Counted::Connections).await, (2, 3));
         // What belongs to a user goes with the user.

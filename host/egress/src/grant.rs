@@ -26,6 +26,12 @@ impl PrivateGrant {
     pub fn new(net: IpNet, port: Option<u16>) -> Self {
         Self { net: net.trunc(), port }
     }
+
+    /// Whether it opens one address and one port: a destination that the operator chose, and not a choice of many.
+    #[must_use]
+    pub fn is_one_destination(&self) -> bool {
+        self.port.is_some() && self.net.prefix_len() == self.net.max_prefix_len()
+    }
 }
 
 impl FromStr for PrivateGrant {

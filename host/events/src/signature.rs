@@ -14,7 +14,7 @@ const PREFIX: &str = "whsec_";
 
 /// The row of an endpoint's secret, for its MAC.
 pub(crate) fn place<'a>(tenant: &'a TenantId, id: &'a str) -> Place<'a> {
-    Place { table: "webhook_endpoints", tenant: tenant.as_str(), row: id }
+    Place { table: "webhook_endpoints", tenant: tenant.as_str(), row: id, facts: &[] }
 }
 
 /// A new secret: 32 random bytes.

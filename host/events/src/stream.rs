@@ -2,7 +2,7 @@
 //!
 //! An event is written in the transaction of the change that it reports, and one task of each process reads the table
 //! for all listeners there. So listeners also get the events of other hosts on the same database, and a host that dies
-//! after a change loses none.
+//! after a change loses none. The order is the database's, see [`leno_db::events`].
 
 use std::{
     collections::BTreeSet,
@@ -12,12 +12,12 @@ use std::{
 
 use futures_util::{Stream, stream};
 use leno_base::{
-    Clock, Owner,
+    Owner,
     budget::{Budget, Budgets, Each, Exhausted, OwnedShare},
-    iso, milliseconds,
+    iso,
 };
 use leno_db::{
-    Db, DbError, EventRow, Kind, endpoints, events,
+    Db, DbError, EventRow, endpoints, events,
     quota::{self, Counted},
 };
 use serde_json::{Value, json};
@@ -30,15 +30,10 @@ use crate::budgets::{ENDPOINT_EVENTS, USER_EVENTS, USER_STREAMS};
 
 /// How often the table is read while there are listeners.
 const TICK: Duration = Duration::from_secs(1);
-/// How much later than a younger event an older one may become visible, in milliseconds: the transactions of two hosts end in
-/// any order, and their clocks differ.
-const OVERLAP: i64 = 10_000;
 /// Rows read at once.
 const PAGE: i64 = 200;
 /// Events that a listener may lag behind before it reads the table again.
 const BEHIND: usize = 256;
-/// Ids that a listener remembers, to drop duplicates.
-const REMEMBERED: usize = 4 * BEHIND;
 /// The most events of an owner that one new event removes: after the limit was lowered, the rest goes bit by bit.
 const REMOVED_AT_ONCE: u64 = 100;
 
@@ -73,7 +68,6 @@ pub struct Events(Arc<Inner>);
 
 struct Inner {
     db: Db,
-    clock: Arc<dyn Clock>,
     /// Ids of one process grow even within a millisecond.
     ids: Mutex<ContextV7>,
     heard: broadcast::Sender<Arc<EventRow>>,
@@ -89,10 +83,9 @@ struct Inner {
 impl Events {
     /// The events in `db`.
     #[must_use]
-    pub fn new(db: Db, clock: Arc<dyn Clock>, budgets: &Budgets) -> Self {
+    pub fn new(db: Db, budgets: &Budgets) -> Self {
         Self(Arc::new(Inner {
             db,
-            clock,
             ids: Mutex::new(ContextV7::new()),
             heard: broadcast::channel(BEHIND).0,
             tail: tokio::sync::Mutex::default(),
@@ -122,9 +115,9 @@ impl Events {
             "ownerId": owner,
             "data": data,
         });
-        let event =
-            EventRow { id, tenant, owner, kind: kind.to_owned(), payload: payload.to_string(), created_at: now };
-        events::append(tx, &event).await?;
+        let (kind, payload) = (kind.to_owned(), payload.to_string());
+        let event = EventRow { id, seq: 0, xact: 0, tenant, owner, kind, payload, created_at: now };
+        let event = events::append(tx, self.0.db.kind(), event).await?;
         self.keep_within(tx, &event).await?;
         let waiting = &self.0.waiting;
         for _ in 0..endpoints::enqueue(tx, self.0.db.kind(), &event, waiting.limit()).await? {
@@ -152,9 +145,8 @@ impl Events {
         self.0.wake_deliverer.notify_one();
     }
 
-    /// The owner's events from now on, or after the event `after`: first those in the table, then new ones. Each is
-    /// delivered at least once; after `after`, some shortly older ones may be repeated, as they may have become visible
-    /// later.
+    /// The owner's events from now on, or after the event `after`: first those in the table, then new ones. Each is delivered
+    /// once, in their order.
     ///
     /// The stream ends at [`Events::stop`], or when the table cannot be read; the listener may resume.
     ///
@@ -171,13 +163,11 @@ impl Events {
         let place =
             Place { inner: self.0.clone(), owner: owner.clone(), _share: self.0.listeners.take(owner.clone(), 1)? };
         let heard = self.follow().await?;
-        // What is older than this is not to be read again when the listener falls behind.
-        let mut sent = Window { newest: milliseconds(&*self.0.clock), ..Window::default() };
-        let catching_up = after.map(|after| {
-            sent.add(&after.to_string(), millis(&after));
-            self.resume_from(&after)
-        });
-        let listener = Listener { place, heard, sent, catching_up, page: Vec::new().into_iter() };
+        let after = after.map(|after| (after.to_string(), millis(&after)));
+        let from = after.as_ref().map(|(id, then)| (id.as_str(), *then));
+        let position = events::place(&self.0.db, &owner.tenant, &owner.user, from).await?;
+        let page = Vec::new().into_iter();
+        let listener = Listener { place, heard, position, catching_up: after.is_some(), page };
         Ok(stream::unfold(listener, |mut listener| async move { listener.next().await.map(|event| (event, listener)) }))
     }
 
@@ -205,22 +195,13 @@ impl Events {
         Uuid::new_v7(uuid::Timestamp::from_unix(&*context, seconds, nanos)).to_string()
     }
 
-    /// The position to read from after `after`. On SQLite writers are serialized, so nothing older can appear later.
-    fn resume_from(&self, after: &Uuid) -> String {
-        match self.0.db.kind() {
-            Kind::Sqlite => after.to_string(),
-            Kind::Postgres => beyond(millis(after) - OVERLAP),
-        }
-    }
-
     /// What is written from now on.
     async fn follow(&self) -> Result<broadcast::Receiver<Arc<EventRow>>, DbError> {
         let mut tail = self.0.tail.lock().await;
         if !tail.running {
             // Existing events are not new.
-            *tail = Tail::default();
-            let now = milliseconds(&*self.0.clock);
-            tail.read(&self.0.db, now).await?;
+            *tail = Tail { from: events::horizon(&self.0.db).await?, ..Tail::default() };
+            tail.read(&self.0.db).await?;
             tail.running = true;
             tokio::spawn(follow(Arc::downgrade(&self.0), self.0.stop.clone()));
         }
@@ -242,7 +223,7 @@ async fn follow(events: std::sync::Weak<Inner>, stop: CancellationToken) {
             tail.running = false;
             return;
         }
-        match tail.read(&inner.db, milliseconds(&*inner.clock)).await {
+        match tail.read(&inner.db).await {
             Ok(new) => new.into_iter().for_each(|event| drop(inner.heard.send(Arc::new(event)))),
             Err(error) => tracing::warn!(%error, "the events of connections could not be read"),
         }
@@ -253,46 +234,33 @@ async fn follow(events: std::sync::Weak<Inner>, stop: CancellationToken) {
 #[derive(Default)]
 struct Tail {
     running: bool,
-    seen: Window,
+    /// The horizon of the last reading: what was written since has at least this `xact`.
+    from: i64,
+    /// What was read from there on.
+    seen: BTreeSet<(i64, i64)>,
 }
 
 impl Tail {
-    /// What was not there before.
-    async fn read(&mut self, db: &Db, now: i64) -> Result<Vec<EventRow>, DbError> {
-        let mut after = beyond(self.seen.newest.max(now) - OVERLAP);
+    /// What was not there before, in the order of each owner.
+    async fn read(&mut self, db: &Db) -> Result<Vec<EventRow>, DbError> {
+        // Before the events: what becomes visible in between is read again.
+        let horizon = events::horizon(db).await?;
+        let mut after = (self.from - 1, i64::MAX);
         let mut new = Vec::new();
         loop {
-            let page = events::since(db, &after, PAGE).await?;
+            let page = events::since(db, after, PAGE).await?;
             let full = i64::try_from(page.len()).unwrap_or(PAGE) >= PAGE;
             let Some(last) = page.last() else { break };
-            after.clone_from(&last.id);
-            new.extend(page.into_iter().filter(|event| self.seen.add(&event.id, event.created_at)));
+            after = (last.xact, last.seq);
+            new.extend(page.into_iter().filter(|event| self.seen.insert((event.xact, event.seq))));
             if !full {
                 break;
             }
         }
-        self.seen.forget_before(now);
+        self.from = horizon;
+        self.seen = self.seen.split_off(&(horizon, 0));
+        new.sort_unstable_by_key(|event| event.seq);
         Ok(new)
-    }
-}
-
-/// The ids of the last while.
-#[derive(Default)]
-struct Window {
-    ids: BTreeSet<String>,
-    newest: i64,
-}
-
-impl Window {
-    /// Returns whether the id is new.
-    fn add(&mut self, id: &str, at: i64) -> bool {
-        self.newest = self.newest.max(at);
-        self.ids.insert(id.to_owned())
-    }
-
-    fn forget_before(&mut self, now: i64) {
-        let horizon = beyond(self.newest.max(now) - OVERLAP);
-        self.ids = self.ids.split_off(&horizon);
     }
 }
 
@@ -300,10 +268,10 @@ impl Window {
 struct Listener {
     place: Place,
     heard: broadcast::Receiver<Arc<EventRow>>,
-    /// What it got lately.
-    sent: Window,
-    /// The id after which it reads the table, until it has come to its end.
-    catching_up: Option<String>,
+    /// The place of the last event that it got, among those of its owner.
+    position: i64,
+    /// Whether it reads the table, until it has come to its end.
+    catching_up: bool,
     page: std::vec::IntoIter<EventRow>,
 }
 
@@ -314,55 +282,43 @@ impl Listener {
             if inner.stop.is_cancelled() {
                 return None;
             }
-            let event = match self.catching_up.clone() {
-                Some(after) => match self.page.next() {
-                    Some(event) => {
-                        self.catching_up = Some(event.id.clone());
-                        Arc::new(event)
-                    }
+            let event = if self.catching_up {
+                match self.page.next() {
+                    Some(event) => Arc::new(event),
                     None => {
-                        self.turn_page(&inner.db, &after).await?;
+                        self.turn_page(&inner.db).await?;
                         continue;
                     }
-                },
-                None => {
-                    let heard = tokio::select! {
-                        () = inner.stop.cancelled() => return None,
-                        heard = self.heard.recv() => heard,
-                    };
-                    match heard {
-                        Ok(event) => event,
-                        Err(broadcast::error::RecvError::Lagged(_)) => {
-                            // It reads slowly; the table has what it missed.
-                            self.catching_up = Some(beyond(self.sent.newest - OVERLAP));
-                            continue;
-                        }
-                        Err(broadcast::error::RecvError::Closed) => return None,
+                }
+            } else {
+                let heard = tokio::select! {
+                    () = inner.stop.cancelled() => return None,
+                    heard = self.heard.recv() => heard,
+                };
+                match heard {
+                    Ok(event) => event,
+                    Err(broadcast::error::RecvError::Lagged(_)) => {
+                        // It reads slowly; the table has what it missed.
+                        self.catching_up = true;
+                        continue;
                     }
+                    Err(broadcast::error::RecvError::Closed) => return None,
                 }
             };
             let Owner { tenant, user } = &self.place.owner;
-            if event.tenant != *tenant || event.owner != *user {
-                // Another owner's event, which still shows how far the table was read.
-                self.sent.newest = self.sent.newest.max(event.created_at);
-                continue;
-            }
-            if self.sent.add(&event.id, event.created_at) {
-                if self.sent.ids.len() > REMEMBERED {
-                    self.sent.ids.pop_first();
-                }
+            // What it read in the table is heard as well.
+            if event.tenant == *tenant && event.owner == *user && event.seq > self.position {
+                self.position = event.seq;
                 return Some(event);
             }
         }
     }
 
-    async fn turn_page(&mut self, db: &Db, after: &str) -> Option<()> {
+    async fn turn_page(&mut self, db: &Db) -> Option<()> {
         let Owner { tenant, user } = &self.place.owner;
-        match events::of_owner_since(db, tenant, user, after, PAGE).await {
+        match events::of_owner_since(db, tenant, user, self.position, PAGE).await {
             Ok(page) => {
-                if page.is_empty() {
-                    self.catching_up = None;
-                }
+                self.catching_up = !page.is_empty();
                 self.page = page.into_iter();
                 Some(())
             }
@@ -384,12 +340,6 @@ struct Place {
 /// The time in an id of version 7, in milliseconds since 1970.
 fn millis(id: &Uuid) -> i64 {
     i64::try_from(id.as_u128() >> 80).unwrap_or_default()
-}
-
-/// Before every id of version 7 from `ms` on, after those from before.
-fn beyond(ms: i64) -> String {
-    let ms = u128::try_from(ms).unwrap_or_default();
-    Uuid::from_u128(ms << 80).to_string()
 }
 
 #[cfg(test)]

@@ -70,13 +70,17 @@ pub struct OAuth2 {
     /// The revocation endpoint (RFC 7009), which the host calls when a connection is deleted.
     #[serde(default)]
     pub revocation_url: Option<String>,
+    /// The provider's issuer (RFC 8414), for a provider that states it in its authorization responses (RFC 9207): a response
+    /// that does not is then refused.
+    #[serde(default)]
+    pub issuer: Option<String>,
     /// The scopes to request.
     #[serde(default)]
     pub scope: Vec<String>,
     /// Fields that the user fills in before the sign-in.
     #[serde(default)]
     pub props: Properties,
-    /// The `prompt` parameter. None: the host's default, which is `consent`.
+    /// The `prompt` parameter. None: what the user wants.
     #[serde(default)]
     pub prompt: Option<Prompt>,
     /// Whether to use PKCE (RFC 7636). None: the host's default, which is yes.

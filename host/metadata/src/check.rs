@@ -205,7 +205,7 @@ fn auth_entry(
 /// `{name}` in the OAuth 2.0 addresses must be a member of `props`.
 fn placeholders(entry: &Value, scheme: &Scheme, at: &At<'_>, report: &mut Report) {
     let Scheme::OAuth2(oauth2) = scheme else { return };
-    for member in ["authUrl", "tokenUrl", "revocationUrl"] {
+    for member in ["authUrl", "tokenUrl", "revocationUrl", "issuer"] {
         let mut rest = text(entry, member).unwrap_or_default();
         while let Some((name, after)) = rest.split_once('{').and_then(|(_, after)| after.split_once('}')) {
             if !oauth2.props.contains_key(name) {

@@ -1,6 +1,7 @@
 //! Credentials on their way out: what the host adds to a request, and to which hosts.
 
 use secrecy::SecretString;
+use serde_json::Value;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
@@ -59,6 +60,42 @@ impl Auth {
             }
         }
         Ok(injection)
+    }
+
+    /// Checks that the host could use a value as it is: that what it adds to requests is valid there, and is something.
+    ///
+    /// # Errors
+    ///
+    /// As [`Auth::credentials`] and [`Auth::hosts`]; or that a text ends with a line break, as one that was copied with it; or
+    /// that nothing would be added to a request.
+    pub fn usable(&self, connection: &ConnectionValue) -> Result<(), Problem> {
+        const NAMED: [&str; 5] = ["secret_text", "username", "password", "client_id", "client_secret"];
+        let members = connection.expose();
+        let named = NAMED.iter().map(|name| ((*name).to_owned(), members.get(*name)));
+        let props = members.get("props").and_then(Value::as_object).into_iter().flatten();
+        let props = props.map(|(name, value)| {
+            let pointer = format!("props/{}", name.replace('~', "~0").replace('/', "~1"));
+            (pointer, Some(value))
+        });
+        for (pointer, value) in named.chain(props) {
+            // A text of several lines, such as a key in PEM, may end with one.
+            let text = value.and_then(Value::as_str).unwrap_or_default();
+            let line = text.trim_end_matches(['\r', '\n']);
+            if line.len() < text.len() && !line.contains('\n') {
+                return Err(Problem::new(format!("/{pointer}"), "ends with a line break; remove it"));
+            }
+        }
+        let injection = self.credentials(connection)?;
+        self.hosts(connection)?;
+        let injects = !self.inject.headers.is_empty() || !self.inject.query.is_empty();
+        if injects && injection.headers.is_empty() && injection.query.is_empty() {
+            let templates = self.inject.headers.iter().chain(&self.inject.query).flat_map(|(name, value)| [name, value]);
+            let fields = templates.flat_map(|template| template.fields());
+            let pointer = fields.map(|path| field_pointer(&self.scheme, path)).next().unwrap_or_default();
+            let message = "is empty, so nothing would be added to requests; enter it";
+            return Err(Problem::new(pointer, message));
+        }
+        Ok(())
     }
 
     /// The hosts that may get the credentials, as patterns; see [`Metadata::hosts`](crate::Metadata::hosts).

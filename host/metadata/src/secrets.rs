@@ -25,6 +25,14 @@ impl Secrets {
         self.0.iter().map(ExposeSecret::expose_secret)
     }
 
+    /// These and those of `other`.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self.0.sort_unstable_by_key(|text| std::cmp::Reverse(text.expose_secret().len()));
+        self
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

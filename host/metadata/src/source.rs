@@ -15,6 +15,13 @@ pub trait Connection: Send + Sync {
     /// The connection cannot be used: unknown, expired, refused.
     async fn resolve(&self) -> Result<Arc<ConnectionValue>, PieceError>;
 
+    /// What to use in place of `rejected`, a value that was resolved and that a service answered with 401 although its token
+    /// should be valid. `None`: there is no other.
+    async fn instead_of(&self, rejected: &ConnectionValue) -> Option<Arc<ConnectionValue>> {
+        let _ = rejected;
+        None
+    }
+
     /// The embedder's id of the connection, for its records. `None` for a value that is not stored.
     fn id(&self) -> Option<&str> {
         None

@@ -185,6 +185,39 @@ fn the_auth_entry_is_chosen_by_the_type_of_the_value() {
 }
 
 #[test]
+fn a_value_that_cannot_be_used_is_told_by_its_member_before_it_is_stored() {
+    let problem = |entry: Value, value: ConnectionValue| {
+        auth(entry).usable(&value).err().map(|problem| (problem.path, problem.message)).unwrap_or_default()
+    };
+    let secret = json!({"type": "SECRET_TEXT", "displayName": "K"});
+    let basic = json!({"type": "BASIC_AUTH", "displayName": "B"});
+    let text = |text: &str| value(json!({"type": "SECRET_TEXT", "secret_text": text}));
+    assert_eq!(problem(secret.clone(), text("key")).0, "");
+    for (broken, member) in [("key\n", "/secret_text"), ("key\r\n", "/secret_text"), ("a\nb", "/secret_text"), ("schlüssel", "/secret_text")] {
+        assert_eq!(problem(secret.clone(), text(broken)).0, member, "{broken:?}");
+    }
+    let ends = value(json!({"type": "BASIC_AUTH", "username": "ada", "password": "pw\n"}));
+    let (path, message) = problem(basic, ends);
+    assert!(path == "/password" && message.contains("line break"), "{path} {message}");
+    // Optional fields, all of them left empty.
+    let optional = json!({"type": "CUSTOM_AUTH", "displayName": "C", "hosts": ["api.test"],
+        "props": {"key": {"type": "SECRET_TEXT", "displayName": "K", "required": false}},
+        "inject": {"headers": {"X-Key": "{{connection.key}}"}}});
+    let custom = |props: Value| value(json!({"type": "CUSTOM_AUTH", "props": props}));
+    assert_eq!(problem(optional.clone(), custom(json!({"key": "k"}))).0, "");
+    for props in [json!({}), json!({"key": ""}), json!({"key": null})] {
+        let (path, message) = problem(optional.clone(), custom(props));
+        assert!(path == "/props/key" && message.contains("nothing would be added"), "{path} {message}");
+    }
+    assert_eq!(problem(optional.clone(), custom(json!({"key": "k\n"}))).0, "/props/key");
+    // A key of several lines keeps its last line break where no header takes it.
+    let pem = json!({"type": "CUSTOM_AUTH", "displayName": "C", "hosts": ["api.test"], "inject": {"headers": {"X-Id": "{{connection.id}}"}},
+        "props": {"id": {"type": "SHORT_TEXT", "displayName": "I", "required": true},
+            "pem": {"type": "LONG_TEXT", "displayName": "P", "required": true}}});
+    assert_eq!(problem(pem, custom(json!({"id": "1", "pem": "-----BEGIN\nabc\n-----END\n"}))).0, "");
+}
+
+#[test]
 fn an_unknown_type_is_kept_as_it_is() {
     let stored = json!({"type": "OIDC", "props": {"a": [1, {"b": "c"}]}});
     let connection = value(stored.clone());

@@ -344,6 +344,8 @@ fn oauth2_addresses_use_declared_props_only() {
         "{tennant} is not a member of props",
     );
     refused(&oauth2("revocationUrl", ""), "/auth/revocationUrl", "");
+    parse(&oauth2("issuer", "https://{tenant}.test"));
+    refused(&oauth2("issuer", "https://{tennant}.test"), "/auth/issuer", "{tennant} is not a member of props");
     let missing = with(json!({"auth": {"type": "OAUTH2", "displayName": "O", "tokenUrl": "https://t.test"}}));
     refused(&missing, "/auth", "\"authUrl\" is missing");
 }

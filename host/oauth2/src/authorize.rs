@@ -21,6 +21,10 @@ pub struct Authorization<'a> {
     pub pkce: Option<&'a Pkce>,
     /// The `props` member of the connection value that is being made.
     pub props: Option<&'a serde_json::Value>,
+    /// The `prompt` that the user wants, where the piece leaves it open.
+    pub prompt: Option<&'a str>,
+    /// The `access_type` that the user wants, where the piece has none among its `extra`: Google's way to a refresh token.
+    pub access_type: Option<&'a str>,
 }
 
 /// Parameters that bind the response to this request: no `extra` of a piece may replace them.
@@ -28,7 +32,8 @@ const BOUND: [&str; 5] = ["client_id", "redirect_uri", "state", "code_challenge"
 
 /// The authorization address: the piece's own with its query, then `client_id`, `redirect_uri`, `response_type`,
 /// `access_type`, `scope`, `state`, `prompt`, `code_challenge`, `code_challenge_method` and the piece's `extra` set in
-/// this order, `extra` in place of what was there under its name.
+/// this order, `extra` in place of what was there under its name. Without a scope, a prompt or an access type there is no such
+/// parameter.
 ///
 /// # Errors
 ///
@@ -63,14 +68,23 @@ pub fn authorization_url(schema: &OAuth2, request: &Authorization<'_>) -> Result
     query.set("client_id", request.client_id);
     query.set("redirect_uri", request.redirect_uri);
     query.set("response_type", "code");
-    query.set("access_type", "offline");
-    query.set("scope", &scope(schema, &props));
+    if let Some(access_type) = request.access_type {
+        query.set("access_type", access_type);
+    }
+    let scope = scope(schema, &props);
+    if !scope.is_empty() {
+        query.set("scope", &scope);
+    }
     query.set("state", request.state);
-    match schema.prompt {
-        None | Some(Prompt::Consent) => query.set("prompt", "consent"),
-        Some(Prompt::None) => query.set("prompt", "none"),
-        Some(Prompt::Login) => query.set("prompt", "login"),
-        Some(Prompt::Omit) => {}
+    let prompt = match schema.prompt {
+        None => request.prompt,
+        Some(Prompt::Consent) => Some("consent"),
+        Some(Prompt::None) => Some("none"),
+        Some(Prompt::Login) => Some("login"),
+        Some(Prompt::Omit) => None,
+    };
+    if let Some(prompt) = prompt {
+        query.set("prompt", prompt);
     }
     if let Some(pkce) = request.pkce {
         query.set("code_challenge", &pkce.challenge);
@@ -129,6 +143,8 @@ mod tests {
             state: "st",
             pkce,
             props: Some(&props),
+            prompt: None,
+            access_type: None,
         };
         authorization_url(&schema, &request).map(String::from)
     }
@@ -140,7 +156,7 @@ mod tests {
         assert_eq!(
             url(schema, Some(&pkce), json!({})).unwrap(),
             "https://p.test/authorize?x=1&client_id=cid&redirect_uri=https%3A%2F%2Fapp.test%2Fcb&response_type=code&\
-             access_type=offline&scope=read+write%3Aall&state=st&prompt=consent&\
+             scope=read+write%3Aall&state=st&\
              code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
         );
     }
@@ -152,7 +168,7 @@ mod tests {
         assert_eq!(
             url(schema, None, json!({})).unwrap(),
             "https://p.test/a?client_id=cid&redirect_uri=https%3A%2F%2Fapp.test%2Fcb&response_type=code&\
-             access_type=online&scope=&state=st&owner=user"
+             state=st&owner=user&access_type=online"
         );
     }
 
@@ -166,8 +182,32 @@ mod tests {
         assert_eq!(
             url(schema, None, json!({"t": "ab"})).unwrap(),
             "https://ab.test/a?scope=x%2Fab+ab+%7Bno%7D&client_id=cid&redirect_uri=https%3A%2F%2Fapp.test%2Fcb&\
-             response_type=code&access_type=offline&state=st&prompt=login&audience=https%3A%2F%2Fab"
+             response_type=code&state=st&prompt=login&audience=https%3A%2F%2Fab"
         );
+    }
+
+    #[test]
+    fn what_the_user_wants_counts_where_the_piece_leaves_it_open() {
+        for (schema, expected) in [
+            (json!({}), "access_type=offline&state=st&prompt=consent"),
+            (json!({"prompt": "login", "extra": {"access_type": "online"}}), "access_type=online&state=st&prompt=login"),
+            (json!({"prompt": "omit"}), "access_type=offline&state=st"),
+        ] {
+            let mut document = json!({"authUrl": "https://p.test/a", "tokenUrl": "https://p.test/token"});
+            document.as_object_mut().unwrap().extend(schema.as_object().unwrap().clone());
+            let schema: OAuth2 = serde_json::from_value(document).unwrap();
+            let request = Authorization {
+                client_id: "cid",
+                redirect_uri: "https://app.test/cb",
+                state: "st",
+                pkce: None,
+                props: None,
+                prompt: Some("consent"),
+                access_type: Some("offline"),
+            };
+            let url = authorization_url(&schema, &request).unwrap();
+            assert!(url.as_str().ends_with(&format!("response_type=code&{expected}")), "{url}");
+        }
     }
 
     #[test]

@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use leno_base::{Clock, milliseconds};
 use leno_egress::{Caps, Credentials, Error, HostPattern, Meter, Policy, PrivateGrant, Request, Response, Transport};
-use leno_metadata::{AuthorizationMethod, ConnectionKind, ConnectionValue, OAuth2};
+use leno_metadata::{AuthorizationMethod, ConnectionKind, ConnectionValue, OAuth2, Properties};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use crate::{
     answer,
@@ -75,6 +75,7 @@ impl TokenClient {
             Plan::Exchange(exchange) => exchange,
         };
         let form = exchange.form();
+        let private = template::granted(&schema.token_url, &schema.props, private);
         let response = self.post(&exchange.token_url, &form, private).await?;
         let now = milliseconds(&*self.clock);
         let answer = answer::read(&response, &form.sent, now)?;
@@ -94,8 +95,8 @@ impl TokenClient {
         private: &[PrivateGrant],
     ) -> Result<(), ExchangeError> {
         if let Plan::Exchange(exchange) = Plan::of(schema, value, app).map_err(ExchangeError::Invalid)? {
-            let policy =
-                Policy::new(HostPattern::of_base_url(&exchange.token_url).into_iter().collect(), private.to_vec());
+            let private = template::granted(&schema.token_url, &schema.props, private);
+            let policy = Policy::new(HostPattern::of_base_url(&exchange.token_url).into_iter().collect(), private);
             policy
                 .check_url(&exchange.token_url)
                 .map_err(|denied| TokenError::Unsent { problem: denied.to_string() })?;
@@ -105,7 +106,9 @@ impl TokenClient {
 
     /// Gets a new token for a stored value and gives back the value to store in its place.
     ///
-    /// `platform_secret` is the client secret of the operator's application, for PLATFORM_OAUTH2. Must not run
+    /// The token address is that of `schema`, the piece's, filled with the value's props; for a piece that this host does not
+    /// have, the one in the value. `platform_secret` is the client secret of the operator's application, for PLATFORM_OAUTH2.
+    /// Must not run
     /// concurrently for one connection: a provider that rotates refresh tokens treats the second use as theft and
     /// revokes them all.
     ///
@@ -114,6 +117,7 @@ impl TokenClient {
     /// Why there is no new token. After [`TokenError::may_have_spent`] the old refresh token may be invalid.
     pub async fn refresh(
         &self,
+        schema: Option<&OAuth2>,
         stored: &ConnectionValue,
         platform_secret: Option<&SecretString>,
         private: &[PrivateGrant],
@@ -121,18 +125,32 @@ impl TokenClient {
         let members = stored.expose();
         let unsent = |problem: &str| TokenError::Unsent { problem: problem.to_owned() };
         let client = client_auth(stored, platform_secret)?;
-        let url = text(members, "token_url").ok_or_else(|| unsent("the connection has no token URL; connect again"))?;
-        let none = Map::new();
+        let (url, private) = match schema {
+            Some(schema) => {
+                let props = address_props(schema, stored)?;
+                if let Some(name) = template::names(&schema.token_url).find(|name| !props.contains_key(*name)) {
+                    return Err(unsent(&format!("`{name}`, a part of the token URL, is missing; connect again")));
+                }
+                let private = template::granted(&schema.token_url, &schema.props, private);
+                (template::fill(&schema.token_url, &props), private)
+            }
+            None => {
+                let url = text(members, "token_url");
+                let url = url.ok_or_else(|| unsent("the connection has no token URL; connect again"))?;
+                (url.to_owned(), template::granted("", &Properties::default(), private))
+            }
+        };
+        let (none, own) = (Map::new(), schema.map(template::of_addresses).unwrap_or_default());
         let grant = if value::client_credentials(members) {
             let scope = text(members, "scope").unwrap_or_default();
             let props = members.get("props").and_then(|props| props.as_object()).unwrap_or(&none);
-            Grant::ClientCredentials { scope, props, verifier: None }
+            Grant::ClientCredentials { scope, props, own: &own, verifier: None }
         } else {
             let token = text(members, "refresh_token");
             Grant::Refresh { token: token.ok_or_else(|| unsent("the connection has no refresh token; connect again"))? }
         };
         let form = Form::new(grant, client);
-        let response = self.post(url, &form, private).await?;
+        let response = self.post(&url, &form, private).await?;
         let now = milliseconds(&*self.clock);
         value::refreshed(stored, answer::read(&response, &form.sent, now)?, now)
     }
@@ -153,18 +171,13 @@ impl TokenClient {
         let Some(url) = &schema.revocation_url else { return Ok(false) };
         let members = stored.expose();
         let client = client_auth(stored, platform_secret)?;
-        let props = template::with_defaults(schema, members.get("props"));
-        if *stored.kind() == ConnectionKind::PlatformOAuth2
-            && let Err(problems) = template::platform_rule(schema, &props)
-        {
-            let problem = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-            return Err(TokenError::Unsent { problem });
-        }
+        let props = address_props(schema, stored)?;
         let token = |name: &'static str| text(members, name).map(|token| Grant::Revoke { token, hint: name });
         let Some(grant) = token("refresh_token").or_else(|| token("access_token")) else {
             return Err(TokenError::Unsent { problem: "the connection has no token to revoke".to_owned() });
         };
         let form = Form::new(grant, client);
+        let private = template::granted(url, &schema.props, private);
         let response = self.post(&template::fill(url, &props), &form, private).await?;
         // A successful response has no content of interest (RFC 7009, section 2.2).
         if (200..300).contains(&response.status) {
@@ -176,10 +189,10 @@ impl TokenClient {
         }
     }
 
-    async fn post(&self, url: &str, form: &Form, private: &[PrivateGrant]) -> Result<Response, TokenError> {
+    async fn post(&self, url: &str, form: &Form, private: Vec<PrivateGrant>) -> Result<Response, TokenError> {
         // Without a host there is no pattern; the empty policy then reports what is wrong with the address.
         let hosts: Vec<_> = HostPattern::of_base_url(url).into_iter().collect();
-        let policy = Policy::new(hosts.clone(), private.to_vec());
+        let policy = Policy::new(hosts.clone(), private);
         let caps = Caps { timeout: self.timeout, response_bytes: ANSWER_BYTES, redirects: 0, ..Caps::default() };
         let mut request = Request::new("POST", url);
         request.headers = vec![
@@ -193,7 +206,11 @@ impl TokenClient {
         let headers = form.authorization.iter().map(|basic| ("authorization".to_owned(), basic.clone())).collect();
         request.credentials = Some(Arc::new(Credentials { hosts, headers, query: Vec::new() }));
         let meter = Arc::clone(&request.meter);
-        self.transport.send(request, &policy, &caps).await.map_err(|error| failed(&error, &meter))
+        self.transport.send(request, &policy, &caps).await.map_err(|error| {
+            // Users are told no address that a name has.
+            tracing::info!(error = error.for_operator(), "a token request failed");
+            failed(&error, &meter)
+        })
     }
 }
 
@@ -203,6 +220,21 @@ impl AsRef<[u8]> for Wiped {
     fn as_ref(&self) -> &[u8] {
         self.0.as_bytes()
     }
+}
+
+/// The props that fill the addresses of a piece.
+///
+/// # Errors
+/// They would let a user choose who gets the operator's secret.
+fn address_props(schema: &OAuth2, stored: &ConnectionValue) -> Result<Map<String, Value>, TokenError> {
+    let props = template::with_defaults(schema, stored.expose().get("props"));
+    if *stored.kind() == ConnectionKind::PlatformOAuth2
+        && let Err(problems) = template::platform_rule(schema, &props)
+    {
+        let problem = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        return Err(TokenError::Unsent { problem });
+    }
+    Ok(props)
 }
 
 /// The client that the value names, for refreshes and revocations.

@@ -43,6 +43,8 @@ pub(super) struct Exchange<'a> {
     client_credentials: bool,
     /// As they are used, with the piece's defaults.
     props: Map<String, Value>,
+    /// Those of them that fill addresses.
+    own: Vec<&'a str>,
     /// Whether there is a `props` member to store.
     store_props: bool,
 }
@@ -54,7 +56,7 @@ impl<'a> Plan<'a> {
     ///
     /// Everything that is missing or wrong.
     pub(super) fn of(
-        schema: &OAuth2,
+        schema: &'a OAuth2,
         value: &'a ConnectionValue,
         app: Option<&PlatformApp<'a>>,
     ) -> Result<Self, Vec<Problem>> {
@@ -132,6 +134,7 @@ impl<'a> Plan<'a> {
             scope,
             method,
             client_credentials,
+            own: template::of_addresses(schema),
             store_props: members.get("props").is_some_and(Value::is_object) || !props.is_empty(),
             props,
         })))
@@ -142,7 +145,7 @@ impl Exchange<'_> {
     pub(super) fn form(&self) -> Form {
         let client = ClientAuth { id: self.client_id, secret: self.client_secret, method: self.method };
         let grant = if self.client_credentials {
-            Grant::ClientCredentials { scope: &self.scope, props: &self.props, verifier: self.verifier }
+            Grant::ClientCredentials { scope: &self.scope, props: &self.props, own: &self.own, verifier: self.verifier }
         } else {
             let redirect_url = self.redirect_url.unwrap_or_default();
             Grant::Code { code: self.code, redirect_url, verifier: self.verifier }

@@ -23,6 +23,6 @@ pub use self::{
     error::{ExchangeError, TokenError},
     exchange::PlatformApp,
     pkce::{Pkce, state},
-    template::{fill, platform_rule},
+    template::{fill, issuer, platform_rule},
     value::{Lifetime, lifetime},
 };

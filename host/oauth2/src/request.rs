@@ -27,8 +27,11 @@ pub(super) enum Grant<'a> {
         verifier: Option<&'a str>,
     },
     ClientCredentials {
+        /// Not sent when it is empty.
         scope: &'a str,
         props: &'a Map<String, Value>,
+        /// The props that fill the piece's addresses: they are not the provider's business.
+        own: &'a [&'a str],
         verifier: Option<&'a str>,
     },
     Refresh {
@@ -70,11 +73,15 @@ impl Form {
                     push("code_verifier", verifier);
                 }
             }
-            Grant::ClientCredentials { scope, props, verifier } => {
+            Grant::ClientCredentials { scope, props, own, verifier } => {
                 push("grant_type", "client_credentials");
-                push("scope", &template::fill(scope, props));
+                let scope = template::fill(scope, props);
+                if !scope.is_empty() {
+                    push("scope", &scope);
+                }
                 for (name, value) in props {
-                    if let (Some(text), false) = (template::text(value), RESERVED.contains(&name.as_str())) {
+                    let kept = RESERVED.contains(&name.as_str()) || own.contains(&name.as_str());
+                    if let (Some(text), false) = (template::text(value), kept) {
                         // Nothing says here which of them are secret; a long one may be.
                         if text.len() >= leno_metadata::SHORTEST_MASKED {
                             sent.add(&text);
@@ -153,7 +160,8 @@ mod tests {
         assert_eq!(header.sent.words("c+1/= ver se:c&r t aWQ6c2U6YyZyIHQ="), "*** *** *** ***");
 
         let props = json!({"t": "T", "n": 1, "o": {}, "nul": null});
-        let grant = Grant::ClientCredentials { scope: "x {t}", props: props.as_object().unwrap(), verifier: None };
+        let props = props.as_object().unwrap();
+        let grant = Grant::ClientCredentials { scope: "x {t}", props, own: &[], verifier: None };
         assert_eq!(
             *Form::new(grant, BODY).body,
             "grant_type=client_credentials&scope=x+T&t=T&n=1&client_id=id&client_secret=se%3Ac%26r+t"
@@ -168,13 +176,15 @@ mod tests {
     }
 
     #[test]
-    fn a_prop_cannot_pose_as_a_parameter() {
-        let props = json!({"grant_type": "password", "client_id": "x", "scope": "y", "audience": "z"});
-        let grant = Grant::ClientCredentials { scope: "", props: props.as_object().unwrap(), verifier: Some("v") };
+    fn a_prop_cannot_pose_as_a_parameter_and_those_of_addresses_are_not_posted() {
+        let props =
+            json!({"grant_type": "password", "client_id": "x", "scope": "y", "audience": "z", "token_url": "https://t"});
+        let props = props.as_object().unwrap();
+        let grant = Grant::ClientCredentials { scope: "", props, own: &["token_url"], verifier: Some("v") };
         let public = ClientAuth { secret: "", ..BODY };
         assert_eq!(
             *Form::new(grant, public).body,
-            "grant_type=client_credentials&scope=&audience=z&code_verifier=v&client_id=id"
+            "grant_type=client_credentials&audience=z&code_verifier=v&client_id=id"
         );
     }
 }

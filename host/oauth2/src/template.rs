@@ -1,5 +1,6 @@
 //! `{name}` placeholders in the addresses, scopes and extra parameters of a piece, and which values may fill them.
 
+use leno_egress::PrivateGrant;
 use leno_metadata::{OAuth2, Problem, Properties, PropertyKind};
 use serde_json::{Map, Value};
 
@@ -30,6 +31,37 @@ pub(super) fn names(template: &str) -> impl Iterator<Item = &str> {
         Part::Name(name) => Some(name),
         Part::Text(_) => None,
     })
+}
+
+/// The issuer that a piece names for a value with these `props`; `None` when it names none.
+#[must_use]
+pub fn issuer(schema: &OAuth2, props: Option<&Value>) -> Option<String> {
+    schema.issuer.as_ref().map(|issuer| fill(issuer, &with_defaults(schema, props)))
+}
+
+/// The props that fill the addresses of a piece.
+pub(super) fn of_addresses(schema: &OAuth2) -> Vec<&str> {
+    let addresses = [&schema.auth_url, &schema.token_url].into_iter();
+    let addresses = addresses.chain(&schema.revocation_url).chain(&schema.issuer);
+    addresses.flat_map(|address| names(address)).collect()
+}
+
+/// The grants of non-public addresses that count for an address which is made of `template`: where a user chooses the host,
+/// those of one destination only, which the operator chose. Otherwise a user could have requests sent to any host of a granted
+/// network.
+pub(super) fn granted(template: &str, declared: &Properties, private: &[PrivateGrant]) -> Vec<PrivateGrant> {
+    let chosen = match template.split_once("://") {
+        None => true,
+        Some((scheme, rest)) => {
+            let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+            names(scheme).next().is_some() || names(authority).any(|name| !is_dropdown(declared, name))
+        }
+    };
+    private.iter().filter(|grant| !chosen || grant.is_one_destination()).cloned().collect()
+}
+
+fn is_dropdown(declared: &Properties, name: &str) -> bool {
+    matches!(declared.get(name).map(|property| &property.kind), Some(PropertyKind::StaticDropdown { .. }))
 }
 
 /// The text of a prop in an address or a form; `None` for null, lists and objects. `1.0` is `1`, as in JavaScript.
@@ -109,15 +141,12 @@ fn allowed(name: &str, declared: &Properties, props: &Map<String, Value>) -> Res
 fn free_host<'a>(template: &'a str, declared: &Properties, props: &Map<String, Value>) -> Option<&'a str> {
     let (_, rest) = template.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    let dropdown = |name: &str| {
-        matches!(declared.get(name).map(|property| &property.kind), Some(PropertyKind::StaticDropdown { .. }))
-    };
     let mut free = None;
     let mut domain = String::new();
     for part in parts(authority) {
         match part {
             Part::Text(text) => domain.push_str(text),
-            Part::Name(name) if dropdown(name) => {
+            Part::Name(name) if is_dropdown(declared, name) => {
                 domain.push_str(&props.get(name).and_then(text).unwrap_or_default());
             }
             Part::Name(name) => {
@@ -232,6 +261,23 @@ mod tests {
             let found: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
             assert_eq!(found, paths, "{url} {value}");
             assert!(problems.iter().all(|problem| !problem.message.contains("evil")));
+        }
+    }
+
+    #[test]
+    fn where_a_user_chooses_the_host_only_a_destination_of_the_operators_is_private() {
+        let grants: Vec<PrivateGrant> =
+            ["10.0.0.0/8", "10.1.2.3", "10.1.2.3:8443"].map(|grant| grant.parse().unwrap()).into();
+        for (url, count) in [
+            ("https://p.test/{shop}/token", 3),
+            ("https://accounts.{region}/token", 3),
+            ("https://{shop}.p.test/token", 1),
+            ("https://p.test:{shop}/token", 1),
+            ("{shop}://p.test/token", 1),
+            ("{shop}", 1),
+            ("", 1),
+        ] {
+            assert_eq!(granted(url, &schema(url).props, &grants).len(), count, "{url}");
         }
     }
 

@@ -15,6 +15,9 @@ const DEFAULT_LIFE: i64 = 3600;
 /// At most this long before its end a token is refreshed.
 const AHEAD: i64 = 15 * 60;
 
+/// At most this long before its end the owner of a token that cannot be refreshed is warned.
+const NOTICE: i64 = 7 * 24 * 3600;
+
 /// How long a stored token is good for, in milliseconds since 1970.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lifetime {
@@ -23,6 +26,9 @@ pub struct Lifetime {
     /// From when on it should be refreshed. None: it cannot be, since there is neither a refresh token nor the
     /// client-credentials grant.
     pub refresh_at: Option<i64>,
+    /// From when on its owner is to know that it ends: a tenth of its life, but at most a week, before its end. None: it does
+    /// not end, or is refreshed before.
+    pub tell_at: Option<i64>,
 }
 
 /// How long the token of an OAuth 2.0 value is good for. A value of another type has no lifetime.
@@ -37,15 +43,21 @@ pub fn lifetime(value: &ConnectionValue) -> Lifetime {
         return Lifetime::default();
     }
     let refreshable = oauth2 && refreshable(members);
-    let stated = members.get("expires_in").and_then(seconds);
-    let life = stated.or_else(|| refreshable.then_some(DEFAULT_LIFE));
-    let (Some(life), Some(granted)) = (life, members.get("claimed_at").and_then(seconds)) else {
-        return Lifetime::default();
+    let Some(granted) = members.get("claimed_at").and_then(seconds) else {
+        // It may have ended long ago, as what other systems exported: it is refreshed at once.
+        return Lifetime { refresh_at: refreshable.then_some(0), ..Lifetime::default() };
     };
+    let stated = members.get("expires_in").and_then(seconds);
+    let Some(life) = stated.or_else(|| refreshable.then_some(DEFAULT_LIFE)) else { return Lifetime::default() };
     let milliseconds = |seconds: i64| seconds.saturating_mul(1000);
     let end = granted.saturating_add(life);
     let refresh = milliseconds(end).saturating_sub(milliseconds(life).saturating_div(2).min(milliseconds(AHEAD)));
-    Lifetime { expires_at: Some(milliseconds(end)), refresh_at: refreshable.then_some(refresh) }
+    let tell = milliseconds(end).saturating_sub(milliseconds(life).saturating_div(10).min(milliseconds(NOTICE)));
+    Lifetime {
+        expires_at: Some(milliseconds(end)),
+        refresh_at: refreshable.then_some(refresh),
+        tell_at: (!refreshable).then_some(tell),
+    }
 }
 
 fn refreshable(members: &Value) -> bool {
@@ -160,13 +172,18 @@ mod tests {
     }
 
     fn both(expires_at: i64, refresh_at: i64) -> Lifetime {
-        Lifetime { expires_at: Some(expires_at), refresh_at: Some(refresh_at) }
+        Lifetime { expires_at: Some(expires_at), refresh_at: Some(refresh_at), tell_at: None }
     }
 
     #[test]
     fn a_token_is_refreshed_fifteen_minutes_or_half_its_life_ahead() {
         let none = Lifetime::default();
-        let end = |expires_at| Lifetime { expires_at: Some(expires_at), refresh_at: None };
+        let end = |expires_at, tell_at| Lifetime {
+            expires_at: Some(expires_at),
+            refresh_at: None,
+            tell_at: Some(tell_at),
+        };
+        let at_once = Lifetime { refresh_at: Some(0), ..none };
         for (members, expected) in [
             (json!({"refresh_token": "r", "claimed_at": 1000, "expires_in": 3600}), both(4_600_000, 3_700_000)),
             (json!({"refresh_token": "r", "claimed_at": 1000, "expires_in": "3600"}), both(4_600_000, 3_700_000)),
@@ -175,15 +192,18 @@ mod tests {
             (json!({"refresh_token": "r", "claimed_at": 1000, "expires_in": 600}), both(1_600_000, 1_300_000)),
             (json!({"refresh_token": "r", "claimed_at": 1000, "expires_in": 1}), both(1_001_000, 1_000_500)),
             (json!({"refresh_token": "r", "claimed_at": 1000, "expires_in": 1800}), both(2_800_000, 1_900_000)),
-            (json!({"claimed_at": 1000, "expires_in": 600}), end(1_600_000)),
-            (json!({"refresh_token": "", "claimed_at": 1000, "expires_in": 600}), end(1_600_000)),
+            (json!({"claimed_at": 1000, "expires_in": 600}), end(1_600_000, 1_540_000)),
+            (json!({"claimed_at": 1000, "expires_in": 31_536_000}), end(31_537_000_000, 30_932_200_000)),
+            (json!({"refresh_token": "", "claimed_at": 1000, "expires_in": 600}), end(1_600_000, 1_540_000)),
             (json!({"claimed_at": 1000}), none),
             (json!({"claimed_at": 1000, "grant_type": "client_credentials"}), both(4_600_000, 3_700_000)),
-            (json!({"refresh_token": "r", "expires_in": 3600}), none),
+            (json!({"refresh_token": "r", "expires_in": 3600}), at_once),
+            (json!({"refresh_token": "r", "claimed_at": null}), at_once),
+            (json!({"expires_in": 3600}), none),
             (json!({"type": "PLATFORM_OAUTH2", "refresh_token": "r", "claimed_at": 1000}), both(4_600_000, 3_700_000)),
             (
                 json!({"type": "CLOUD_OAUTH2", "refresh_token": "r", "claimed_at": 1000, "expires_in": 9}),
-                end(1_009_000),
+                end(1_009_000, 1_008_100),
             ),
             (json!({"type": "SECRET_TEXT", "refresh_token": "r", "claimed_at": 1000, "expires_in": 9}), none),
         ] {

@@ -55,9 +55,20 @@ impl Door {
     ) -> Result<Option<Arc<Resolved>>, PieceError> {
         if let (None, Some(connection)) = (&self.resolved, connection) {
             let value = connection.resolve().await?;
-            self.resolved = Some(Arc::new(Resolved::new(&self.manifest, value)?));
+            self.resolved = Some(Arc::new(Resolved::new(&self.manifest, value, None)?));
         }
         Ok(self.resolved.clone())
+    }
+
+    /// What to use in place of `rejected`, whose token a service no longer accepts: `None` when there is nothing else.
+    pub(crate) async fn instead_of(&self, connection: &dyn Connection, rejected: &Resolved) -> Option<Arc<Resolved>> {
+        let value = connection.instead_of(&rejected.value).await?;
+        Resolved::new(&self.manifest, value, Some(rejected)).ok().map(Arc::new)
+    }
+
+    /// Uses `resolved` from now on.
+    pub(crate) fn renew(&mut self, resolved: Arc<Resolved>) {
+        self.resolved = Some(resolved);
     }
 
     /// Whether the policy depends on settings of a connection that is not resolved yet.
@@ -72,7 +83,8 @@ impl Door {
 }
 
 impl Resolved {
-    fn new(manifest: &Manifest, value: Arc<ConnectionValue>) -> Result<Self, PieceError> {
+    /// `before`: what the call used so far, whose secrets stay masked.
+    fn new(manifest: &Manifest, value: Arc<ConnectionValue>, before: Option<&Self>) -> Result<Self, PieceError> {
         let metadata = &manifest.metadata;
         let auth = metadata.auth_for(&value).map_err(|problem| bad(&problem))?;
         let policy = match metadata.egress_hosts.iter().all(leno_metadata::Template::is_literal) {
@@ -86,7 +98,12 @@ impl Resolved {
                 "a connection of type NO_AUTH cannot authorize a request",
             )),
         };
-        let mask = Mask::new(&value.secrets(auth), &manifest.secrets).map_err(|exhausted| {
+        let secrets = value.secrets(auth);
+        let secrets = match before {
+            Some(before) => secrets.and(before.value.secrets(auth)),
+            None => secrets,
+        };
+        let mask = Mask::new(&secrets, &manifest.secrets).map_err(|exhausted| {
             let message =
                 format!("the connection cannot be used: {exhausted}; connect again with fewer or shorter secrets");
             PieceError::invalid("connection-too-large", message)

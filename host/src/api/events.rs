@@ -25,7 +25,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 /// The interval of comments on a quiet stream.
 const ALIVE: Duration = Duration::from_secs(15);
-/// How long a stream lasts: its token is checked only at the start.
+/// How long a stream lasts at most; it ends before, when its token does.
 const LIFE: Duration = Duration::from_secs(3600);
 /// How long a client waits before it reconnects.
 const COME_BACK: Duration = Duration::from_secs(2);
@@ -33,8 +33,8 @@ const COME_BACK: Duration = Duration::from_secs(2);
 /// Streams the events of the caller's connections.
 ///
 /// Each event has an `id`, its type as `event`, and as `data` the body that endpoints get. After the stream ends, a client
-/// resumes by sending the last id as `Last-Event-ID`. Each event arrives at least once; duplicates have the same id. A
-/// quiet stream sends a comment every 15 seconds, and each stream ends after an hour.
+/// resumes by sending the last id as `Last-Event-ID`. Events arrive in the order in which the changes were made, each at least once; duplicates have the same id. A
+/// quiet stream sends a comment every 15 seconds, and each stream ends after an hour, or when the access token does.
 #[utoipa::path(
     get,
     path = "/api/events",
@@ -54,9 +54,10 @@ pub(super) async fn stream(
 ) -> Result<Response, Rejection> {
     let after = last_event_id(&headers)?;
     let events = app.events.listen(&Owner::from(&caller.actor), after).await.map_err(refused)?;
+    let life = LIFE.min(app.identity.until(caller.expires_at));
     let hello = stream::iter([Event::default().retry(COME_BACK).comment("events")]);
     let events = events.map(|event| Event::default().id(&event.id).event(&event.kind).data(&event.payload));
-    let events = hello.chain(events).map(Ok::<_, Infallible>).take_until(tokio::time::sleep(LIFE));
+    let events = hello.chain(events).map(Ok::<_, Infallible>).take_until(tokio::time::sleep(life));
     let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE).text("still here")).into_response();
     response.headers_mut().insert(BUFFERING, HeaderValue::from_static("no"));
     Ok(response)

@@ -219,6 +219,10 @@ pub(super) struct Choice {
 pub(super) enum ConnectionStatus {
     /// It works, as far as this host can tell.
     Active,
+    /// Its token has ended and cannot be renewed: its owner must connect again. It is used all the same.
+    Expired,
+    /// The provider refused the last three renewals of its token: `statusReason` has its words.
+    Degraded,
     /// Flows refer to it, and it has no usable value.
     Missing,
     /// It does not work until its owner connects again: `statusReason` says why.

@@ -118,6 +118,10 @@ impl Uses {
     fn check(self, workflow: &str) -> Result<Vec<WorkflowRef>, Rejection> {
         let mut faults = Vec::new();
         let plain = |text: &str| (1..=255).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+        if !plain(workflow) {
+            let detail = "the workflow's id must have 1 to 255 characters, none of them control characters";
+            return Err(Rejection::bad_request("invalid_path", detail));
+        }
         let mut uses = Vec::with_capacity(self.connections.len());
         for (at, used) in self.connections.into_iter().enumerate() {
             let text = &used.connection_external_id;

@@ -148,16 +148,23 @@ async fn rotate(common: &Common) -> anyhow::Result<ExitCode> {
 
 async fn retire(id: &str, common: &Common) -> anyhow::Result<ExitCode> {
     let (db, keyring) = common.open().await?;
-    let done = keys::retire(&db, &keyring, id, milliseconds(&SystemClock)).await?;
+    let seen = db.now(&SystemClock).await?;
+    let done = keys::retire(&db, &keyring, id, milliseconds(&SystemClock), seen).await?;
     db.close().await;
-    let (retired, rows) = match &done {
-        Retirement::InUse(rows) => (false, rows.clone()),
-        Retirement::Done | Retirement::Before => (true, Default::default()),
+    let (retired, rows, hosts) = match &done {
+        Retirement::InUse(rows) => (false, rows.clone(), 0),
+        Retirement::Written(hosts) => (false, Default::default(), *hosts),
+        Retirement::Done | Retirement::Before => (true, Default::default(), 0),
     };
     if common.json {
-        terminal::print_json(&json!({ "id": id, "retired": retired, "rows": rows }))?;
+        terminal::print_json(&json!({ "id": id, "retired": retired, "rows": rows, "hosts": hosts }))?;
     } else if retired {
         terminal::print(&format!("key {id} is retired; keep it as long as you keep backups that were made with it\n"))?;
+    } else if hosts > 0 {
+        terminal::note(format_args!(
+            "{hosts} host(s) still encrypt with key {id}; restart them with another INTEGRATION_ENCRYPTION_KEY first. A host that \
+             has died counts for up to 90 seconds"
+        ));
     } else {
         terminal::note(format_args!("key {id} is still in use, {}; run `leno keys rotate` first", counts(&rows)));
     }

@@ -16,6 +16,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
+        check_path(parts.uri.path())?;
         match AxumPath::<T>::from_request_parts(parts, state).await {
             Ok(AxumPath(value)) => Ok(Self(value)),
             Err(PathRejection::FailedToDeserializePathParams(error)) => {
@@ -24,6 +25,21 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
             Err(error) => Err(Rejection::internal(error.to_string())),
         }
     }
+}
+
+/// The longest part of a path, in bytes of its percent-encoded form. No id or name is longer.
+const LONGEST_PART: usize = 4_096;
+
+/// Refuses what no id and no name contains, and databases do not take.
+fn check_path(path: &str) -> Result<(), Rejection> {
+    if path.contains("%00") {
+        return Err(Rejection::bad_request("invalid_path", "the path contains a NUL character; correct it"));
+    }
+    if path.split('/').any(|part| part.len() > LONGEST_PART) {
+        let detail = format!("a part of the path is longer than {LONGEST_PART} bytes; no id or name is");
+        return Err(Rejection::bad_request("invalid_path", detail));
+    }
+    Ok(())
 }
 
 /// The pairs of the query, decoded. Unknown names are ignored.
@@ -54,11 +70,19 @@ impl Query {
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Query {
-    type Rejection = std::convert::Infallible;
+    type Rejection = Rejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
         let query = parts.uri.query().unwrap_or_default();
-        Ok(Self(url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()))
+        let pairs: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        match pairs.iter().find(|(_, value)| value.contains('\0')) {
+            Some((name, _)) => {
+                let name: String = name.chars().filter(|c| !c.is_control()).take(100).collect();
+                let fault = Fault::new(name, "contains a NUL character; correct it");
+                Err(Rejection::invalid_query(vec![fault]))
+            }
+            None => Ok(Self(pairs)),
+        }
     }
 }
 

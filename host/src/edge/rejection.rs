@@ -214,6 +214,12 @@ impl From<DbError> for Rejection {
                     .details(details)
                     .retry_after(wait)
             }
+            DbError::KeyRetired => {
+                tracing::error!(%error, "a secret was not stored");
+                let detail = "this host stores no secrets at the moment; try again later, or tell its operator";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "encryption_key_retired", "No secrets are stored", detail)
+                    .retry_after(Duration::from_secs(60))
+            }
             _ => Self::internal(error.to_string()),
         }
     }

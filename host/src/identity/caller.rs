@@ -15,6 +15,8 @@ pub struct Caller {
     pub role: Option<Arc<str>>,
     /// Names of the permissions that the role has.
     pub permissions: Arc<[String]>,
+    /// When the access token ends, in seconds since 1970.
+    pub expires_at: u64,
 }
 
 /// A permission that this host checks.

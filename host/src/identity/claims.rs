@@ -106,6 +106,7 @@ impl Wire {
             employee_id: self.employee_id.map(|id| id.to_string().into()),
             role: self.role.map(Into::into),
             permissions: self.permissions.unwrap_or_default().into(),
+            expires_at: self.exp,
         };
         Ok((caller, self.exp))
     }

@@ -97,6 +97,12 @@ impl Identity {
         self.0.signer.sign(&claims.wire(self.now(), lifetime))
     }
 
+    /// How long it is until `seconds` since 1970.
+    #[must_use]
+    pub fn until(&self, seconds: u64) -> Duration {
+        (UNIX_EPOCH + Duration::from_secs(seconds)).duration_since(self.0.clock.now()).unwrap_or_default()
+    }
+
     /// Seconds since 1970.
     fn now(&self) -> u64 {
         self.0.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()

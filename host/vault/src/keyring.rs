@@ -1,10 +1,15 @@
 //! Encryption at rest: Activepieces' AES-256-CBC `{iv, data}`, with the key's id and a MAC added.
 //!
 //! CBC alone does not detect a changed or moved ciphertext. Here the MAC is checked first (encrypt-then-MAC), and it
-//! covers the row's place: a value copied to another row or tenant does not open. Readers of Activepieces' format
-//! ignore the two extra members, so they can read what is written here.
+//! covers the row's place: a value copied to another row or tenant does not open, nor does one whose row was given another
+//! owner. Readers of Activepieces' format ignore the extra members, so they can read what is written here.
+//!
+//! Version 1 of the MAC covered table, tenant and primary key only. It is read until everything under a key was rewrapped.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::atomic::{AtomicI64, Ordering},
+};
 
 use aes::Aes256;
 use cbc::cipher::{BlockModeDecrypt as _, BlockModeEncrypt as _, KeyIvInit as _, block_padding::Pkcs7};
@@ -16,6 +21,9 @@ use sha2::Sha256;
 use zeroize::{Zeroize as _, Zeroizing};
 
 type HmacSha256 = Hmac<Sha256>;
+
+/// The version of seals that are made here.
+pub(crate) const VERSION: i64 = 2;
 
 /// Id of a key: 16 hexadecimal characters that follow from the key, so a wrong key has another id.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -55,6 +63,8 @@ pub struct Key {
     id: KeyId,
     cipher: Zeroizing<[u8; 32]>,
     mac: Zeroizing<[u8; 32]>,
+    /// The oldest version of seals that it opens.
+    oldest: AtomicI64,
 }
 
 impl Key {
@@ -78,7 +88,7 @@ impl Key {
         }
         let id = derive(&bytes, b"leno key id v1");
         let id = KeyId(hex::encode(id.iter().take(8).copied().collect::<Vec<u8>>()));
-        Ok(Self { id, mac: derive(&bytes, b"leno mac key v1"), cipher: bytes })
+        Ok(Self { id, mac: derive(&bytes, b"leno mac key v1"), cipher: bytes, oldest: AtomicI64::new(1) })
     }
 
     /// The key's id.
@@ -127,8 +137,13 @@ impl Key {
 
     fn mac(&self, sealed: &Sealed, place: Place<'_>) -> HmacSha256 {
         let mut mac = hmac(&self.mac);
-        // Lengths first: no part can run into its neighbour.
-        for part in [place.table, place.tenant, place.row, self.id.as_str(), &sealed.iv, &sealed.data] {
+        // Lengths first: no part can run into its neighbour. No table has the name of a version.
+        let (version, facts) = match sealed.v {
+            None => (None, &[][..]),
+            Some(_) => (Some("leno seal v2"), place.facts),
+        };
+        let parts = [place.table, place.tenant, place.row, self.id.as_str(), &sealed.iv, &sealed.data];
+        for part in version.into_iter().chain(parts).chain(facts.iter().copied()) {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
         }
@@ -174,6 +189,8 @@ pub struct Place<'a> {
     pub tenant: &'a str,
     /// The row's primary key.
     pub row: &'a str,
+    /// Further columns of the row that must be as they were, in a fixed order.
+    pub facts: &'a [&'a str],
 }
 
 /// What is stored.
@@ -185,6 +202,9 @@ struct Sealed {
     kid: Option<KeyId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     mac: Option<String>,
+    /// None: version 1. The last member: statements of the database look for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    v: Option<i64>,
 }
 
 impl Sealed {
@@ -239,6 +259,14 @@ impl Keyring {
         std::iter::once(&self.active).chain(&self.older).map(|key| &key.id)
     }
 
+    /// Opens no seals of versions before `version` under the key `kid` any more.
+    pub(crate) fn require(&self, kid: &str, version: i64) {
+        let key = std::iter::once(&self.active).chain(&self.older).find(|key| key.id.as_str() == kid);
+        if let Some(key) = key {
+            key.oldest.fetch_max(version, Ordering::Relaxed);
+        }
+    }
+
     /// Encrypts `plain` for the row at `place`. Returns the JSON text to store.
     ///
     /// # Errors
@@ -247,7 +275,8 @@ impl Keyring {
         let iv = random::bytes::<16>()?;
         let key = &self.active;
         let data = hex::encode(key.encrypt(plain.expose_secret().as_bytes(), &iv));
-        let mut sealed = Sealed { iv: hex::encode(iv), data, kid: Some(key.id.clone()), mac: None };
+        let mut sealed =
+            Sealed { iv: hex::encode(iv), data, kid: Some(key.id.clone()), mac: None, v: Some(VERSION) };
         sealed.mac = Some(hex::encode(key.mac(&sealed, place).finalize().into_bytes()));
         // Four texts always serialize.
         Ok(serde_json::to_string(&sealed).unwrap_or_default())
@@ -262,6 +291,11 @@ impl Keyring {
         let (Some(id), Some(mac)) = (&sealed.kid, &sealed.mac) else { return Err(OpenError::Unauthenticated) };
         let key = std::iter::once(&self.active).chain(&self.older).find(|key| key.id == *id);
         let Some(key) = key else { return Err(OpenError::UnknownKey(id.clone())) };
+        match sealed.v {
+            None if key.oldest.load(Ordering::Relaxed) > 1 => return Err(OpenError::Tampered),
+            None | Some(VERSION) => {}
+            Some(_) => return Err(OpenError::Malformed("its version is not known; a newer leno wrote it")),
+        }
         let mac = hex::decode(mac).map_err(|_| OpenError::Malformed("its `mac` is not hexadecimal"))?;
         // Constant time.
         key.mac(&sealed, place).verify_slice(&mac).map_err(|_| OpenError::Tampered)?;
@@ -279,7 +313,7 @@ mod tests {
     const IV2: &str = "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf";
     const A: &str = r#"{"type":"SECRET_TEXT","secret_text":"sk-test-123"}"#;
     const D: &str = r#"{"type":"OAUTH2","access_token":"at-1","token_type":"bearer","refresh_token":"rt-1","scope":"read write","expires_in":3600,"claimed_at":1700000000,"token_url":"https://example.test/token","client_id":"cid","client_secret":"csec","redirect_url":"https://app.test/cb","authorization_method":"BODY","grant_type":"authorization_code","data":{"team":"T1"}}"#;
-    const HERE: Place<'_> = Place { table: "app_connection", tenant: "t", row: "r" };
+    const HERE: Place<'_> = Place { table: "app_connection", tenant: "t", row: "r", facts: &["u", "1"] };
 
     fn key(text: &str) -> Key {
         Key::parse(&text.into()).unwrap()
@@ -383,11 +417,42 @@ mod tests {
             Place { tenant: "u", ..HERE },
             Place { row: "s", ..HERE },
             Place { tenant: "tr", row: "", ..HERE },
+            Place { facts: &["v", "1"], ..HERE },
+            Place { facts: &["u", "2"], ..HERE },
+            Place { facts: &["u1"], ..HERE },
+            Place { facts: &["u", "1", ""], ..HERE },
+            Place { facts: &[], ..HERE },
         ] {
             assert_eq!(ring.open(&sealed, place).unwrap_err(), OpenError::Tampered, "{place:?}");
         }
         // As Activepieces reads it.
         assert_eq!(key(K64).open_unauthenticated(&sealed).unwrap().expose_secret(), A);
+    }
+
+    /// As the versions before 2 sealed it.
+    const FIRST: &str = r#"{"iv":"000102030405060708090a0b0c0d0e0f","data":"87bb67a96eb758190c39ac0d8faca416657106a00978544d084fe89f1106787844c34417547c5231b28d9957b68556c1d2afdcaeb65ac6df9c0b06a1928baaf9","kid":"KID","mac":"MAC"}"#;
+
+    #[test]
+    fn a_seal_of_version_1_opens_until_its_key_requires_version_2() {
+        let ring = Keyring::new(key(K64), vec![key(K32)]);
+        let mut first = Sealed::parse(&FIRST.replace("KID", ring.active().as_str())).unwrap();
+        let mut mac = hmac(&key(K64).mac);
+        for part in [HERE.table, HERE.tenant, HERE.row, ring.active().as_str(), &first.iv, &first.data] {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part.as_bytes());
+        }
+        first.mac = Some(hex::encode(mac.finalize().into_bytes()));
+        let sealed = serde_json::to_string(&first).unwrap();
+        assert_eq!(ring.open(&sealed, HERE).unwrap().expose_secret(), A);
+        // It says nothing of its owner, so nothing can pass for it: a new seal does not open as an old one.
+        let second = ring.seal(&A.into(), HERE).unwrap();
+        assert_eq!(ring.open(&second.replace(",\"v\":2", ""), HERE).unwrap_err(), OpenError::Tampered);
+        assert!(matches!(ring.open(&second.replace("\"v\":2", "\"v\":3"), HERE), Err(OpenError::Malformed(_))));
+        ring.require(key(K32).id().as_str(), 2);
+        assert!(ring.open(&sealed, HERE).is_ok());
+        ring.require(ring.active().as_str(), 2);
+        assert_eq!(ring.open(&sealed, HERE).unwrap_err(), OpenError::Tampered);
+        assert_eq!(ring.open(&second, HERE).unwrap().expose_secret(), A);
     }
 
     #[test]

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use leno_base::{NoRandomness, TenantId};
 use leno_db::{
-    AuditEntry, Busy, Db, DbError, Party, audit_log, encryption_keys,
+    AuditEntry, Busy, Db, DbError, Party, audit_log, encryption_keys, hosts,
     sealed_rows::{SealedRow, SealedTable, TABLES},
 };
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{InvalidKey, Key, Keyring, Place};
+use crate::{InvalidKey, Key, Keyring, Place, keyring::VERSION};
 
 /// Rows that are rewritten in one transaction: few, so that others wait for milliseconds only.
 const BATCH: i64 = 200;
@@ -97,6 +97,11 @@ pub async fn check(db: &Db, keyring: &Keyring, now: i64) -> Result<Vec<String>, 
         return Err(KeyError::Missing { rows, active: active.to_owned() });
     }
     encryption_keys::record(db, active, now).await?;
+    if !recorded.iter().any(|key| key.kid == active) {
+        // Nothing older can be under a key that is used for the first time.
+        encryption_keys::sealed_since(&mut *db.writer(Party::Host).await?, active, VERSION).await?;
+    }
+    heed(db, keyring).await?;
     let mut warnings = Vec::new();
     for key in recorded {
         match (keyring.has(&key.kid), key.retired_at) {
@@ -112,6 +117,20 @@ pub async fn check(db: &Db, keyring: &Keyring, now: i64) -> Result<Vec<String>, 
         }
     }
     Ok(warnings)
+}
+
+/// Makes the keyring open nothing that is older than the seals under each key, and looks whether its active key may still
+/// write: false when it was retired, after which the database refuses what it seals.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn heed(db: &Db, keyring: &Keyring) -> Result<bool, DbError> {
+    let recorded = encryption_keys::list(db).await?;
+    for key in &recorded {
+        keyring.require(&key.kid, key.oldest_seal);
+    }
+    let retired = |key: &encryption_keys::KeyRow| key.kid == keyring.active().as_str() && key.retired_at.is_some();
+    Ok(!recorded.iter().any(retired))
 }
 
 /// What a key is for.
@@ -205,7 +224,7 @@ pub struct Rotation {
     pub left: i64,
 }
 
-/// Re-encrypts everything that is not under the active key. Hosts may go on reading and writing: a row that changes
+/// Re-encrypts everything that is not under the active key, or sealed in an earlier version. Hosts may go on reading and writing: a row that changes
 /// concurrently is left to the next pass. May be stopped at any moment and started again. `progress` gets the number of
 /// rows of every batch.
 ///
@@ -225,12 +244,29 @@ pub async fn rotate(db: &Db, keyring: &Keyring, now: i64, mut progress: impl FnM
         }
         rotation.left += left(db, keyring, table).await?;
     }
+    rotation.left += settle(db, keyring).await?;
     let detail = json!({"rewrapped": rotation.rewrapped, "left": rotation.left});
     audit_log::record(db, entry(now, "key.rotated", keyring.active().as_str(), detail)).await?;
     Ok(rotation)
 }
 
-/// How many rows are not under the key that writes.
+/// Requires the present version of seals under the active key, if there are no older ones. Returns how many there are.
+async fn settle(db: &Db, keyring: &Keyring) -> Result<i64, KeyError> {
+    let active = keyring.active().as_str();
+    let mut tx = db.begin(Party::Host).await?;
+    let mut outdated = 0;
+    for table in TABLES {
+        outdated += table.outdated(&mut tx, active).await?;
+    }
+    if outdated == 0 {
+        encryption_keys::sealed_since(&mut tx, active, VERSION).await?;
+        tx.commit().await?;
+        heed(db, keyring).await?;
+    }
+    Ok(outdated)
+}
+
+/// How many rows are not under the key that writes, in the present version of seals.
 ///
 /// # Errors
 /// [`KeyError::Db`].
@@ -238,6 +274,7 @@ pub async fn to_rotate(db: &Db, keyring: &Keyring) -> Result<i64, KeyError> {
     let mut sum = 0;
     for table in TABLES {
         sum += left(db, keyring, table).await?;
+        sum += table.outdated(&mut *db.reader(Party::Host).await?, keyring.active().as_str()).await?;
     }
     Ok(sum)
 }
@@ -265,12 +302,13 @@ async fn go_over(
     let mut pass = Pass::default();
     let mut after = String::new();
     loop {
-        let rows = table.under_other_keys(db, active, &after, BATCH).await?;
+        let rows = table.to_rewrap(db, active, &after, BATCH).await?;
         let Some(last) = rows.last() else { return Ok(pass) };
         after.clone_from(&last.id);
         let mut fresh = Vec::with_capacity(rows.len());
         for row in rows {
-            let place = Place { table: table.name, tenant: &row.tenant, row: &row.id };
+            let facts: Vec<&str> = row.facts.iter().map(String::as_str).collect();
+            let place = Place { table: table.name, tenant: &row.tenant, row: &row.id, facts: &facts };
             match keyring.open(&row.sealed, place) {
                 Ok(plain) => fresh.push((keyring.seal(&plain, place)?, row)),
                 Err(error) => pass.unopened.push(Unopened { table: table.name, id: row.id, reason: error.to_string() }),
@@ -311,18 +349,27 @@ pub enum Retirement {
     Before,
     /// Rows are still under it: how many, per table.
     InUse(BTreeMap<&'static str, i64>),
+    /// So many hosts that may be alive write with it.
+    Written(i64),
 }
 
-/// Retires a key: no host starts with it any more. Refused while something is encrypted with it.
+/// Retires a key: no host starts with it any more, and none writes with it. Refused while something is encrypted with it, and
+/// while a host that may be alive writes with it. `now` in milliseconds since 1970, `seen` as [`Db::now`].
 ///
 /// # Errors
 /// [`KeyError::Active`], [`KeyError::Unknown`], [`KeyError::Db`].
-pub async fn retire(db: &Db, keyring: &Keyring, kid: &str, now: i64) -> Result<Retirement, KeyError> {
+pub async fn retire(db: &Db, keyring: &Keyring, kid: &str, now: i64, seen: i64) -> Result<Retirement, KeyError> {
     if keyring.active().as_str() == kid {
         return Err(KeyError::Active(kid.to_owned()));
     }
     let recorded = encryption_keys::list(db).await?;
     let mut tx = db.begin(Party::Host).await?;
+    // First: what is being written under the key is waited for, and nothing is written under it from now on.
+    let retired = encryption_keys::retire(&mut tx, kid, now).await?;
+    let hosts = hosts::writing_with(&mut tx, db.kind(), kid, seen).await?;
+    if hosts > 0 {
+        return Ok(Retirement::Written(hosts));
+    }
     let mut rows = BTreeMap::new();
     for table in TABLES {
         match table.rows_of(&mut tx, kid).await? {
@@ -333,19 +380,17 @@ pub async fn retire(db: &Db, keyring: &Keyring, kid: &str, now: i64) -> Result<R
     if !rows.is_empty() {
         return Ok(Retirement::InUse(rows));
     }
-    match recorded.iter().find(|key| key.kid == kid) {
-        None => {
-            let mut known: Vec<String> = keyring.ids().map(ToString::to_string).collect();
-            known.extend(recorded.into_iter().map(|key| key.kid).filter(|kid| !keyring.has(kid)));
-            Err(KeyError::Unknown { kid: kid.to_owned(), known })
-        }
-        Some(_) if !encryption_keys::retire(&mut tx, kid, now).await? => Ok(Retirement::Before),
-        Some(_) => {
-            audit_log::append(&mut tx, &entry(now, "key.retired", kid, json!({}))).await?;
-            tx.commit().await?;
-            Ok(Retirement::Done)
-        }
+    if !recorded.iter().any(|key| key.kid == kid) {
+        let mut known: Vec<String> = keyring.ids().map(ToString::to_string).collect();
+        known.extend(recorded.into_iter().map(|key| key.kid).filter(|kid| !keyring.has(kid)));
+        return Err(KeyError::Unknown { kid: kid.to_owned(), known });
     }
+    if !retired {
+        return Ok(Retirement::Before);
+    }
+    audit_log::append(&mut tx, &entry(now, "key.retired", kid, json!({}))).await?;
+    tx.commit().await?;
+    Ok(Retirement::Done)
 }
 
 /// Keys belong to no tenant.

@@ -3,7 +3,7 @@
 //! - [`fresh`] makes databases that go away with the test, on SQLite and on PostgreSQL.
 //! - [`Server`] is `leno serve` as a child process; [`Client`] calls its API as some [`Caller`].
 //! - [`guests`] finds the hostile guests written in Rust, [`craft`] makes components that no compiler would emit.
-//! - [`Upstream`] is the other end of the network, [`Trap`] a port that nobody may connect to.
+//! - [`Upstream`] is the other end of the network, [`Trap`] a port that nobody may connect to, [`Wire`] a way that can be cut.
 //! - [`Forgejo`] is a service with an API, for the piece in `examples`.
 //! - [`peers`] are third parties: a real OAuth provider, a browser, Node.
 //! - [`Neighbour`] is the well-behaved piece that must not notice any of it.
@@ -30,6 +30,7 @@ pub mod stage;
 pub mod token;
 pub mod trap;
 pub mod upstream;
+pub mod wire;
 
 /// For [`on_both!`].
 #[doc(no_inline)]
@@ -43,3 +44,4 @@ pub use stage::Stage;
 pub use token::Caller;
 pub use trap::Trap;
 pub use upstream::Upstream;
+pub use wire::Wire;

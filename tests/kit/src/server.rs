@@ -299,6 +299,30 @@ impl Server {
         Ok(())
     }
 
+    /// Stops the whole process where it is (SIGSTOP), until [`Server::resume`].
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn pause(&self) -> anyhow::Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets a stopped process go on (SIGCONT).
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn resume(&self) -> anyhow::Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    /// Ends the process as a power cut would (SIGKILL), and leaves its directories.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn kill(&self) -> anyhow::Result<()> {
+        self.signal(Signal::KILL)
+    }
+
     /// Its URL: `http://127.0.0.1:PORT`.
     #[must_use]
     pub fn url(&self) -> &str {

@@ -222,7 +222,8 @@ impl<'a> Import<'a> {
             Some(present) => (row.content(present.updated_at).over(present), true),
             None => (row.fresh(tenant, now), false),
         };
-        let sealed = sealed(self.keyring, &fresh, &row.plain, &row.value)?;
+        let rev = if replaced { fresh.rev + 1 } else { fresh.rev };
+        let sealed = sealed(self.keyring, &fresh, rev, &row.plain, &row.value)?;
         let done = match replaced {
             true => app_connections::replace(tx, &fresh, &sealed).await?,
             false => app_connections::insert(tx, &fresh, &sealed).await?,

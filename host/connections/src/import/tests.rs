@@ -76,7 +76,9 @@ async fn count(db: &Db) -> i64 {
 async fn stored(db: &Db, owner: &str, external_id: &str) -> (ConnectionRow, Value) {
     let all = leno_db::AppConnections::new(db.clone());
     let (row, sealed) = all.with_value(&"t".into(), &owner.into(), external_id).await.unwrap().unwrap();
-    let place = leno_vault::Place { table: "app_connection", tenant: "t", row: &row.id };
+    let rev = row.rev.to_string();
+    let facts = [owner, &row.piece_name, &row.kind, &rev];
+    let place = leno_vault::Place { table: "app_connection", tenant: "t", row: &row.id, facts: &facts };
     let plain = Keyring::parse(&NEW.into(), &[]).unwrap().open(&sealed, place).unwrap();
     (row, serde_json::from_str(plain.expose_secret()).unwrap())
 }

@@ -1,12 +1,14 @@
 //! Connections on both databases, beside a provider that rotates refresh tokens and takes none twice.
 
+mod lease;
 mod provider;
 mod refresh;
+mod states;
 
 use std::{sync::Arc, time::Duration};
 
 use leno_base::{MovingClock, Owner, budget::Budgets};
-use leno_db::{AppConnections, Db};
+use leno_db::{AppConnections, Db, Lease, Presence, app_connections};
 use leno_events::Events;
 use leno_metadata::ConnectionValue;
 use leno_vault::{Key, Keyring};
@@ -29,17 +31,23 @@ struct Host {
 }
 
 impl Host {
-    fn new(db: &Db) -> Self {
+    async fn new(db: &Db) -> Self {
         let clock = MovingClock::new();
         let key = Key::parse(&"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f".into()).unwrap();
         let keyring = Arc::new(Keyring::new(key, Vec::new()));
         let client = leno_egress::Client::new(leno_egress::ClientConfig::default()).unwrap();
-        let private = Arc::new(|_: &_| vec!["127.0.0.0/8".parse().unwrap()]);
-        let events = Events::new(db.clone(), clock.clone(), &Budgets::default());
+        let private = Arc::new(|_: &_| provider::all());
+        // The value says where its provider is.
+        let oauth2 = Arc::new(|_: &_| None);
+        let events = Events::new(db.clone(), &Budgets::default());
         let client = Arc::new(client);
-        let budgets = Budgets::default();
-        let connections = Connections::new(db.clone(), keyring, clock.clone(), client, private, events, &budgets);
-        Self { connections, clock, rows: AppConnections::new(db.clone()) }
+        let rows = AppConnections::new(db.clone());
+        let now = db.now(&*clock).await.unwrap();
+        let presence = Arc::new(Presence::enter(db, keyring.active().as_str(), now).await.unwrap());
+        let (db, clock_of) = (db.clone(), clock.clone());
+        let parts = Parts { db, keyring, clock: clock_of, transport: client, private, oauth2, events, presence };
+        let connections = Connections::new(parts, &Budgets::default());
+        Self { connections, clock, rows }
     }
 
     fn advance(&self, by: Duration) {
@@ -81,6 +89,22 @@ impl Host {
     async fn token(&self, owner: &Owner, id: &str) -> Result<String, ConnectionError> {
         let stored = self.connections.find(owner, &id.parse().unwrap()).await?;
         Ok(stored.value().await?.expose()["access_token"].as_str().unwrap().to_owned())
+    }
+
+    /// Another host begins a refresh, and dies.
+    async fn begun_by_the_dead(&self, db: &Db, row: &leno_db::ConnectionRow) {
+        let now = db.now(&*self.clock).await.unwrap();
+        let dead = Presence::enter(db, "key", now).await.unwrap();
+        self.begun_by(db, row, &dead).await;
+        dead.leave(db).await.unwrap();
+    }
+
+    /// The host of `presence` begins a refresh under a lease of a second.
+    async fn begun_by(&self, db: &Db, row: &leno_db::ConnectionRow, presence: &Presence) {
+        let now = db.now(&*self.clock).await.unwrap();
+        let lease = Lease { tenant: &row.tenant_id, id: &row.id, holder: "other", host: presence.id() };
+        assert!(app_connections::lease(db, presence, lease, row, now, now + 1_000).await.unwrap());
+        assert!(app_connections::refresh_begins(db, lease, now).await.unwrap());
     }
 
     async fn row(&self, id: &str) -> leno_db::ConnectionRow {

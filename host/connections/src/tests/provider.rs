@@ -31,12 +31,21 @@ struct Shared {
     instead: Mutex<VecDeque<(u16, Option<u64>, Value)>>,
 }
 
+/// Where the providers of these tests are.
+static ALL: Mutex<Vec<std::net::SocketAddr>> = Mutex::new(Vec::new());
+
+/// A grant for each of them.
+pub(super) fn all() -> Vec<leno_egress::PrivateGrant> {
+    ALL.lock().unwrap().iter().map(|address| address.to_string().parse().unwrap()).collect()
+}
+
 impl Provider {
     pub(super) async fn start() -> Self {
         let shared = Arc::new(Shared::default());
         *shared.good.lock().unwrap() = 1;
         let router = Router::new().route("/token", post(token)).with_state(shared.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        ALL.lock().unwrap().push(listener.local_addr().unwrap());
         let url = format!("http://{}/token", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { url, shared }

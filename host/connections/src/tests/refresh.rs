@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use leno_base::ExternalId;
-use leno_db::{ConnectionRow, ConnectionStatus, Lease, Party};
+use leno_db::{ConnectionStatus, Party, app_connections};
 use leno_testkit::on_both;
 
 use super::*;
@@ -59,7 +59,7 @@ async fn reconnected_meanwhile(host: &Host, refused: bool) {
 on_both! {
     a_herd_on_two_hosts_spends_a_refresh_token_once(db) {
         let (provider, owner) = (Provider::start().await, owner());
-        let (one, two) = (Host::new(&db), Host::new(&db));
+        let (one, two) = (Host::new(&db).await, Host::new(&db).await);
         one.store(&owner, "c", &provider).await;
         for host in [&one, &two] {
             host.advance(HOUR);
@@ -79,7 +79,7 @@ on_both! {
     }
 
     a_token_that_holds_is_served_while_a_new_one_is_fetched(db) {
-        let (provider, owner, host) = (Provider::start().await, owner(), Host::new(&db));
+        let (provider, owner, host) = (Provider::start().await, owner(), Host::new(&db).await);
         host.store(&owner, "c", &provider).await;
         host.advance(HOUR - AHEAD - Duration::from_secs(1));
         assert_eq!(host.token(&owner, "c").await.unwrap(), "at-1");
@@ -98,7 +98,7 @@ on_both! {
     }
 
     a_caller_who_goes_away_does_not_end_a_refresh(db) {
-        let (provider, owner, host) = (Provider::start().await, owner(), Host::new(&db));
+        let (provider, owner, host) = (Provider::start().await, owner(), Host::new(&db).await);
         host.store(&owner, "c", &provider).await;
         host.advance(HOUR);
         provider.hold();
@@ -116,7 +116,7 @@ on_both! {
     }
 
     a_revoked_grant_is_told_with_its_cause_and_not_tried_again(db) {
-        let (provider, owner, host) = (Provider::start().await, owner(), Host::new(&db));
+        let (provider, owner, host) = (Provider::start().await, owner(), Host::new(&db).await);
         let row = host.store(&owner, "c", &provider).await;
         let untouched = host.store(&owner, "d", &Provider::start().await).await;
         provider.revoke();
@@ -139,7 +139,7 @@ on_both! {
     }
 
     other_failures_wait_longer_each_time_and_keep_the_token_that_holds(db) {
-        let (provider, owner, host) = (Provider::start().await, owner(), Host::new(&db));
+        let (provider, owner, host) = (Provider::start().await, owner(), Host::new(&db).await);
         let row = host.store(&owner, "c", &provider).await;
         host.advance(HOUR - AHEAD);
         let mut last = 0;
@@ -171,7 +171,7 @@ on_both! {
     }
 
     a_provider_says_how_long_to_wait_and_a_caller_is_told(db) {
-        let (provider, owner, host) = (Provider::start().await, owner(), Host::new(&db));
+        let (provider, owner, host) = (Provider::start().await, owner(), Host::new(&db).await);
         host.store(&owner, "c", &provider).await;
         host.advance(HOUR);
         provider.instead(429, Some(120), json!({}));
@@ -186,13 +186,11 @@ on_both! {
     }
 
     a_lost_answer_is_tried_once_more_and_told_as_what_it_is(db) {
-        let (provider, owner, host) = (Provider::start().await, owner(), Host::new(&db));
+        let (provider, owner, host) = (Provider::start().await, owner(), Host::new(&db).await);
         let row = host.store(&owner, "c", &provider).await;
         host.advance(HOUR);
         // Another host began, its request spent the token, and it died.
-        let now = db.now(&*host.clock).await.unwrap();
-        assert!(host.rows.lease(dead(&row), row.rev, now, now + 1).await.unwrap());
-        assert!(host.rows.refresh_begins(dead(&row), now).await.unwrap());
+        host.begun_by_the_dead(&db, &row).await;
         provider.revoke();
         host.advance(Duration::from_secs(1));
         let error = host.token(&owner, "c").await.unwrap_err();
@@ -201,19 +199,17 @@ on_both! {
     }
 
     a_host_that_died_before_it_asked_costs_nothing(db) {
-        let (provider, owner, host) = (Provider::start().await, owner(), Host::new(&db));
+        let (provider, owner, host) = (Provider::start().await, owner(), Host::new(&db).await);
         let row = host.store(&owner, "c", &provider).await;
         host.advance(HOUR);
-        let now = db.now(&*host.clock).await.unwrap();
-        assert!(host.rows.lease(dead(&row), row.rev, now, now + 300).await.unwrap());
-        assert!(host.rows.refresh_begins(dead(&row), now).await.unwrap());
+        host.begun_by_the_dead(&db, &row).await;
         host.advance(Duration::from_secs(1));
         assert_eq!(host.token(&owner, "c").await.unwrap(), "at-2");
         assert_eq!(host.row(&row.id).await.refresh_started_at, None);
     }
 
     somebody_who_renames_meanwhile_does_not_cost_the_new_token(db) {
-        let (provider, owner, host) = (Provider::start().await, owner(), Host::new(&db));
+        let (provider, owner, host) = (Provider::start().await, owner(), Host::new(&db).await);
         let row = host.store(&owner, "c", &provider).await;
         host.advance(HOUR - AHEAD);
         provider.hold();
@@ -227,7 +223,7 @@ on_both! {
     }
 
     changing_the_client_waits_for_a_refresh_and_keeps_what_it_brought(db) {
-        let (provider, owner, host) = (Provider::start().await, owner(), Host::new(&db));
+        let (provider, owner, host) = (Provider::start().await, owner(), Host::new(&db).await);
         let row = host.store(&owner, "c", &provider).await;
         host.advance(HOUR - AHEAD);
         provider.hold();
@@ -253,28 +249,29 @@ on_both! {
     }
 
     whoever_connects_again_meanwhile_keeps_the_new_credentials(db) {
-        reconnected_meanwhile(&Host::new(&db), false).await;
+        reconnected_meanwhile(&Host::new(&db).await, false).await;
     }
 
     a_refusal_of_what_was_replaced_meanwhile_breaks_nothing(db) {
-        reconnected_meanwhile(&Host::new(&db), true).await;
+        reconnected_meanwhile(&Host::new(&db).await, true).await;
     }
 
     a_host_that_was_paused_does_not_overwrite_a_newer_token(db) {
-        let (provider, owner, host) = (Provider::start().await, owner(), Host::new(&db));
+        let (provider, owner, host) = (Provider::start().await, owner(), Host::new(&db).await);
         let row = host.store(&owner, "c", &provider).await;
         host.advance(HOUR);
         assert_eq!(host.token(&owner, "c").await.unwrap(), "at-2");
-        let sealed = leno_db::SealedValue { value: "{}".into(), key_id: "k".into(), expires_at: None, refresh_at: None };
+        let sealed =
+            leno_db::SealedValue { value: "{}".into(), key_id: "k".into(), expires_at: None, refresh_at: None, tell_at: None };
         let mut tx = db.begin(Party::Host).await.unwrap();
-        let late = leno_db::app_connections::refreshed(&mut tx, &row.id, row.rev, &sealed, 1).await.unwrap();
+        let late = app_connections::refreshed(&mut tx, &row, &sealed, 1).await.unwrap();
         tx.commit().await.unwrap();
         assert!(!late);
         assert_eq!(host.token(&owner, "c").await.unwrap(), "at-2");
     }
 
     without_a_refresh_token_nobody_is_asked_and_the_end_is_shown(db) {
-        let (provider, owner, host) = (Provider::start().await, owner(), Host::new(&db));
+        let (provider, owner, host) = (Provider::start().await, owner(), Host::new(&db).await);
         let mut value = host.tokens(&provider);
         value["refresh_token"] = "".into();
         let row = host.store_value(&owner, "c", value).await;
@@ -285,7 +282,7 @@ on_both! {
     }
 
     a_short_token_is_not_renewed_on_every_use(db) {
-        let (provider, owner, host) = (Provider::start().await, owner(), Host::new(&db));
+        let (provider, owner, host) = (Provider::start().await, owner(), Host::new(&db).await);
         let mut value = host.tokens(&provider);
         value["expires_in"] = 300.into();
         host.store_value(&owner, "c", value).await;
@@ -296,9 +293,4 @@ on_both! {
         assert_eq!(host.token(&owner, "c").await.unwrap(), "at-1");
         provider.is_asked(1).await;
     }
-}
-
-/// The lease of a host that died.
-fn dead(row: &ConnectionRow) -> Lease<'_> {
-    Lease { tenant: &row.tenant_id, id: &row.id, holder: "dead" }
 }

@@ -96,7 +96,7 @@ impl Scene {
         let (db, directory) = database().await;
         let (clock, receiver) = (MovingClock::new(), Receiver::default());
         let address = receiver.start().await;
-        let events = Events::new(db.clone(), clock.clone(), &Budgets::default());
+        let events = Events::new(db.clone(), &Budgets::default());
         let host = host(&db, &clock, address, &events);
         let owner = owner("t", "u");
         let url = format!("http://{address}/hook");
@@ -107,7 +107,7 @@ impl Scene {
 
     async fn happen(&self) -> String {
         let row = sample(&self.owner, "x");
-        happen(&self.events, &self.db, row).await.id
+        happen(&self.events, &self.db, &self.clock, row).await.id
     }
 
     /// The deliveries, the oldest event first.
@@ -216,10 +216,10 @@ async fn an_endpoint_goes_last_after_a_failure_until_it_takes_an_event_again() {
 async fn the_next_event_after_those_that_were_given_up_tells_their_number() {
     let scene = Scene::new().await;
     let budgets = Budgets::new([(&crate::budgets::ENDPOINT_EVENTS, 2)]);
-    let events = Events::new(scene.db.clone(), scene.clock.clone(), &budgets);
+    let events = Events::new(scene.db.clone(), &budgets);
     let mut ids = Vec::new();
     for _ in 0..5 {
-        ids.push(happen(&events, &scene.db, sample(&scene.owner, "x")).await.id);
+        ids.push(happen(&events, &scene.db, &scene.clock, sample(&scene.owner, "x")).await.id);
     }
     assert_eq!(budgets.get(&crate::budgets::ENDPOINT_EVENTS).refusals(), 3);
     scene.receiver.plan([answers(500)]);
@@ -352,7 +352,7 @@ async fn a_receiver_that_is_down_or_never_answers_is_asked_again() {
     let owner = owner("t", "w");
     let url = format!("http://{closed}/");
     let (endpoint, _) = host.endpoints.register(&owner, &url, &[]).await.unwrap();
-    happen(&scene.events, &scene.db, sample(&owner, "y")).await;
+    happen(&scene.events, &scene.db, &scene.clock, sample(&owner, "y")).await;
     assert_eq!(host.deliver_due().await, 1);
     let rows = host.endpoints.deliveries(&owner, &endpoint.id, Some("PENDING"), 10).await.unwrap().unwrap();
     assert!(rows[0].last_error.as_deref().unwrap().contains("not available"), "{rows:?}");

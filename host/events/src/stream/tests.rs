@@ -2,7 +2,7 @@ use std::pin::pin;
 
 use futures_util::StreamExt as _;
 
-use leno_base::budget::Budgets;
+use leno_base::{budget::Budgets, milliseconds};
 use leno_db::Party;
 
 use super::*;
@@ -19,9 +19,9 @@ pub(crate) fn sample(owner: &Owner, subject: &str) -> NewEvent {
 }
 
 /// Lets something happen.
-pub(crate) async fn happen(events: &Events, db: &Db, event: NewEvent) -> EventRow {
+pub(crate) async fn happen(events: &Events, db: &Db, clock: &MovingClock, event: NewEvent) -> EventRow {
     let mut tx = db.begin(Party::Host).await.unwrap();
-    let now = milliseconds(&*events.0.clock);
+    let now = milliseconds(clock);
     let event = events.append(&mut tx, event, now).await.unwrap();
     tx.commit().await.unwrap();
     events.published(&event);
@@ -49,13 +49,13 @@ impl Scene {
     async fn new() -> Self {
         let (db, directory) = database().await;
         let clock = MovingClock::new();
-        let events = Events::new(db.clone(), clock.clone(), &Budgets::default());
+        let events = Events::new(db.clone(), &Budgets::default());
         Self { db, clock, events, owner: owner("t", "u"), _directory: directory }
     }
 
     async fn happen(&self, external_id: &str) -> EventRow {
         let row = sample(&self.owner, external_id);
-        happen(&self.events, &self.db, row).await
+        happen(&self.events, &self.db, &self.clock, row).await
     }
 }
 
@@ -86,7 +86,7 @@ async fn an_owner_hears_what_comes_in_order_and_nothing_of_others() {
     let mut heard = pin!(scene.events.listen(&scene.owner, None).await.unwrap());
     for (tenant, owner) in [("t", "v"), ("s", "u")] {
         let row = sample(&self::owner(tenant, owner), "other");
-        happen(&scene.events, &scene.db, row).await;
+        happen(&scene.events, &scene.db, &scene.clock, row).await;
     }
     let mut written = Vec::new();
     for number in 0..20 {
@@ -130,7 +130,7 @@ async fn who_resumes_gets_all_that_came_after_and_then_what_comes() {
 #[tokio::test]
 async fn what_another_host_wrote_is_heard_though_nobody_said_so_and_though_its_id_is_older() {
     let scene = Scene::new().await;
-    let other = Events::new(scene.db.clone(), scene.clock.clone(), &Budgets::default());
+    let other = Events::new(scene.db.clone(), &Budgets::default());
     let mut heard = pin!(scene.events.listen(&scene.owner, None).await.unwrap());
     let young = scene.happen("young").await;
     assert_eq!(soon(heard.next()).await.unwrap().id, young.id);
@@ -144,18 +144,32 @@ async fn what_another_host_wrote_is_heard_though_nobody_said_so_and_though_its_i
 }
 
 #[tokio::test]
+async fn who_resumes_after_an_event_that_was_removed_gets_those_since_its_time() {
+    let scene = Scene::new().await;
+    let gone = scene.happen("gone").await;
+    scene.clock.advance(Duration::from_secs(1));
+    let next = scene.happen("next").await;
+    leno_db::events::delete_before(&scene.db, next.created_at).await.unwrap();
+    let mut heard = pin!(scene.events.listen(&scene.owner, Some(gone.id.parse().unwrap())).await.unwrap());
+    assert_eq!(soon(heard.next()).await.unwrap().id, next.id);
+}
+
+#[tokio::test]
 async fn who_reads_slowly_misses_nothing_and_gets_nothing_twice() {
     let scene = Scene::new().await;
     let mut heard = pin!(scene.events.listen(&scene.owner, None).await.unwrap());
     let first = scene.happen("first").await;
     assert_eq!(soon(heard.next()).await.unwrap().id, first.id);
     let mut ids = Vec::new();
+    let mut ids_end = 0;
     for number in 0..(2 * BEHIND) {
-        ids.push(scene.happen(&number.to_string()).await.id);
+        let event = scene.happen(&number.to_string()).await;
+        ids_end = event.xact;
+        ids.push(event.id);
     }
     // Until the channel has lost some.
     soon(async {
-        while scene.events.0.tail.lock().await.seen.ids.len() < ids.len() {
+        while scene.events.0.tail.lock().await.from <= ids_end {
             tokio::task::yield_now().await;
         }
     })

@@ -155,7 +155,7 @@ fn stored(token_url: &str, more: Value) -> ConnectionValue {
 async fn refresh(reply: Reply) -> Result<ConnectionValue, TokenError> {
     let provider = Provider::start(reply).await;
     let client = client().with_timeout(Duration::from_millis(400));
-    let outcome = client.refresh(&stored(&provider.url(), json!({})), None, &provider.private()).await;
+    let outcome = client.refresh(None, &stored(&provider.url(), json!({})), None, &provider.private()).await;
     assert_eq!(provider.seen().len(), 1, "a token request is sent once");
     if let Err(error) = &outcome {
         assert!(!error.to_string().contains("the-"), "{error}");
@@ -215,9 +215,9 @@ async fn the_operators_secret_travels_in_the_header_and_is_not_stored() {
     let mut again = granted.expose().clone();
     again["refresh_token"] = json!("rt");
     let again = value(again);
-    let renewed = client().refresh(&again, Some(&secret), &provider.private()).await.unwrap();
+    let renewed = client().refresh(Some(&schema), &again, Some(&secret), &provider.private()).await.unwrap();
     assert!(renewed.expose().get("client_secret").is_none());
-    assert!(matches!(client().refresh(&again, None, &provider.private()).await, Err(TokenError::Unsent { .. })));
+    assert!(matches!(client().refresh(Some(&schema), &again, None, &provider.private()).await, Err(TokenError::Unsent { .. })));
     assert_eq!(provider.seen().len(), 2);
 }
 
@@ -278,7 +278,7 @@ async fn client_credentials_are_claimed_and_claimed_again() {
     );
     let granted = client().exchange(&schema, &sent, None, &provider.private()).await.unwrap();
     assert_eq!((&granted.expose()["scope"], &granted.expose()["expires_in"]), (&json!("x T"), &json!(3600)));
-    let renewed = client().refresh(&granted, None, &provider.private()).await.unwrap();
+    let renewed = client().refresh(Some(&schema), &granted, None, &provider.private()).await.unwrap();
     assert_eq!(renewed.expose(), granted.expose());
     for request in provider.seen() {
         let (_, body) = request.split_once("\r\n\r\n").unwrap();
@@ -288,11 +288,40 @@ async fn client_credentials_are_claimed_and_claimed_again() {
 }
 
 #[tokio::test]
+async fn a_refresh_goes_where_the_piece_says_and_not_where_the_value_does() {
+    let provider = Provider::json("200 OK", &json!({"access_token": "at"})).await;
+    let elsewhere = Provider::json("200 OK", &json!({"access_token": "at"})).await;
+    let both = [provider.private(), elsewhere.private()].concat();
+    let value = stored(&elsewhere.url(), json!({}));
+    let of_piece = provider.schema(json!({}));
+    client().refresh(Some(&of_piece), &value, None, &both).await.unwrap();
+    let template = format!("http://{}/{{tenant}}/token", provider.address);
+    client().refresh(Some(&schema(&template, json!({}))), &value, None, &both).await.unwrap();
+    let missing = schema("https://{region}.p.test/token", json!({}));
+    let found = error(client().refresh(Some(&missing), &value, None, &both).await);
+    assert!(matches!(&found, TokenError::Unsent { problem } if problem.contains("`region`")), "{found:?}");
+    // A user who names a host of a granted network does not reach it.
+    let chosen = schema("{tenant}", json!({"props": {"tenant": {"type": "SHORT_TEXT", "displayName": "T", "required": true}}}));
+    let to_provider = stored("", json!({"props": {"tenant": provider.url()}}));
+    let network = ["127.0.0.0/8".parse().unwrap()];
+    for found in [
+        client().refresh(Some(&chosen), &to_provider, None, &network).await,
+        client().refresh(None, &stored(&provider.url(), json!({})), None, &network).await,
+    ] {
+        let found = error(found);
+        assert!(matches!(&found, TokenError::Unsent { problem } if !problem.contains("::")), "{found:?}");
+    }
+    client().refresh(Some(&chosen), &to_provider, None, &provider.private()).await.unwrap();
+    assert_eq!((provider.seen().len(), elsewhere.seen().len()), (3, 0));
+    assert!(provider.seen()[1].starts_with("POST /t/token "));
+}
+
+#[tokio::test]
 async fn a_refresh_keeps_what_did_not_come_back() {
     let answer = json!({"access_token": "at-2", "expires_in": 60.9, "id_token": "new", "more": true});
     let provider = Provider::json("200 OK", &answer).await;
     let old = stored(&provider.url(), json!({}));
-    let new = client().refresh(&old, None, &provider.private()).await.unwrap();
+    let new = client().refresh(None, &old, None, &provider.private()).await.unwrap();
     let mut expected = old.expose().clone();
     expected["access_token"] = json!("at-2");
     expected["expires_in"] = json!(60);
@@ -302,7 +331,7 @@ async fn a_refresh_keeps_what_did_not_come_back() {
 
     let answer = json!({"access_token": "at-3", "refresh_token": "rt-3", "token_type": "bearer", "scope": "narrow"});
     let provider = Provider::json("200 OK", &answer).await;
-    let new = client().refresh(&stored(&provider.url(), json!({})), None, &provider.private()).await.unwrap();
+    let new = client().refresh(None, &stored(&provider.url(), json!({})), None, &provider.private()).await.unwrap();
     let new = new.expose();
     assert_eq!(
         (&new["refresh_token"], &new["scope"], &new["token_type"]),
@@ -377,7 +406,7 @@ fn gzip(plain: &[u8]) -> Vec<u8> {
 async fn what_was_not_sent_is_known_not_to_be() {
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let closed = vec![port.to_string().parse().unwrap()];
-    let found = error(client().refresh(&stored(&format!("http://{port}/token"), json!({})), None, &closed).await);
+    let found = error(client().refresh(None, &stored(&format!("http://{port}/token"), json!({})), None, &closed).await);
     assert!(matches!(found, TokenError::Unsent { .. }) && !found.may_have_spent(), "{found:?}");
 
     // The provider is up, and its address is not granted.
@@ -402,7 +431,7 @@ async fn what_was_not_sent_is_known_not_to_be() {
         "https://{tenant}.example.com/token".to_owned(),
         String::new(),
     ] {
-        let found = error(client().refresh(&stored(&url, json!({})), None, &[]).await);
+        let found = error(client().refresh(None, &stored(&url, json!({})), None, &[]).await);
         assert!(matches!(found, TokenError::Unsent { .. }), "{url}: {found:?}");
         let outcome = client().exchange(&schema(&url, json!({})), &form(json!({})), None, &[]).await;
         let refused =

@@ -5,15 +5,16 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 use leno_egress::{Caps, Policy, Request, Response, Transport};
-use leno_metadata::{ErrorKind, PieceError};
+use leno_metadata::{Connection, ErrorKind, PieceError};
 
 use crate::{
     bindings::{
         http::{self, Host},
         types,
     },
+    credential::{Door, Resolved},
     mask::Mask,
-    state::CallState,
+    state::{CallState, Reach},
 };
 
 /// Requests of one `send-all` under way at once.
@@ -25,6 +26,22 @@ struct Admitted {
     policy: Arc<Policy>,
     caps: Caps,
     transport: Arc<dyn Transport>,
+    /// What may have other credentials when these are rejected.
+    renewal: Option<Renewal>,
+}
+
+/// The connection of a request whose token may be renewed.
+struct Renewal {
+    connection: Arc<dyn Connection>,
+    door: Door,
+    resolved: Arc<Resolved>,
+}
+
+/// How a request ended.
+struct Sent {
+    result: Result<Response, Refusal>,
+    /// The connection with the token that was accepted in place of the one that was not.
+    renewed: Option<Arc<Resolved>>,
 }
 
 /// An error as the guest is told it, and as the operator may know it.
@@ -34,9 +51,36 @@ struct Refusal {
 }
 
 impl Admitted {
-    /// Sends the request. What comes back to one with credentials is free of the secrets of `mask`.
-    async fn send(self, mask: Arc<Mask>) -> Result<Response, Refusal> {
-        let Self { request, policy, caps, transport } = self;
+    /// Sends the request; once more, with a renewed token, when the first was rejected before its end (RFC 6750, section 3.1).
+    /// What comes back to one with credentials is free of the secrets of `mask`.
+    async fn send(mut self, mask: Arc<Mask>) -> Sent {
+        let Some(Renewal { connection, door, resolved }) = self.renewal.take() else {
+            return Sent { result: self.send_once(&mask).await, renewed: None };
+        };
+        let mut again = Self { renewal: None, ..self };
+        let first = Self {
+            request: again.request.clone(),
+            policy: again.policy.clone(),
+            caps: again.caps.clone(),
+            transport: again.transport.clone(),
+            renewal: None,
+        };
+        let result = first.send_once(&mask).await;
+        if !matches!(&result, Ok(response) if response.status == 401) {
+            return Sent { result, renewed: None };
+        }
+        let Some(renewed) = door.instead_of(&*connection, &resolved).await else { return Sent { result, renewed: None } };
+        match renewed.credentials() {
+            Ok(credentials) if again.request.meter.begin().is_ok() => {
+                again.request.credentials = Some(credentials);
+                Sent { result: again.send_once(&renewed.mask).await, renewed: Some(renewed) }
+            }
+            _ => Sent { result, renewed: None },
+        }
+    }
+
+    async fn send_once(self, mask: &Arc<Mask>) -> Result<Response, Refusal> {
+        let Self { request, policy, caps, transport, .. } = self;
         let authorized = request.credentials.is_some();
         match transport.send(request, &policy, &caps).await {
             Ok(response) if authorized => Ok(mask.response(response).await),
@@ -58,6 +102,7 @@ impl CallState {
         let reach = self.reach()?;
         let (transport, meter) = (reach.capabilities.transport.clone(), reach.meter.clone());
         meter.begin().map_err(|spent| refusal(&spent.into()))?;
+        let mut renewal = None;
         let credentials = if request.authorize {
             let resolved = self.connection().await?.ok_or_else(|| {
                 PieceError::new(
@@ -66,6 +111,12 @@ impl CallState {
                     "this request needs a connection, and the step has none; choose one in the step's settings",
                 )
             })?;
+            if resolved.value.kind().auth_name() == Some("OAUTH2") {
+                let Reach { capabilities, door, .. } = self.reach()?;
+                let door = door.clone();
+                renewal =
+                    capabilities.connection.clone().map(|connection| Renewal { connection, door, resolved: resolved.clone() });
+            }
             Some(resolved.credentials()?)
         } else {
             if self.reach()?.door.needs_connection() {
@@ -91,7 +142,7 @@ impl CallState {
             timeout,
             meter,
         };
-        Ok(Admitted { request, policy: self.reach()?.door.policy().clone(), caps, transport })
+        Ok(Admitted { request, policy: self.reach()?.door.policy().clone(), caps, transport, renewal })
     }
 
     /// Ends a request that reached the transport.
@@ -99,8 +150,12 @@ impl CallState {
         &mut self,
         begun: Instant,
         subject: &str,
-        result: Result<Response, Refusal>,
+        Sent { result, renewed }: Sent,
     ) -> wasmtime::Result<Result<http::Response, types::Error>> {
+        if let (Some(renewed), Some(reach)) = (renewed, &mut self.reach) {
+            self.mask = renewed.mask.clone();
+            reach.door.renew(renewed);
+        }
         let known = match &result {
             Ok(_) => Ok(()),
             Err(Refusal { told, known }) => Err(PieceError { message: known.clone(), ..told.clone() }),

@@ -146,10 +146,12 @@ pub(in crate::api) async fn new(
         Err(faults) => return Ok(failed(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))),
     };
     let value: Arc<dyn Connection> = Arc::new(Arc::new(value));
-    verdict(&app, &caller, &piece, &version, value).await
+    verdict(&app, &caller, &piece, &version, value, false).await
 }
 
 /// Tests a stored connection: it decrypts, its token can be renewed, and the piece reports that it works.
+///
+/// Of a piece that sends no request for it, the message says that the connection was not tried.
 #[utoipa::path(
     post,
     path = "/api/app-connections/{id}/test",
@@ -180,10 +182,10 @@ pub(in crate::api) async fn stored(
     }
     let piece = stored.row().piece_name.parse::<PieceName>();
     let (Ok(piece), true) = (piece, input::piece(&app, &stored.row().piece_name).is_some()) else {
-        let message = "the value can be read; this host does not have the piece, so the piece did not check it";
+        let message = "stored, not tried: this host does not have the piece";
         return Ok(worked(message.into()));
     };
-    verdict(&app, &caller, &piece, &VersionReq::default(), Arc::new(stored)).await
+    verdict(&app, &caller, &piece, &VersionReq::default(), Arc::new(stored), true).await
 }
 
 /// Asks the piece.
@@ -193,12 +195,18 @@ async fn verdict(
     piece: &PieceName,
     version: &VersionReq,
     connection: Arc<dyn Connection>,
+    stored: bool,
 ) -> Result<Response, Rejection> {
     let mut request = StepRequest::new(piece.clone(), version.clone(), Step::Validate);
     request.connection = Some(connection);
     let run = app.runs.run(&caller.actor, request).await;
     let run = run.map_err(|refusal| failure::refused(&app.registry, refusal))?;
     match run.report.result {
+        // A piece that asked nobody cannot know.
+        Ok(_) if run.report.usage.http_requests == 0 => {
+            let said = if stored { "stored, not tried" } else { "complete, not tried" };
+            Ok(worked(format!("{said}: the piece sends no request to check its connections")))
+        }
         Ok(_) => Ok(worked("the piece reports that the connection works".into())),
         Err(Failure::Piece(error)) => Ok(failed(error.message)),
         Err(failure @ Failure::Overloaded { .. }) => Err(failure::overloaded(&failure)),

@@ -121,7 +121,10 @@ pub(super) fn accept(value: ConnectionValue, auths: Option<&[Auth]>) -> Result<C
         let takes = if takes.is_empty() { "no connection".to_owned() } else { takes.join(" or ") };
         return Err(vec![Fault::new("/type", format!("the piece takes {takes}, not {}", kind.as_str()))]);
     };
-    auth.accept(value.expose()).map_err(|problems| problems.into_iter().map(below).collect())
+    let accepted = auth.accept(value.expose());
+    let accepted = accepted.map_err(|problems| problems.into_iter().map(below).collect::<Vec<_>>())?;
+    auth.usable(&accepted).map_err(|problem| vec![below(problem)])?;
+    Ok(accepted)
 }
 
 /// The value is a part of the request, so its pointers start there.

@@ -73,7 +73,7 @@ pub(in crate::api) async fn list(
     let page = Page {
         next: after.then(|| cursor(rows.last(), false)).flatten(),
         previous: before.then(|| cursor(rows.first(), true)).flatten(),
-        data: rows.iter().map(ConnectionView::from).collect(),
+        data: rows.iter().map(|row| app.connections.view(row)).collect(),
     };
     Ok(Json(page).into_response())
 }
@@ -91,7 +91,7 @@ async fn rows(app: &App, owner: &Owner, wanted: &Wanted) -> Result<(Vec<Connecti
         let part = part.map_err(refused)?;
         let last = part.len() < count;
         for row in part {
-            bytes += json_size(&ConnectionView::from(&row));
+            bytes += json_size(&app.connections.view(&row));
             if rows.len() == *limit || (!rows.is_empty() && app.page.allows(bytes).is_err()) {
                 return Ok((rows, true));
             }
@@ -132,12 +132,12 @@ impl Wanted {
         for status in query.all("status").flat_map(|value| value.split(',')).map(str::trim) {
             match status.parse() {
                 _ if status.is_empty() => {}
-                Ok(status) => wanted.filter.statuses.push(status),
-                Err(error) => problems.push(Fault::new("status", leno_db::InvalidStatus::to_string(&error))),
+                Ok(status) => wanted.filter.states.push(status),
+                Err(error) => problems.push(Fault::new("status", leno_db::InvalidState::to_string(&error))),
             }
         }
-        wanted.filter.statuses.sort();
-        wanted.filter.statuses.dedup();
+        wanted.filter.states.sort();
+        wanted.filter.states.dedup();
         match query.get("scope") {
             None | Some("") => {}
             Some(scope @ ("PROJECT" | "PLATFORM")) => wanted.filter.scope = Some(scope.to_owned()),
@@ -167,6 +167,9 @@ fn read_cursor(text: &str) -> Option<(Position, bool)> {
         None => (false, text.strip_prefix('>')?),
     };
     let (created_at, id) = rest.split_once(':')?;
+    if id.contains('\0') {
+        return None;
+    }
     Some(((created_at.parse().ok()?, id.to_owned()), backwards))
 }
 

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `list` | `GET /api/app-connections` |
 //! | `upsert` | `POST /api/app-connections` |
-//! | `one` | `GET`, `POST`, `DELETE /api/app-connections/{id}`, and where it is used |
+//! | `one` | `GET`, `POST`, `DELETE /api/app-connections/{id}`, its renewal, and where it is used |
 //! | `check` | `POST /api/app-connections/test`, `POST /api/app-connections/{id}/test` |
 //! | `sign_in` | `POST /api/app-connections/oauth2/start`, `GET /api/app-connections/oauth2/callback` |
 //! | `decrypt` | `GET /api/internal/connections/{externalId}/decrypt` |
@@ -24,11 +24,11 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use leno_base::Owner;
-use leno_connections::{ConnectionError, ConnectionView, Edition};
+use leno_connections::{ConnectionError, Edition};
 use leno_db::ConnectionRow;
 use leno_oauth2::TokenError;
 
-use crate::{edge::Rejection, identity::Caller};
+use crate::{api::App, edge::Rejection, identity::Caller};
 
 /// The caller as an owner of connections.
 pub(super) fn owner(caller: &Caller) -> Owner {
@@ -36,8 +36,8 @@ pub(super) fn owner(caller: &Caller) -> Owner {
 }
 
 /// A connection as a response, with its edition as the entity tag.
-fn answer(status: StatusCode, row: &ConnectionRow) -> Response {
-    let mut response = (status, Json(ConnectionView::from(row))).into_response();
+fn answer(app: &App, status: StatusCode, row: &ConnectionRow) -> Response {
+    let mut response = (status, Json(app.connections.view(row))).into_response();
     if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", row.edition)) {
         response.headers_mut().insert(header::ETAG, tag);
     }
@@ -86,6 +86,14 @@ pub(super) fn refused(error: ConnectionError) -> Rejection {
         ConnectionError::Invalid(problems) => Rejection::invalid_members(problems.into_iter().collect()),
         ConnectionError::Broken { .. } => {
             Rejection::new(StatusCode::FAILED_DEPENDENCY, "connection_broken", "The connection does not work", said)
+        }
+        ConnectionError::Refused { .. } => {
+            let title = "The token was not renewed";
+            Rejection::new(StatusCode::FAILED_DEPENDENCY, "connection_refused", title, said)
+        }
+        ConnectionError::NotRenewable => {
+            let title = "The connection cannot be renewed";
+            Rejection::new(StatusCode::UNPROCESSABLE_ENTITY, "connection_not_renewable", title, said)
         }
         ConnectionError::OtherPiece { .. } => Rejection::new(
             StatusCode::FORBIDDEN,

@@ -44,7 +44,7 @@ pub(in crate::api) async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, Rejection> {
     let row = app.connections.by_id(&owner(&caller), &id).await.map_err(refused)?;
-    Ok(answer(StatusCode::OK, &row))
+    Ok(answer(&app, StatusCode::OK, &row))
 }
 
 /// The changes. Absent members stay as they are.
@@ -122,7 +122,35 @@ pub(in crate::api) async fn change(
         let metadata = body.metadata.map(Some);
         row = app.connections.describe(&owner, &id, seen, body.display_name, metadata).await.map_err(refused)?;
     }
-    Ok(answer(StatusCode::OK, &row))
+    Ok(answer(&app, StatusCode::OK, &row))
+}
+
+/// Renews the access token now, before it is due.
+///
+/// Also of a connection that does not work or is degraded: once the client's settings are corrected, this shows that they work.
+#[utoipa::path(
+    post,
+    path = "/api/app-connections/{id}/refresh",
+    operation_id = "refreshConnection",
+    tag = "connections",
+    params(("id" = String, Path, description = "The row id.")),
+    responses(
+        (status = 200, description = "The connection, with a new token.", body = schema::Connection,
+            headers(("ETag" = String, description = "For `If-Match`."))),
+        (status = 404, description = "The caller has no such connection."),
+        (status = 422, description = "It has no token that can be renewed."),
+        (status = 424, description = "The provider refuses: the owner must connect again, or correct the client's settings."),
+        (status = 429, description = "Too many tokens of the tenant are being renewed; `Retry-After` says when to retry."),
+        (status = 503, description = "The provider is unavailable; `Retry-After` says when to retry."),
+    ),
+)]
+pub(in crate::api) async fn refresh(
+    Authorized(caller): Authorized,
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Result<Response, Rejection> {
+    let row = app.connections.renew(&owner(&caller), &id).await.map_err(refused)?;
+    Ok(answer(&app, StatusCode::OK, &row))
 }
 
 /// It is done.

@@ -9,7 +9,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use leno_base::{ExternalId, budget::Spec};
-use leno_connections::{self, Draft, Failed, Finished, SignIn, SignInClient};
+use leno_connections::{self, Arrival, Draft, Failed, Finished, SignIn, SignInClient, Wishes};
 use leno_metadata::{ConnectionKind, PieceName, Problem as Fault};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -26,12 +26,14 @@ use crate::{
         Rejection,
         authorization::Authorized,
         budgets,
-        extract::{JsonBody, Kind, Member, Query},
+        extract::{JsonBody, Kind, Member, Path, Query},
     },
 };
 
 /// The redirect URI.
 const CALLBACK: &str = "/api/app-connections/oauth2/callback";
+/// The longest `prompt` or `access_type`, in bytes.
+const MAX_WISH: usize = 100;
 /// How long the browser keeps its cookie, in seconds: as long as a sign-in may take.
 const COOKIE_LIFE: u32 = 600;
 
@@ -48,7 +50,8 @@ pub(in crate::api) struct StartBody {
     piece_name: String,
     /// The client at the provider. Not for PLATFORM_OAUTH2, whose client the operator registered.
     client_id: Option<String>,
-    /// The redirect URI: this host's callback, or a page of the client's own.
+    /// The redirect URI: this host's callback, or a page of the client's own. If absent, this host's callback for the piece:
+    /// `/api/app-connections/oauth2/callback/NAME`; the same without `NAME` if the piece names its provider's issuer.
     redirect_url: Option<String>,
     /// The piece's version; the newest if absent.
     piece_version: Option<String>,
@@ -57,6 +60,10 @@ pub(in crate::api) struct StartBody {
     props: Option<Map<String, Value>>,
     /// `OAUTH2` (the default) or `PLATFORM_OAUTH2`.
     r#type: Option<String>,
+    /// What the provider is to ask the user, as `consent` or `login`, if the piece does not say: the `prompt` parameter.
+    prompt: Option<String>,
+    /// `offline` for a refresh token of Google, if the piece does not say: the `access_type` parameter.
+    access_type: Option<String>,
     /// The client's secret, for the exchange on this host; a public client has none.
     client_secret: Option<String>,
     /// If present, this host stores the connection under this id when the user has agreed.
@@ -80,6 +87,8 @@ impl JsonBody for StartBody {
         Member { name: "pieceVersion", kind: Kind::Text, required: false },
         Member { name: "props", kind: Kind::Object, required: false },
         Member { name: "type", kind: Kind::Text, required: false },
+        Member { name: "prompt", kind: Kind::Text, required: false },
+        Member { name: "accessType", kind: Kind::Text, required: false },
         Member { name: "clientSecret", kind: Kind::Text, required: false },
         Member { name: "externalId", kind: Kind::Text, required: false },
         Member { name: "displayName", kind: Kind::Text, required: false },
@@ -134,8 +143,7 @@ pub(in crate::api) async fn start(
 ) -> Result<Response, Rejection> {
     let (body, _memory) = app.bodies.json::<StartBody>(&caller, request).await?;
     input::sizes(&app, body.props.as_ref(), body.metadata.as_ref())?;
-    let callback = format!("{}{CALLBACK}", app.public_url);
-    let checked = body.check(&callback)?;
+    let checked = body.check()?;
     let Some(piece) = input::piece(&app, &checked.piece_name) else {
         return Err(piece_unknown(&checked.piece_name));
     };
@@ -154,7 +162,7 @@ pub(in crate::api) async fn start(
         Some(browser) => browser,
         None => leno_connections::new_browser().map_err(|error| Rejection::internal(error.to_string()))?,
     };
-    let redirect_url = checked.redirect_url;
+    let redirect_url = checked.redirect(&app, oauth2.issuer.is_some())?;
     let begin = SignIn {
         piece_version: checked.piece_version.unwrap_or_else(|| version(Some(&piece))),
         piece_name: checked.piece_name,
@@ -162,6 +170,7 @@ pub(in crate::api) async fn start(
         client: checked.client,
         redirect_url: redirect_url.clone(),
         props: checked.props,
+        wishes: checked.wishes,
         draft: checked.draft,
     };
     let begun = app.connections.sign_in(&owner(&caller), &browser, begin).await.map_err(refused)?;
@@ -183,13 +192,37 @@ struct Checked {
     piece_name: String,
     piece_version: Option<String>,
     client: SignInClient,
-    redirect_url: String,
+    redirect_url: Option<String>,
     props: Map<String, Value>,
+    wishes: Wishes,
     draft: Option<Draft>,
 }
 
+impl Checked {
+    /// The redirect URI of the sign-in. One of a piece's own keeps the code of one provider from another; a provider that
+    /// says who it is (RFC 9207) does not need it.
+    fn redirect(&self, app: &App, says_who_it_is: bool) -> Result<String, Rejection> {
+        let common = format!("{}{CALLBACK}", app.public_url);
+        let own = match self.piece_name.parse::<PieceName>() {
+            Ok(name) => format!("{common}/{}", name.short()),
+            Err(_) => common.clone(),
+        };
+        let refuse = |message: String| Err(Rejection::invalid_members(vec![Fault::new("/redirectUrl", message)]));
+        match &self.redirect_url {
+            None if says_who_it_is => Ok(common),
+            None => Ok(own),
+            Some(url) if *url == own || (*url == common && (says_who_it_is || !app.production)) => Ok(url.clone()),
+            Some(url) if url.starts_with(&common) => {
+                refuse(format!("must be {own}: in production each piece has a redirect URI of its own"))
+            }
+            Some(_) if self.draft.is_some() => refuse(format!("must be {own}, where this host finishes the sign-in")),
+            Some(url) => Ok(url.clone()),
+        }
+    }
+}
+
 impl StartBody {
-    fn check(self, callback: &str) -> Result<Checked, Rejection> {
+    fn check(self) -> Result<Checked, Rejection> {
         let mut faults = Vec::new();
         let mut refuse = |path: &str, message: String| faults.push(Fault::new(path, message));
         if let Err(error) = self.piece_name.parse::<PieceName>() {
@@ -210,13 +243,18 @@ impl StartBody {
                 SignInClient::Platform
             }
         };
-        let redirect_url = self.redirect_url.unwrap_or_else(|| callback.to_owned());
-        let absolute = url::Url::parse(&redirect_url)
-            .is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.fragment().is_none());
-        if !absolute {
+        let absolute = |url: &String| {
+            let url = url::Url::parse(url);
+            url.is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.fragment().is_none())
+        };
+        if !self.redirect_url.as_ref().is_none_or(absolute) {
             refuse("/redirectUrl", "must be an absolute http or https URL without a fragment".into());
-        } else if self.external_id.is_some() && redirect_url != callback {
-            refuse("/redirectUrl", format!("must be {callback}, where this host finishes the sign-in"));
+        }
+        for (path, wish) in [("/prompt", &self.prompt), ("/accessType", &self.access_type)] {
+            let word = |text: &String| text.len() <= MAX_WISH && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'_' | b' '));
+            if !wish.as_ref().is_none_or(word) {
+                refuse(path, "must be one or more words of the provider's, in lower case".into());
+            }
         }
         let external_id = self.external_id.map(|id| id.parse::<ExternalId>());
         let external_id = external_id.transpose().unwrap_or_else(|error| {
@@ -238,8 +276,12 @@ impl StartBody {
             piece_name: self.piece_name,
             piece_version: self.piece_version,
             client,
-            redirect_url,
+            redirect_url: self.redirect_url,
             props: self.props.unwrap_or_default(),
+            wishes: Wishes {
+                prompt: self.prompt.filter(|prompt| !prompt.is_empty()),
+                access_type: self.access_type.filter(|kind| !kind.is_empty()),
+            },
             draft,
         })
     }
@@ -260,10 +302,44 @@ impl StartBody {
         ("code" = Option<String>, Query, description = "The provider's code."),
         ("error" = Option<String>, Query, description = "Why there is no code."),
         ("error_description" = Option<String>, Query, description = "The provider's description of the error."),
+        ("iss" = Option<String>, Query, description = "The provider's issuer (RFC 9207)."),
     ),
     responses((status = 200, description = "The page.", body = String, content_type = "text/html")),
 )]
 pub(in crate::api) async fn callback(State(app): State<Arc<App>>, headers: HeaderMap, query: Query) -> Response {
+    let at = format!("{}{CALLBACK}", app.public_url);
+    finish(&app, &at, &headers, &query).await
+}
+
+/// The same page, at the redirect URI that only one piece has: the response of another piece's provider is refused here.
+#[utoipa::path(
+    get,
+    path = "/api/app-connections/oauth2/callback/{pieceName}",
+    operation_id = "finishSignInOfPiece",
+    tag = "connections",
+    security(()),
+    params(
+        ("pieceName" = String, Path, description = "The piece's short name."),
+        ("state" = Option<String>, Query, description = "The `state` of the authorization request."),
+        ("code" = Option<String>, Query, description = "The provider's code."),
+        ("error" = Option<String>, Query, description = "Why there is no code."),
+        ("error_description" = Option<String>, Query, description = "The provider's description of the error."),
+        ("iss" = Option<String>, Query, description = "The provider's issuer (RFC 9207)."),
+    ),
+    responses((status = 200, description = "The page.", body = String, content_type = "text/html")),
+)]
+pub(in crate::api) async fn callback_of_piece(
+    State(app): State<Arc<App>>,
+    Path(piece): Path<String>,
+    headers: HeaderMap,
+    query: Query,
+) -> Response {
+    let at = format!("{}{CALLBACK}/{piece}", app.public_url);
+    finish(&app, &at, &headers, &query).await
+}
+
+/// Finishes the sign-in whose response came to the redirect URI `at`.
+async fn finish(app: &App, at: &str, headers: &HeaderMap, query: &Query) -> Response {
     let state: String = query.get("state").unwrap_or_default().chars().take(200).collect();
     let failed = |error: &str, description: &str| Failed {
         error: error.chars().take(100).collect(),
@@ -271,7 +347,7 @@ pub(in crate::api) async fn callback(State(app): State<Arc<App>>, headers: Heade
     };
     if state.is_empty() {
         let failed = failed("missing_state", "the provider returned no state; start again");
-        return page(&app, &told(&failed, &state));
+        return page(app, &told(&failed, &state));
     }
     // With both, the error counts (RFC 6749, section 4.1.2.1).
     let answer = match (query.get("error"), query.get("code")) {
@@ -279,14 +355,16 @@ pub(in crate::api) async fn callback(State(app): State<Arc<App>>, headers: Heade
         (None, Some(code)) if !code.is_empty() => Ok(SecretString::from(code)),
         (None, _) => Err(failed("missing_code", "the provider returned no code; start again")),
     };
-    let piece = |name: &str| input::oauth2(&*input::piece(&app, name)?).cloned();
-    let browser = cookie(&app, &headers);
-    let result = match app.connections.signed_in(&state, browser.as_ref(), answer, piece).await {
+    let piece = |name: &str| input::oauth2(&*input::piece(app, name)?).cloned();
+    let browser = cookie(app, headers);
+    let base = format!("{}{CALLBACK}", app.public_url);
+    let arrival = Arrival { base: &base, at, issuer: query.get("iss") };
+    let result = match app.connections.signed_in(&state, browser.as_ref(), arrival, answer, piece).await {
         Ok(Finished::Connected(row)) => json!({"connectionId": row.id, "externalId": row.external_id, "state": state}),
         Ok(Finished::Ticket(ticket)) => json!({"code": ticket.expose_secret(), "state": state}),
         Err(failed) => told(&failed, &state),
     };
-    page(&app, &result)
+    page(app, &result)
 }
 
 fn told(failed: &Failed, state: &str) -> Value {

@@ -127,7 +127,7 @@ pub(in crate::api) async fn upsert(
         }
         error => refused(error),
     })?;
-    Ok(answer(StatusCode::CREATED, &row))
+    Ok(answer(&app, StatusCode::CREATED, &row))
 }
 
 /// Checks a value as far as possible before its code is exchanged. Returns it with the OAuth 2.0 schema for the exchange,

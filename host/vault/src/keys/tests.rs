@@ -25,7 +25,17 @@ fn id(key: &str) -> String {
 }
 
 fn sealed(ring: &Keyring, table: &'static str, row: &str) -> String {
-    ring.seal(&format!("{CANARY}-{row}").into(), Place { table, tenant: "t", row }).unwrap()
+    ring.seal(&format!("{CANARY}-{row}").into(), Place { table, tenant: "t", row, facts: facts(table) }).unwrap()
+}
+
+/// What the rows of [`fill`] have in the columns that a seal is bound to.
+fn facts(table: &str) -> &'static [&'static str] {
+    match table {
+        "app_connection" => &["u", "p", "SECRET_TEXT", "1"],
+        "platform_oauth_apps" => &["p", "c"],
+        "oauth_sessions" => &["u", "b"],
+        _ => &[],
+    }
 }
 
 async fn run(db: &Db, sql: &'static str, texts: &[&str]) {
@@ -63,8 +73,9 @@ async fn fill(db: &Db, ring: &Keyring, count: usize) {
 async fn open_all(db: &Db, ring: &Keyring) -> usize {
     let mut count = 0;
     for table in TABLES {
-        for row in table.under_other_keys(db, "none", "", 100_000).await.unwrap() {
-            let place = Place { table: table.name, tenant: &row.tenant, row: &row.id };
+        for row in table.to_rewrap(db, "none", "", 100_000).await.unwrap() {
+            assert_eq!(row.facts, facts(table.name));
+            let place = Place { table: table.name, tenant: &row.tenant, row: &row.id, facts: facts(table.name) };
             let plain =
                 ring.open(&row.sealed, place).unwrap_or_else(|error| panic!("{} {}: {error}", table.name, row.id));
             assert!(plain.expose_secret().starts_with(&format!("{CANARY}-{}", row.id)));
@@ -95,14 +106,14 @@ on_both! {
         let (old, new) = (ring(OLD, &[]), ring(NEW, &[OLD]));
         check(&db, &old, 1).await.unwrap();
         fill(&db, &old, 3).await;
-        let Retirement::InUse(rows) = retire(&db, &new, &id(OLD), 2).await.unwrap() else { panic!() };
+        let Retirement::InUse(rows) = retire(&db, &new, &id(OLD), 2, 2).await.unwrap() else { panic!() };
         assert_eq!((rows["app_connection"], rows["oauth_sessions"], rows.len()), (3, 1, 4));
-        assert!(matches!(retire(&db, &old, &id(OLD), 2).await, Err(KeyError::Active(_))));
-        assert!(matches!(retire(&db, &new, "none", 2).await, Err(KeyError::Unknown { .. })));
+        assert!(matches!(retire(&db, &old, &id(OLD), 2, 2).await, Err(KeyError::Active(_))));
+        assert!(matches!(retire(&db, &new, "none", 2, 2).await, Err(KeyError::Unknown { .. })));
 
         assert_eq!(rotate(&db, &new, 3, |_| {}).await.unwrap(), Rotation { rewrapped: 6, ..Rotation::default() });
-        assert_eq!(retire(&db, &new, &id(OLD), 4).await.unwrap(), Retirement::Done);
-        assert_eq!(retire(&db, &new, &id(OLD), 5).await.unwrap(), Retirement::Before);
+        assert_eq!(retire(&db, &new, &id(OLD), 4, 4).await.unwrap(), Retirement::Done);
+        assert_eq!(retire(&db, &new, &id(OLD), 5, 5).await.unwrap(), Retirement::Before);
         assert!(matches!(check(&db, &ring(OLD, &[NEW]), 6).await, Err(KeyError::Retired(_))));
         assert_eq!(open_all(&db, &ring(NEW, &[])).await, 6);
         let states: Vec<_> = list(&db, &new).await.unwrap().into_iter().map(|key| (key.state, key.rows["app_connection"])).collect();
@@ -122,7 +133,7 @@ on_both! {
         let unopened: Vec<&str> = rotation.unopened.iter().map(|row| row.id.as_str()).collect();
         assert_eq!(unopened, ["r00001", "r00300"]);
         assert!(rotation.unopened.iter().all(|row| row.reason.contains("changed or moved")), "{rotation:?}");
-        assert!(matches!(retire(&db, &ring(NEW, &[OLD]), &id(OLD), 2).await.unwrap(), Retirement::InUse(_)));
+        assert!(matches!(retire(&db, &ring(NEW, &[OLD]), &id(OLD), 2, 2).await.unwrap(), Retirement::InUse(_)));
     }
 
     a_rotation_may_be_killed_at_any_moment_while_others_write(db) {
@@ -138,9 +149,9 @@ on_both! {
                     number += 1;
                     let row = format!("r{:05}", number * 37 % 600);
                     let text = format!("{CANARY}-{row}#{number}");
-                    let place = Place { table: "app_connection", tenant: "t", row: &row };
+                    let place = Place { table: "app_connection", tenant: "t", row: &row, facts: facts("app_connection") };
                     let value = ring.seal(&text.as_str().into(), place).unwrap();
-                    const SQL: &str = "UPDATE app_connection SET value = $1, key_id = $2, rev = rev + 1 WHERE id = $3";
+                    const SQL: &str = "UPDATE app_connection SET value = $1, key_id = $2 WHERE id = $3";
                     run(&db, SQL, &[&value, ring.active().as_str(), &row]).await;
                     last.insert(row, text);
                 }
@@ -163,7 +174,7 @@ on_both! {
         for (row, text) in written {
             let found = sqlx::query("SELECT value FROM app_connection WHERE id = $1").bind(&row);
             let found: String = found.fetch_one(&mut *db.reader(Party::Host).await.unwrap()).await.unwrap().try_get(0).unwrap();
-            let place = Place { table: "app_connection", tenant: "t", row: &row };
+            let place = Place { table: "app_connection", tenant: "t", row: &row, facts: facts("app_connection") };
             assert_eq!(new.open(&found, place).unwrap().expose_secret(), text, "an older value came back");
         }
     }

@@ -25,6 +25,7 @@ struct Account {
 fn provider() -> Auth {
     Auth::oauth2("Provider", "{base}/auth", "{base}/token")
         .with("revocationUrl", "{base}/token/revocation")
+        .with("issuer", "{base}")
         .props::<Provider>()
         .scope(&["openid", "offline_access", "read"])
         .pkce(PkceMethod::S256)

@@ -1,0 +1,69 @@
+-- Which hosts work on this database, and the key that each encrypts with. A host shows that it is alive in `seen_at`.
+CREATE TABLE hosts (
+    id         TEXT   PRIMARY KEY,
+    key_id     TEXT   NOT NULL,
+    started_at BIGINT NOT NULL,
+    seen_at    BIGINT NOT NULL
+);
+
+-- `lease_host` holds the lease; `refresh_refusals` are the last renewals that the provider refused one after the other. At
+-- `tell_at` the owner is told that a token which cannot be renewed ends, or has ended. `display_folded` is the display name
+-- without differences of case; the host fills it in.
+ALTER TABLE app_connection ADD COLUMN lease_host TEXT;
+ALTER TABLE app_connection ADD COLUMN refresh_refusals BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE app_connection ADD COLUMN tell_at BIGINT;
+ALTER TABLE app_connection ADD COLUMN display_folded TEXT;
+
+UPDATE app_connection SET tell_at = expires_at WHERE refresh_at IS NULL;
+
+CREATE INDEX app_connection_refresh_at ON app_connection (refresh_at) WHERE refresh_at IS NOT NULL;
+CREATE INDEX app_connection_tell_at ON app_connection (tell_at) WHERE tell_at IS NOT NULL;
+
+-- The oldest version of seals that may be under a key. Version 1 is bound to table, tenant and primary key only.
+ALTER TABLE encryption_keys ADD COLUMN oldest_seal BIGINT NOT NULL DEFAULT 1;
+
+-- Nothing is sealed under a key that was retired, also by a host that has not heard of it.
+CREATE TRIGGER app_connection_added_under_a_live_key BEFORE INSERT ON app_connection
+WHEN EXISTS (SELECT 1 FROM encryption_keys WHERE kid = NEW.key_id AND retired_at IS NOT NULL)
+BEGIN SELECT RAISE(ABORT, 'the encryption key is retired'); END;
+CREATE TRIGGER app_connection_sealed_under_a_live_key BEFORE UPDATE OF key_id ON app_connection
+WHEN EXISTS (SELECT 1 FROM encryption_keys WHERE kid = NEW.key_id AND retired_at IS NOT NULL)
+BEGIN SELECT RAISE(ABORT, 'the encryption key is retired'); END;
+CREATE TRIGGER platform_oauth_apps_added_under_a_live_key BEFORE INSERT ON platform_oauth_apps
+WHEN EXISTS (SELECT 1 FROM encryption_keys WHERE kid = NEW.key_id AND retired_at IS NOT NULL)
+BEGIN SELECT RAISE(ABORT, 'the encryption key is retired'); END;
+CREATE TRIGGER platform_oauth_apps_sealed_under_a_live_key BEFORE UPDATE OF key_id ON platform_oauth_apps
+WHEN EXISTS (SELECT 1 FROM encryption_keys WHERE kid = NEW.key_id AND retired_at IS NOT NULL)
+BEGIN SELECT RAISE(ABORT, 'the encryption key is retired'); END;
+CREATE TRIGGER oauth_sessions_added_under_a_live_key BEFORE INSERT ON oauth_sessions
+WHEN EXISTS (SELECT 1 FROM encryption_keys WHERE kid = NEW.key_id AND retired_at IS NOT NULL)
+BEGIN SELECT RAISE(ABORT, 'the encryption key is retired'); END;
+CREATE TRIGGER oauth_sessions_sealed_under_a_live_key BEFORE UPDATE OF key_id ON oauth_sessions
+WHEN EXISTS (SELECT 1 FROM encryption_keys WHERE kid = NEW.key_id AND retired_at IS NOT NULL)
+BEGIN SELECT RAISE(ABORT, 'the encryption key is retired'); END;
+CREATE TRIGGER webhook_endpoints_added_under_a_live_key BEFORE INSERT ON webhook_endpoints
+WHEN EXISTS (SELECT 1 FROM encryption_keys WHERE kid = NEW.key_id AND retired_at IS NOT NULL)
+BEGIN SELECT RAISE(ABORT, 'the encryption key is retired'); END;
+CREATE TRIGGER webhook_endpoints_sealed_under_a_live_key BEFORE UPDATE OF key_id ON webhook_endpoints
+WHEN EXISTS (SELECT 1 FROM encryption_keys WHERE kid = NEW.key_id AND retired_at IS NOT NULL)
+BEGIN SELECT RAISE(ABORT, 'the encryption key is retired'); END;
+
+-- The order of events is that in which their transactions ended, for each owner: `seq`. What was added in a transaction that may
+-- still be running has an `xact` that is not below the oldest of those, so a reader knows what it may have missed.
+ALTER TABLE connection_events ADD COLUMN seq BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE connection_events ADD COLUMN xact BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE webhook_deliveries ADD COLUMN seq BIGINT NOT NULL DEFAULT 0;
+
+UPDATE connection_events SET seq = numbered.seq, xact = numbered.seq
+FROM (SELECT id, ROW_NUMBER() OVER (ORDER BY id) AS seq FROM connection_events) AS numbered
+WHERE numbered.id = connection_events.id;
+UPDATE webhook_deliveries SET seq = e.seq FROM connection_events AS e WHERE e.id = webhook_deliveries.event_id;
+
+CREATE INDEX connection_events_order ON connection_events (xact, seq);
+CREATE INDEX connection_events_owner_order ON connection_events (tenant_id, owner_id, seq);
+DROP INDEX connection_events_owner;
+CREATE INDEX webhook_deliveries_order ON webhook_deliveries (status, endpoint_id, seq, event_id);
+DROP INDEX webhook_deliveries_turn;
+
+CREATE TABLE event_sequence (last BIGINT NOT NULL);
+INSERT INTO event_sequence SELECT COALESCE(MAX(seq), 0) FROM connection_events;
