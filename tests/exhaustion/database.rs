@@ -32,7 +32,7 @@ async fn store(client: &Client, id: &str) -> anyhow::Result<Answer> {
 
 /// A client whose connections to the host end with it, and whose caller has a connection named `mine`.
 async fn attacker(scene: &Scene) -> anyhow::Result<Client> {
-    let client = scene.server.client_of(&Caller::with("EMPLOYEE", &[]));
+    let client = scene.server.client_of(&Caller::user());
     assert_eq!(store(&client, "mine").await?.status, 201);
     Ok(client)
 }

@@ -39,8 +39,8 @@ const SOON: Duration = Duration::from_secs(15);
 
 /// Two users of one tenant.
 fn pair(scene: &Scene) -> (Client, Client) {
-    let first = Caller::with("EMPLOYEE", &[]);
-    let mut second = Caller::with("EMPLOYEE", &[]);
+    let first = Caller::user();
+    let mut second = Caller::user();
     second.tenant_id = first.tenant_id;
     (scene.server.client_of(&first), scene.server.client_of(&second))
 }

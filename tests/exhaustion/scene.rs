@@ -41,7 +41,7 @@ impl Scene {
         let server = Server::start(options.piece(neighbour::NAME, neighbour::component())).await?;
         let operator = server.client();
         operator.active(&format!("{}.wasm", neighbour::NAME)).await?;
-        let user = || server.client_of(&Caller::with("EMPLOYEE", &[]));
+        let user = || server.client_of(&Caller::user());
         let (attacker, third, quietly) = (user(), user(), user());
         let run = Run::new(neighbour::NAME, "run");
         let mut took = Vec::with_capacity(QUIET_CALLS);

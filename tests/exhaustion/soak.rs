@@ -131,7 +131,7 @@ async fn under_all_attacks_at_once_neighbours_run_store_and_read() -> anyhow::Re
     let until = Instant::now() + lasts();
     let (told, mut attackers) = (Told::default(), JoinSet::new());
     for (name, count, shot) in attacks(&upstream) {
-        let client = scene.server.client_of(&Caller::with("EMPLOYEE", &[]));
+        let client = scene.server.client_of(&Caller::user());
         if name == "workflows" {
             client.post("/api/app-connections", &upsert("mine", &json!({}))).await?;
         }

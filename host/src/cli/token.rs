@@ -12,13 +12,11 @@ use super::{
 };
 use crate::{
     config::DataDir,
-    identity::{Claims, Identity, Permission},
+    identity::{Claims, Identity, LONGEST_LIFE, Permission},
 };
 
 /// The user and the tenant of development, the same every time, so that what they stored is found again.
 pub(super) const DEVELOPMENT: Uuid = Uuid::from_u128(1);
-/// A year.
-const LONGEST: u64 = 365 * 24 * 3600;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -37,11 +35,12 @@ pub(super) struct Args {
     /// Let the token upload and remove pieces (permission LENO_ADMIN)
     #[arg(long)]
     admin: bool,
-    /// A further permission of the token; may be repeated
+    /// A further permission of the token, besides those for connections of one's own (INTEGRATION_VIEW, _ADD, _EDIT and
+    /// _DELETE); may be repeated
     #[arg(long = "permission", value_name = "NAME")]
     permissions: Vec<String>,
     /// The lifetime of the token
-    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=LONGEST))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=LONGEST_LIFE))]
     ttl: u64,
     /// Print a JSON object instead of the bare token
     #[arg(long)]
@@ -58,7 +57,8 @@ pub(super) fn token(args: &Args) -> anyhow::Result<ExitCode> {
         None if config.production => bail!("in production there is no generated secret: set JWT_SECRET"),
         None => DataDir::open(&config.data_dir)?.secret(DataDir::JWT_SECRET)?,
     };
-    let mut permissions = args.permissions.clone();
+    let mut permissions: Vec<String> = Permission::CONNECTIONS.iter().map(|one| one.as_str().to_owned()).collect();
+    permissions.extend(args.permissions.iter().cloned());
     if args.admin {
         permissions.push(Permission::Admin.as_str().to_owned());
     }

@@ -12,6 +12,10 @@ pub(super) fn key(reader: &mut Reader<'_>, production: bool) -> Option<SecretStr
             reader.problems.add(format!("{}: {problem}", setting.env));
             return None;
         }
+        if let (true, Some(weak)) = (production, super::weakness(&text, 0)) {
+            reader.problems.add(format!("{}: the key {weak}; `openssl rand -hex 32` makes one", setting.env));
+            return None;
+        }
         return Some(text);
     }
     if production {

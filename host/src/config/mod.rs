@@ -63,8 +63,10 @@ pub struct Config {
     pub database_url: SecretString,
     /// The secret of access tokens, if one was set: at least 32 bytes in production, where it must be.
     pub jwt_secret: Option<SecretString>,
-    /// What the operator's own processes send as `X-Internal-Token`.
-    pub internal_api_token: Option<SecretString>,
+    /// Further secrets that access tokens may be signed with.
+    pub old_jwt_secrets: Vec<SecretString>,
+    /// What the operator's own processes send as `X-Internal-Token`: any of these.
+    pub internal_api_tokens: Vec<SecretString>,
     /// The key that connections are encrypted with, if one was set; in production it must be.
     pub encryption_key: Option<SecretString>,
     /// Keys of earlier times, which are still read with.
@@ -112,6 +114,10 @@ const KNOWN_SECRET: &str = "secretKey";
 const SHORTEST_SECRET: usize = 32;
 /// Too long to be guessed over the network.
 const SHORTEST_TOKEN: usize = 16;
+/// Random bytes in any usual notation have more different characters.
+const FEWEST_BYTES: usize = 6;
+/// What examples have in place of a secret.
+const PLACEHOLDERS: [&str; 5] = ["changeme", "change-me", "change_me", "placeholder", "your-secret"];
 
 impl Config {
     /// Reads the settings.
@@ -136,10 +142,11 @@ impl Config {
                 "an Ed25519 public key, as `leno lock --sign KEYFILE` prints it",
                 |text| text.parse().ok(),
             ),
-            public_url: reader.read(&setting::PUBLIC_URL, "a URL such as https://leno.example.com", public_url),
+            public_url: checked_public_url(&mut reader, production),
             database_url: database_url(&mut reader).unwrap_or_else(|| embedded(&data_dir)),
             jwt_secret: jwt_secret(&mut reader, production),
-            internal_api_token: internal_token(&mut reader, production),
+            old_jwt_secrets: old_jwt_secrets(&mut reader, production),
+            internal_api_tokens: internal_tokens(&mut reader, production),
             encryption_key: encryption::key(&mut reader, production),
             old_encryption_keys: encryption::old_keys(&mut reader),
             budgets: budgets(&mut reader),
@@ -276,14 +283,57 @@ fn embedded(data_dir: &Path) -> SecretString {
     sqlite_url(&directory.join("leno.db")).into()
 }
 
+/// The public URL: over plain http, anybody on the way could read tokens and codes.
+fn checked_public_url(reader: &mut Reader<'_>, production: bool) -> Option<Url> {
+    let url = reader.read(&setting::PUBLIC_URL, "a URL such as https://leno.example.com", public_url)?;
+    if production && url.scheme() != "https" {
+        reader.problems.add("LENO_PUBLIC_URL is not an https URL; production needs one: tokens and codes travel over it");
+        return None;
+    }
+    Some(url)
+}
+
+/// Why a secret could be guessed, whatever its length.
+fn weakness(secret: &SecretString, shortest: usize) -> Option<&'static str> {
+    let text = secret.expose_secret();
+    let lower = text.to_ascii_lowercase();
+    let mut bytes: Vec<u8> = text.bytes().collect();
+    bytes.sort_unstable();
+    bytes.dedup();
+    match () {
+        () if text == KNOWN_SECRET => Some("is Gauzy's default, which is public"),
+        () if text.len() < shortest => Some("is too short"),
+        () if bytes.len() < FEWEST_BYTES => Some("repeats a few characters"),
+        () if PLACEHOLDERS.iter().any(|word| lower.contains(word)) => Some("is an example, and not a secret"),
+        () => None,
+    }
+}
+
+fn list(reader: &mut Reader<'_>, setting: &Setting) -> Vec<SecretString> {
+    let text = reader.text(setting).map(zeroize::Zeroizing::new).unwrap_or_default();
+    text.split(',').map(str::trim).filter(|one| !one.is_empty()).map(SecretString::from).collect()
+}
+
+fn old_jwt_secrets(reader: &mut Reader<'_>, production: bool) -> Vec<SecretString> {
+    let secrets = list(reader, &setting::OLD_JWT_SECRETS);
+    for (secret, number) in secrets.iter().zip(1..) {
+        if let (true, Some(wrong)) = (production, weakness(secret, SHORTEST_SECRET)) {
+            let env = setting::OLD_JWT_SECRETS.env;
+            reader.problems.add(format!("{env}: secret {number} {wrong}; remove it"));
+        }
+    }
+    secrets
+}
+
 fn jwt_secret(reader: &mut Reader<'_>, production: bool) -> Option<SecretString> {
     let secret = reader.text(&setting::JWT_SECRET).map(SecretString::from);
     if production {
         let wrong = match &secret {
             None => "is not set",
-            Some(secret) if secret.expose_secret() == KNOWN_SECRET => "is Gauzy's default, which is public",
-            Some(secret) if secret.expose_secret().len() < SHORTEST_SECRET => "is too short",
-            Some(_) => return secret,
+            Some(set) => match weakness(set, SHORTEST_SECRET) {
+                Some(wrong) => wrong,
+                None => return secret,
+            },
         };
         reader.problems.add(format!(
             "JWT_SECRET {wrong}; production needs at least {SHORTEST_SECRET} random bytes, the same as Gauzy's"
@@ -292,14 +342,16 @@ fn jwt_secret(reader: &mut Reader<'_>, production: bool) -> Option<SecretString>
     secret
 }
 
-fn internal_token(reader: &mut Reader<'_>, production: bool) -> Option<SecretString> {
-    let token = reader.text(&setting::INTERNAL_API_TOKEN).map(SecretString::from)?;
-    if production && token.expose_secret().len() < SHORTEST_TOKEN {
-        reader
-            .problems
-            .add(format!("INTERNAL_API_TOKEN is too short; production needs at least {SHORTEST_TOKEN} random bytes"));
+fn internal_tokens(reader: &mut Reader<'_>, production: bool) -> Vec<SecretString> {
+    let mut tokens: Vec<_> = reader.text(&setting::INTERNAL_API_TOKEN).map(SecretString::from).into_iter().collect();
+    tokens.extend(list(reader, &setting::OLD_INTERNAL_API_TOKENS));
+    for token in tokens.iter().filter(|_| production) {
+        if let Some(wrong) = weakness(token, SHORTEST_TOKEN) {
+            let more = format!("production needs at least {SHORTEST_TOKEN} random bytes");
+            reader.problems.add(format!("INTERNAL_API_TOKEN, or one of LENO_OLD_INTERNAL_API_TOKENS, {wrong}; {more}"));
+        }
     }
-    Some(token)
+    tokens
 }
 
 fn log_filter(reader: &mut Reader<'_>) -> String {

@@ -100,13 +100,17 @@ settings! {
     PUBLIC_URL = "LENO_PUBLIC_URL", Some("public-url"), "URL", "the listening address", false,
         "The base URL at which clients reach this host";
     PRODUCTION = "LENO_PRODUCTION", Some("production"), "BOOL", "false", false,
-        "Refuse insecure settings: generated or weak secrets, components that are not in pieces.lock";
+        "Refuse insecure settings: generated or weak secrets, a public URL without https, components that are not in pieces.lock";
     DATABASE_URL = "DATABASE_URL", None, "URL", "a SQLite file in the data directory", true,
         "sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE";
     JWT_SECRET = "JWT_SECRET", None, "TEXT", "generated, kept in the data directory", true,
         "The secret that Gauzy signs access tokens with";
     INTERNAL_API_TOKEN = "INTERNAL_API_TOKEN", None, "TEXT", "none", true,
         "The token that the operator's own processes send as X-Internal-Token";
+    OLD_JWT_SECRETS = "LENO_OLD_JWT_SECRETS", None, "TEXT,...", "none", true,
+        "Further secrets that access tokens may be signed with, separated by commas: for a change of JWT_SECRET";
+    OLD_INTERNAL_API_TOKENS = "LENO_OLD_INTERNAL_API_TOKENS", None, "TEXT,...", "none", true,
+        "Further internal tokens, separated by commas: for a change of INTERNAL_API_TOKEN";
     ENCRYPTION_KEY = "INTEGRATION_ENCRYPTION_KEY", None, "KEY", "generated, kept in the data directory", true,
         "The key that encrypts connections: 64 hexadecimal characters, or any 32 characters";
     AP_ENCRYPTION_KEY = "AP_ENCRYPTION_KEY", None, "KEY", "none", true,

@@ -59,7 +59,7 @@ fn with_nothing_set_everything_has_the_default_that_the_help_names() {
     assert_eq!(config.log, LogSettings { filter: setting::LOG.default.to_string(), format: LogFormat::Text });
     assert_eq!(config.pieces_lock, PathBuf::from("pieces.lock"));
     assert!(!config.production);
-    assert!(config.jwt_secret.is_none() && config.internal_api_token.is_none() && config.public_url.is_none());
+    assert!(config.jwt_secret.is_none() && config.internal_api_tokens.is_empty() && config.public_url.is_none());
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
 }
 

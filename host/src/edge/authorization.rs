@@ -126,11 +126,29 @@ where
             "this route needs the permission {permission} in the token, or the X-Internal-Token header; a role in a tenant, \
              SUPER_ADMIN included, does not grant it"
         );
-        let challenge = format!(r#"Bearer realm="leno", error="insufficient_scope", scope="{permission}""#);
-        let challenge = HeaderValue::from_str(&challenge).unwrap_or(HeaderValue::from_static("Bearer"));
-        Err(Rejection::new(StatusCode::FORBIDDEN, "admin_required", "Forbidden", detail)
-            .with_header(header::WWW_AUTHENTICATE, challenge))
+        Err(insufficient(Permission::Admin, "admin_required", detail))
     }
+}
+
+/// Refuses a caller without a permission (RFC 6750, section 3.1).
+///
+/// # Errors
+/// 403.
+pub(crate) fn require(caller: &Caller, permission: Permission) -> Result<(), Rejection> {
+    if caller.may(permission) {
+        return Ok(());
+    }
+    let detail = format!(
+        "this needs the permission {} in the token; ask the administrator of your tenant for it",
+        permission.as_str()
+    );
+    Err(insufficient(permission, "permission_required", detail))
+}
+
+fn insufficient(permission: Permission, code: &'static str, detail: String) -> Rejection {
+    let challenge = format!(r#"Bearer realm="leno", error="insufficient_scope", scope="{}""#, permission.as_str());
+    let challenge = HeaderValue::from_str(&challenge).unwrap_or(HeaderValue::from_static("Bearer"));
+    Rejection::new(StatusCode::FORBIDDEN, code, "Forbidden", detail).with_header(header::WWW_AUTHENTICATE, challenge)
 }
 
 impl fmt::Display for Operator {

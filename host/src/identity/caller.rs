@@ -27,14 +27,30 @@ pub enum Permission {
     /// Gauzy's `SUPER_ADMIN` does not include it: that is a role *inside one tenant*, and pieces are shared by all
     /// tenants of a host. Only an operator can sign a token with this permission.
     Admin,
+    /// To see connections of one's own, and to try them: Gauzy's.
+    ViewConnections,
+    /// To make connections: Gauzy's.
+    AddConnections,
+    /// To change connections of one's own: Gauzy's.
+    EditConnections,
+    /// To remove connections of one's own: Gauzy's.
+    DeleteConnections,
 }
 
 impl Permission {
+    /// What a user needs for connections of their own.
+    pub const CONNECTIONS: [Self; 4] =
+        [Self::ViewConnections, Self::AddConnections, Self::EditConnections, Self::DeleteConnections];
+
     /// The permission's name in the `permissions` claim.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Admin => "LENO_ADMIN",
+            Self::ViewConnections => "INTEGRATION_VIEW",
+            Self::AddConnections => "INTEGRATION_ADD",
+            Self::EditConnections => "INTEGRATION_EDIT",
+            Self::DeleteConnections => "INTEGRATION_DELETE",
         }
     }
 }

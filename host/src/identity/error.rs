@@ -8,7 +8,7 @@ pub const MAX_TOKEN: usize = 16 << 10;
 pub enum AuthError {
     /// Longer than [`MAX_TOKEN`].
     #[error("the access token is longer than {} bytes", MAX_TOKEN)]
-    TooLong,
+    TooLarge,
     /// Not a JWT in its compact form (RFC 7519).
     #[error("the access token is malformed: {0}")]
     Malformed(&'static str),
@@ -21,7 +21,13 @@ pub enum AuthError {
     /// Before its `nbf`.
     #[error("the access token is not valid before {0} (seconds since 1970); check the clocks")]
     NotYet(u64),
-    /// A refresh token, for one.
+    /// It lives longer than any token should.
+    #[error("the access token lives longer than {} days; get one that ends sooner", .most / 86_400)]
+    TooLong {
+        /// The longest life, in seconds.
+        most: u64,
+    },
+    /// A refresh token, or one for another purpose.
     #[error("this is not an access token: its `tokenType` must be \"ACCESS_TOKEN_TYPE\"")]
     NotAnAccessToken,
     /// A claim is missing or has the wrong form.
@@ -37,9 +43,10 @@ impl AuthError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::TooLong | Self::Malformed(_) | Self::Claims(_) => "token-malformed",
+            Self::TooLarge | Self::Malformed(_) | Self::Claims(_) => "token-malformed",
             Self::Signature => "token-signature",
             Self::Expired(_) | Self::NotYet(_) => "token-expired",
+            Self::TooLong { .. } => "token-lifetime",
             Self::NotAnAccessToken => "token-type",
             Self::NoTenant => "token-no-tenant",
         }

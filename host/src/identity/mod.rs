@@ -21,19 +21,31 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 pub use self::{
     caller::{Caller, Permission},
-    claims::Claims,
+    claims::{Claims, LONGEST_LIFE},
     error::{AuthError, MAX_TOKEN},
 };
 use self::{jws::Signer, recent::Recent};
+
+/// What is trusted besides the secret that signs: several values of a secret let it be changed without downtime.
+#[derive(Debug, Clone, Default)]
+pub struct Trusted {
+    /// Further secrets that access tokens may be signed with.
+    pub jwt: Vec<SecretString>,
+    /// The internal tokens.
+    pub internal: Vec<SecretString>,
+}
 
 /// Verifies and mints access tokens. Cheap to clone.
 #[derive(Clone)]
 pub struct Identity(Arc<Inner>);
 
 struct Inner {
+    /// Signs, and verifies.
     signer: Signer,
-    /// SHA-256 of the internal token: all that a comparison needs.
-    internal: Option<[u8; 32]>,
+    /// What verifies as well: the secrets before, or after, a change.
+    others: Vec<Signer>,
+    /// SHA-256 of the internal tokens: all that a comparison needs.
+    internal: Vec<[u8; 32]>,
     recent: Recent,
     clock: Arc<dyn Clock>,
 }
@@ -42,15 +54,17 @@ impl Identity {
     /// Trusts tokens that are signed with `jwt_secret`, and the bearer of `internal_token`, if there is one.
     #[must_use]
     pub fn new(jwt_secret: &SecretString, internal_token: Option<&SecretString>) -> Self {
-        Self::with_clock(jwt_secret, internal_token, Arc::new(SystemClock))
+        let trusted = Trusted { internal: internal_token.into_iter().cloned().collect(), ..Trusted::default() };
+        Self::with_clock(jwt_secret, &trusted, Arc::new(SystemClock))
     }
 
-    /// As [`Identity::new`], with the time from `clock`.
+    /// Signs with `jwt_secret`, and trusts what is signed with it or one of `trusted`. The time is that of `clock`.
     #[must_use]
-    pub fn with_clock(jwt_secret: &SecretString, internal_token: Option<&SecretString>, clock: Arc<dyn Clock>) -> Self {
+    pub fn with_clock(jwt_secret: &SecretString, trusted: &Trusted, clock: Arc<dyn Clock>) -> Self {
         Self(Arc::new(Inner {
             signer: Signer::new(jwt_secret.expose_secret().as_bytes()),
-            internal: internal_token.map(|token| sha256(token.expose_secret().as_bytes())),
+            others: trusted.jwt.iter().map(|secret| Signer::new(secret.expose_secret().as_bytes())).collect(),
+            internal: trusted.internal.iter().map(|token| sha256(token.expose_secret().as_bytes())).collect(),
             recent: Recent::default(),
             clock,
         }))
@@ -68,9 +82,12 @@ impl Identity {
         let this = &*self.0;
         let now = self.now();
         if bearer.len() > MAX_TOKEN {
-            return Err(AuthError::TooLong);
+            return Err(AuthError::TooLarge);
         }
-        let verified = this.signer.verify(bearer)?;
+        let verified = this.signer.verify(bearer).or_else(|error| {
+            let others = this.others.iter().map(|signer| signer.verify(bearer));
+            others.into_iter().find_map(Result::ok).ok_or(error)
+        })?;
         if let Some(found) = this.recent.get(&verified.mac, now) {
             return Ok(found);
         }
@@ -85,10 +102,9 @@ impl Identity {
     #[must_use]
     pub fn is_internal(&self, token: &str) -> bool {
         let given = sha256(token.as_bytes());
-        self.0
-            .internal
-            .as_ref()
-            .is_some_and(|expected| constant_time::verify_slices_are_equal(expected, &given).is_ok())
+        // All of them, whichever it is.
+        let equal = |expected: &[u8; 32]| constant_time::verify_slices_are_equal(expected, &given).is_ok();
+        self.0.internal.iter().fold(false, |found, expected| found | equal(expected))
     }
 
     /// A signed access token for `claims`, which ends after `lifetime`.

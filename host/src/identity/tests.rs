@@ -23,7 +23,7 @@ impl Clock for MovingClock {
 
 fn identity() -> (Identity, Arc<MovingClock>) {
     let clock = Arc::new(MovingClock(Mutex::new(NOW)));
-    (Identity::with_clock(&SECRET.into(), Some(&"internal".into()), clock.clone()), clock)
+    (Identity::with_clock(&SECRET.into(), &Trusted { internal: vec!["internal".into()], ..Trusted::default() }, clock.clone()), clock)
 }
 
 /// What Gauzy puts into an access token.
@@ -66,7 +66,7 @@ fn a_token_of_gauzys_says_who_is_calling() {
         assert_eq!(*caller.permissions, ["INTEGRATION_VIEW", "ORG_EMPLOYEES_VIEW"]);
     }
     // The claims that Gauzy may leave out or null.
-    let bare = json!({ "id": USER, "tenantId": TENANT, "permissions": null, "exp": NOW + 60 });
+    let bare = json!({ "id": USER, "tenantId": TENANT, "permissions": null, "tokenType": "ACCESS_TOKEN_TYPE", "exp": NOW + 60 });
     assert!(identity.verify(&token(&bare)).unwrap().permissions.is_empty());
 }
 
@@ -173,6 +173,7 @@ fn only_an_access_token_of_a_tenants_user_will_do() {
     let refused = |name, value| identity.verify(&token(&with(name, value))).unwrap_err();
     assert_eq!(refused("tokenType", json!("REFRESH_TOKEN_TYPE")), AuthError::NotAnAccessToken);
     assert_eq!(refused("tokenType", json!("")), AuthError::NotAnAccessToken);
+    assert_eq!(refused("tokenType", json!(null)), AuthError::NotAnAccessToken);
     assert_eq!(refused("tenantId", json!(null)), AuthError::NoTenant);
     for (name, value) in [
         ("id", json!(null)),
@@ -193,10 +194,61 @@ fn only_an_access_token_of_a_tenants_user_will_do() {
 }
 
 #[test]
+fn a_token_that_lives_too_long_is_refused_also_when_its_age_is_unknown_or_ahead() {
+    let (identity, _) = identity();
+    let of = |iat: Value, exp: u64| {
+        let mut claims = with("exp", json!(exp));
+        claims["iat"] = iat;
+        identity.verify(&token(&claims)).map(drop)
+    };
+    let most = LONGEST_LIFE;
+    assert_eq!(of(json!(NOW), NOW + most), Ok(()));
+    assert_eq!(of(json!(NOW), NOW + most + 1), Err(AuthError::TooLong { most }));
+    assert_eq!(of(json!(NOW - 100), NOW + most - 99), Err(AuthError::TooLong { most }));
+    assert_eq!(of(json!(null), NOW + most), Ok(()));
+    assert_eq!(of(json!(null), NOW + most + 1), Err(AuthError::TooLong { most }));
+    assert_eq!(of(json!(NOW + 299), NOW + 600), Ok(()));
+    assert_eq!(of(json!(NOW + 400_000), NOW + 500_000), Err(AuthError::NotYet(NOW + 400_000)));
+}
+
+#[test]
+fn the_token_of_a_client_has_no_more_than_its_scope() {
+    let (identity, _) = identity();
+    let all = json!(["INTEGRATION_VIEW", "INTEGRATION_ADD", "LENO_ADMIN"]);
+    let with = |scope: Value, client: Value| {
+        let mut claims = with("permissions", all.clone());
+        (claims["scope"], claims["clientId"]) = (scope, client);
+        identity.verify(&token(&claims)).unwrap().permissions.to_vec()
+    };
+    assert_eq!(with(json!(null), json!(null)).len(), 3);
+    assert_eq!(with(json!("gauzy:all"), json!("c")).len(), 3);
+    assert_eq!(with(json!("openid INTEGRATION_VIEW"), json!("c")), ["INTEGRATION_VIEW"]);
+    assert_eq!(with(json!("INTEGRATION_DELETE"), json!(null)), [""; 0]);
+    for scope in [json!(null), json!(""), json!("INTEGRATION_VIEWS")] {
+        assert_eq!(with(scope, json!("c")), [""; 0]);
+    }
+}
+
+#[test]
+fn secrets_roll_while_both_values_count() {
+    let (old, new) = ("the old secret of thirty-two bytes..", "the new secret of thirty-two bytes..");
+    let trusted = Trusted { jwt: vec![old.into()], internal: vec!["one".into(), "two".into()] };
+    let both = Identity::with_clock(&new.into(), &trusted, identity().1);
+    let header = json!({"alg": "HS256"});
+    for secret in [old, new] {
+        assert!(both.verify(&signed(&header, &claims(), secret)).is_ok());
+    }
+    assert_eq!(both.verify(&signed(&header, &claims(), SECRET)), Err(AuthError::Signature));
+    let minted = both.mint(&Claims { tenant_id: TENANT.parse().unwrap(), ..Claims::default() }, Duration::from_secs(60));
+    assert!(Identity::with_clock(&new.into(), &Trusted::default(), identity().1).verify(&minted).is_ok());
+    assert!(both.is_internal("one") && both.is_internal("two") && !both.is_internal("three") && !both.is_internal(""));
+}
+
+#[test]
 fn an_oversized_token_is_refused_before_it_is_read() {
     let (identity, _) = identity();
     let huge = token(&with("role", json!("x".repeat(MAX_TOKEN))));
-    assert_eq!(identity.verify(&huge), Err(AuthError::TooLong));
+    assert_eq!(identity.verify(&huge), Err(AuthError::TooLarge));
     for junk in ["", ".", "..", "...", "a.b.c", "Bearer x", "\u{fffd}.\u{fffd}.\u{fffd}"] {
         assert!(identity.verify(junk).is_err(), "{junk:?}");
     }

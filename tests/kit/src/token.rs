@@ -29,12 +29,20 @@ pub struct Caller {
     exp: u64,
 }
 
+/// What a user needs for connections.
+const CONNECTIONS: [&str; 4] = ["INTEGRATION_VIEW", "INTEGRATION_ADD", "INTEGRATION_EDIT", "INTEGRATION_DELETE"];
+
 impl Caller {
     /// The operator, in a separate tenant, with every permission.
     #[must_use]
     pub fn operator() -> Self {
-        let gauzy = ["INTEGRATION_VIEW", "INTEGRATION_ADD", "INTEGRATION_EDIT", "INTEGRATION_DELETE"];
-        Self::with("SUPER_ADMIN", &[&gauzy[..], &["LENO_ADMIN"]].concat())
+        Self::with("SUPER_ADMIN", &[&CONNECTIONS[..], &["LENO_ADMIN"]].concat())
+    }
+
+    /// A user of a separate tenant who may have connections of their own.
+    #[must_use]
+    pub fn user() -> Self {
+        Self::with("EMPLOYEE", &CONNECTIONS)
     }
 
     /// A user of a separate tenant with these permissions.

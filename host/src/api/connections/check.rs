@@ -18,7 +18,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
-    input, owner, refused,
+    input, permitted, refused,
     upsert::{has_token, piece_unknown},
 };
 use crate::{
@@ -29,7 +29,7 @@ use crate::{
         budgets,
         extract::{JsonBody, Kind, Member, Path},
     },
-    identity::Caller,
+    identity::{Caller, Permission},
 };
 
 /// How a test ended.
@@ -118,7 +118,8 @@ pub(in crate::api) async fn new(
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<Response, Rejection> {
-    let _trial = app.connections.trial(&owner(&caller)).map_err(refused)?;
+    let owner = permitted(&caller, Permission::AddConnections)?;
+    let _trial = app.connections.trial(&owner).map_err(refused)?;
     let (body, _memory) = app.bodies.json::<TestBody>(&caller, request).await?;
     input::sizes(&app, Some(&body.value), None)?;
     let mut faults = Vec::new();
@@ -136,7 +137,7 @@ pub(in crate::api) async fn new(
         let Some(oauth2) = auths.iter().find_map(input::as_oauth2) else {
             return Ok(failed("the piece does not use OAuth 2.0 connections".into()));
         };
-        return Ok(match app.connections.rehearse(&owner(&caller), piece.short(), oauth2, &value).await {
+        return Ok(match app.connections.rehearse(&owner, piece.short(), oauth2, &value).await {
             Ok(()) => worked("the request is valid; the code is not exchanged in a test".into()),
             Err(error) => failed(error.to_string()),
         });
@@ -170,8 +171,9 @@ pub(in crate::api) async fn stored(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<Response, Rejection> {
-    let _trial = app.connections.trial(&owner(&caller)).map_err(refused)?;
-    let stored = app.connections.find_by_id(&owner(&caller), &id).await.map_err(refused)?;
+    let owner = permitted(&caller, Permission::ViewConnections)?;
+    let _trial = app.connections.trial(&owner).map_err(refused)?;
+    let stored = app.connections.find_by_id(&owner, &id).await.map_err(refused)?;
     if let Err(error) = stored.value().await {
         return match error {
             error @ (ConnectionError::Db(_) | ConnectionError::Randomness(_) | ConnectionError::Exhausted(_)) => {

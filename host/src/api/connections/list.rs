@@ -14,7 +14,7 @@ use leno_db::{ConnectionFilter, ConnectionRow, Position};
 use leno_metadata::{PieceName, Problem as Fault};
 use serde::Serialize;
 
-use super::{owner, refused};
+use super::{permitted, refused};
 use crate::{
     api::{App, schema},
     edge::{
@@ -22,6 +22,7 @@ use crate::{
         authorization::Authorized,
         extract::{Query, json_size},
     },
+    identity::Permission,
 };
 
 /// Connections of a page by default.
@@ -62,8 +63,9 @@ pub(in crate::api) async fn list(
     State(app): State<Arc<App>>,
     query: Query,
 ) -> Result<Response, Rejection> {
+    let owner = permitted(&caller, Permission::ViewConnections)?;
     let wanted = Wanted::parse(&query)?;
-    let (mut rows, more) = rows(&app, &owner(&caller), &wanted).await?;
+    let (mut rows, more) = rows(&app, &owner, &wanted).await?;
     let Wanted { from, backwards, .. } = wanted;
     if backwards {
         rows.reverse();

@@ -28,11 +28,24 @@ use leno_connections::{ConnectionError, Edition};
 use leno_db::ConnectionRow;
 use leno_oauth2::TokenError;
 
-use crate::{api::App, edge::Rejection, identity::Caller};
+use crate::{
+    api::App,
+    edge::{Rejection, authorization::require},
+    identity::{Caller, Permission},
+};
 
 /// The caller as an owner of connections.
 pub(super) fn owner(caller: &Caller) -> Owner {
     Owner::from(&caller.actor)
+}
+
+/// The caller as an owner who may do something with connections.
+///
+/// # Errors
+/// The token does not have the permission.
+fn permitted(caller: &Caller, permission: Permission) -> Result<Owner, Rejection> {
+    require(caller, permission)?;
+    Ok(owner(caller))
 }
 
 /// A connection as a response, with its edition as the entity tag.

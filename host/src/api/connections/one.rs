@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{answer, if_match, input, owner, refused};
+use super::{answer, if_match, input, permitted, refused};
 use crate::{
     api::{App, schema},
     edge::{
@@ -23,6 +23,7 @@ use crate::{
         budgets,
         extract::{JsonBody, Kind, Member, Path, Query},
     },
+    identity::Permission,
 };
 
 /// A connection, without its value.
@@ -43,7 +44,7 @@ pub(in crate::api) async fn show(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<Response, Rejection> {
-    let row = app.connections.by_id(&owner(&caller), &id).await.map_err(refused)?;
+    let row = app.connections.by_id(&permitted(&caller, Permission::ViewConnections)?, &id).await.map_err(refused)?;
     Ok(answer(&app, StatusCode::OK, &row))
 }
 
@@ -100,7 +101,7 @@ pub(in crate::api) async fn change(
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Rejection> {
-    let owner = owner(&caller);
+    let owner = permitted(&caller, Permission::EditConnections)?;
     let (body, _memory) = app.bodies.json::<ChangeBody>(&caller, request).await?;
     input::sizes(&app, body.config.as_ref(), body.metadata.as_ref())?;
     let mut seen = if_match(&headers)?;
@@ -149,7 +150,7 @@ pub(in crate::api) async fn refresh(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<Response, Rejection> {
-    let row = app.connections.renew(&owner(&caller), &id).await.map_err(refused)?;
+    let row = app.connections.renew(&permitted(&caller, Permission::EditConnections)?, &id).await.map_err(refused)?;
     Ok(answer(&app, StatusCode::OK, &row))
 }
 
@@ -182,7 +183,7 @@ pub(in crate::api) async fn remove(
     query: Query,
 ) -> Result<Json<Done>, Rejection> {
     let force = query.flag("force").map_err(|fault| Rejection::invalid_query(vec![fault]))?;
-    let (row, value) = app.connections.delete(&owner(&caller), &id, force).await.map_err(refused)?;
+    let (row, value) = app.connections.delete(&permitted(&caller, Permission::DeleteConnections)?, &id, force).await.map_err(refused)?;
     let piece = input::piece(&app, &row.piece_name);
     if let (Some(value), Some(auth)) = (value, piece.as_deref().and_then(input::oauth2)) {
         app.connections.revoke(row, value, auth);
@@ -216,7 +217,7 @@ pub(in crate::api) async fn usages(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<Response, Rejection> {
-    let uses = app.connections.uses(&owner(&caller), &id).await.map_err(refused)?;
+    let uses = app.connections.uses(&permitted(&caller, Permission::ViewConnections)?, &id).await.map_err(refused)?;
     let usages: Vec<Usage<'_>> = uses
         .iter()
         .map(|used| Usage { workflow_id: &used.workflow_id, node_id: &used.node_id, piece_name: &used.piece_name })

@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::{
-    input, owner, refused,
+    input, permitted, refused,
     upsert::{piece_unknown, version},
 };
 use crate::{
@@ -28,6 +28,7 @@ use crate::{
         budgets,
         extract::{JsonBody, Kind, Member, Path, Query},
     },
+    identity::Permission,
 };
 
 /// The redirect URI.
@@ -141,6 +142,7 @@ pub(in crate::api) async fn start(
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Rejection> {
+    let owner = permitted(&caller, Permission::AddConnections)?;
     let (body, _memory) = app.bodies.json::<StartBody>(&caller, request).await?;
     input::sizes(&app, body.props.as_ref(), body.metadata.as_ref())?;
     let checked = body.check()?;
@@ -173,7 +175,7 @@ pub(in crate::api) async fn start(
         wishes: checked.wishes,
         draft: checked.draft,
     };
-    let begun = app.connections.sign_in(&owner(&caller), &browser, begin).await.map_err(refused)?;
+    let begun = app.connections.sign_in(&owner, &browser, begin).await.map_err(refused)?;
     let started = Started {
         authorization_url: begun.authorization_url,
         state: begun.state,

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{answer, if_match, input, owner, refused};
+use super::{answer, if_match, input, permitted, refused};
 use crate::{
     api::{App, schema},
     edge::{
@@ -24,6 +24,7 @@ use crate::{
         budgets,
         extract::{JsonBody, Kind, Member},
     },
+    identity::Permission,
 };
 
 /// The version of a piece that this host does not have.
@@ -102,7 +103,7 @@ pub(in crate::api) async fn upsert(
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Rejection> {
-    let owner = owner(&caller);
+    let owner = permitted(&caller, Permission::AddConnections)?;
     let (mut body, _memory) = app.bodies.json::<UpsertBody>(&caller, request).await?;
     input::sizes(&app, Some(&body.value), body.metadata.as_ref())?;
     let replace = replace(&headers)?;

@@ -100,6 +100,11 @@ fn built(name: &str) -> Option<Vec<u8>> {
     bytes
 }
 
+/// What a user needs for connections of their own.
+fn own() -> Vec<String> {
+    Permission::CONNECTIONS.iter().map(|permission| permission.as_str().to_owned()).collect()
+}
+
 async fn open(setup: Setup) -> (crate::host::Host, tempfile::TempDir) {
     let temporary = tempfile::tempdir().unwrap();
     let directory = temporary.path().join("pieces");
@@ -144,9 +149,9 @@ impl Host {
     fn over(host: &crate::host::Host, temporary: tempfile::TempDir) -> Self {
         let app = host.app();
         let (identity, db, events) = (app.identity.clone(), app.db.clone(), app.events.clone());
-        let claims = Claims { user_id: Uuid::new_v4(), tenant_id: Uuid::new_v4(), ..Claims::default() };
+        let claims = Claims { user_id: Uuid::new_v4(), tenant_id: Uuid::new_v4(), permissions: own(), ..Claims::default() };
         let token = identity.mint(&claims, Duration::from_secs(600));
-        let permissions = vec![Permission::Admin.as_str().to_owned()];
+        let permissions = [own(), vec![Permission::Admin.as_str().to_owned()]].concat();
         let operator = identity.mint(&Claims { permissions, ..claims.clone() }, Duration::from_secs(600));
         let directory = temporary.path().join("pieces");
         Self { router: host.router(), token, operator, identity, db, events, claims, directory, _temporary: temporary }

@@ -32,7 +32,7 @@ use crate::{
         listener::{self, Crowd},
     },
     host::{Host, Setup},
-    identity::Identity,
+    identity::{Identity, Trusted},
 };
 
 #[derive(Debug, clap::Args)]
@@ -47,6 +47,8 @@ use crate::{
                   DATABASE_URL        sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE\n  \
                   JWT_SECRET          the secret that Gauzy signs access tokens with\n  \
                   INTERNAL_API_TOKEN  the token that the operator's own processes send as X-Internal-Token\n  \
+                  LENO_OLD_JWT_SECRETS, LENO_OLD_INTERNAL_API_TOKENS\n  \
+                  \u{20}                   further ones that count, separated by commas, while these two are changed\n  \
                   INTEGRATION_ENCRYPTION_KEY, else AP_ENCRYPTION_KEY\n  \
                   \u{20}                   the key that encrypts connections; `openssl rand -hex 32` makes one\n  \
                   LENO_OLD_ENCRYPTION_KEYS\n  \
@@ -169,7 +171,7 @@ async fn open(config: &Config, address: SocketAddr, own: Vec<SocketAddr>) -> any
     let setup = Setup {
         db,
         keyring: keyring(config, &data)?,
-        identity: Identity::new(&jwt_secret, config.internal_api_token.as_ref()),
+        identity: Identity::with_clock(&jwt_secret, &trusted(config), Arc::new(SystemClock)),
         budgets: config.budgets.clone(),
         clock: Arc::new(SystemClock),
         engine,
@@ -185,6 +187,11 @@ async fn open(config: &Config, address: SocketAddr, own: Vec<SocketAddr>) -> any
         production: config.production,
     };
     Ok(Host::open(setup).await?)
+}
+
+/// The secrets besides the one that signs.
+fn trusted(config: &Config) -> Trusted {
+    Trusted { jwt: config.old_jwt_secrets.clone(), internal: config.internal_api_tokens.clone() }
 }
 
 /// The signals that stop this process.
