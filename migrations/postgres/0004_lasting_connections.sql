@@ -57,3 +57,9 @@ DROP INDEX webhook_deliveries_turn;
 
 CREATE SEQUENCE connection_events_seq;
 SELECT setval('connection_events_seq', COALESCE(MAX(seq), 0) + 1, false) FROM connection_events;
+
+-- A user without an account, whose things moved to an account: what comes later goes there too.
+ALTER TABLE users ADD COLUMN linked_to TEXT;
+
+CREATE TRIGGER webhook_endpoints_moved AFTER UPDATE OF owner_id ON webhook_endpoints
+FOR EACH ROW EXECUTE FUNCTION quota_rows('endpoints', 'tenant');

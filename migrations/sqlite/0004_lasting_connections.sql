@@ -67,3 +67,13 @@ DROP INDEX webhook_deliveries_turn;
 
 CREATE TABLE event_sequence (last BIGINT NOT NULL);
 INSERT INTO event_sequence SELECT COALESCE(MAX(seq), 0) FROM connection_events;
+
+-- A user without an account, whose things moved to an account: what comes later goes there too.
+ALTER TABLE users ADD COLUMN linked_to TEXT;
+
+CREATE TRIGGER webhook_endpoints_moved AFTER UPDATE OF owner_id ON webhook_endpoints WHEN OLD.owner_id <> NEW.owner_id BEGIN
+    UPDATE quota_usage SET used = used - 1
+    WHERE tenant_id = OLD.tenant_id AND owner_id = OLD.owner_id AND what = 'endpoints';
+    INSERT INTO quota_usage VALUES (NEW.tenant_id, NEW.owner_id, 'endpoints', 1)
+    ON CONFLICT (tenant_id, owner_id, what) DO UPDATE SET used = quota_usage.used + 1;
+END;

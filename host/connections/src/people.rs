@@ -1,7 +1,7 @@
 //! Anonymous users, and how their connections move to a real user.
 
 use leno_base::{Owner, TenantId, UserId};
-use leno_db::{AuditEntry, app_connections, audit_log, repeat, users, workflow_refs};
+use leno_db::{AuditEntry, app_connections, audit_log, endpoints, repeat, users, workflow_refs};
 use uuid::Uuid;
 
 use crate::{ConnectionError, Connections, EventKind};
@@ -29,7 +29,8 @@ impl Connections {
         Ok(owner)
     }
 
-    /// Moves everything that an anonymous user owns to a real user and removes the former, in one transaction. Where
+    /// Moves everything that an anonymous user owns to a real user, in one transaction; what comes later under the former name
+    /// goes there too. Where
     /// both have a connection of the same external id, the moved one gets a number, also in the workflows that refer to
     /// it.
     ///
@@ -48,9 +49,8 @@ impl Connections {
         let people = (&anonymous.user, &real.user);
         let now = inner.now();
         let mut tx = inner.db.begin(tenant).await?;
-        users::hold(&mut tx, tenant, &real.user, false, now).await?;
-        // Locks the row: of two concurrent requests, the second finds no such user.
-        if !users::lock_anonymous(&mut tx, tenant, &anonymous.user).await? {
+        // Locks the rows: of two concurrent requests, the second finds no such user.
+        if !users::hold_both(&mut tx, tenant, &real.user, &anonymous.user, now).await? {
             return Err(ConnectionError::NotFound);
         }
         let present = app_connections::external_ids(&mut tx, tenant, &real.user).await?;
@@ -79,7 +79,8 @@ impl Connections {
         let detail = serde_json::json!({"connections": moved.len()});
         let entry = AuditEntry::new(now, tenant.clone(), real.actor(), "user.linked", anonymous.user.as_str());
         audit_log::append(&mut tx, &entry.with(detail)).await?;
-        users::remove_anonymous(&mut tx, tenant, &anonymous.user).await?;
+        endpoints::hand_over(&mut tx, tenant, &anonymous.user, &real.user).await?;
+        users::link(&mut tx, tenant, &anonymous.user, &real.user).await?;
         tx.commit().await?;
         events.iter().for_each(|event| inner.events.published(event));
         Ok(moved)
@@ -87,7 +88,7 @@ impl Connections {
 }
 
 /// The first of `id-2`, `id-3`, … that is not taken.
-fn numbered(id: &str, taken: &[String]) -> String {
+pub(crate) fn numbered(id: &str, taken: &[String]) -> String {
     let numbered = (2_u64..).map(|number| {
         let suffix = format!("-{number}");
         // Within the longest external id.

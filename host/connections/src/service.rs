@@ -13,6 +13,7 @@ use crate::{
     ConnectionError, Connections, EventKind,
     content::Content,
     inner::{broken, row_id},
+    people::numbered,
 };
 
 /// How often a change is retried after a concurrent one.
@@ -80,13 +81,20 @@ impl Connections {
         for _ in 0..TRIES {
             let mut tx = inner.db.begin(&owner.tenant).await?;
             let now = inner.now();
-            users::hold(&mut tx, &owner.tenant, &owner.user, false, now).await?;
-            let present =
-                app_connections::by_external_id(&mut tx, &owner.tenant, &owner.user, new.external_id.as_str()).await?;
+            let account = users::hold(&mut tx, &owner.tenant, &owner.user, false, now).await?;
+            let linked = account.is_some();
+            let owner = &Owner { tenant: owner.tenant.clone(), user: account.unwrap_or_else(|| owner.user.clone()) };
+            let mut external_id = new.external_id.as_str().to_owned();
+            let mut present =
+                app_connections::by_external_id(&mut tx, &owner.tenant, &owner.user, &external_id).await?;
+            if linked && present.take().is_some() {
+                // What comes late for an account replaces nothing there.
+                let taken = app_connections::external_ids(&mut tx, &owner.tenant, &owner.user).await?;
+                external_id = numbered(&external_id, &taken);
+            }
             let created = present.is_none();
             new.replace.allows(present.as_ref())?;
             let row = new.content(now).over(present.unwrap_or_else(|| {
-                let external_id = new.external_id.as_str().to_owned();
                 ConnectionRow::blank(row_id(), owner.tenant.clone(), owner.user.clone(), external_id, now)
             }));
             let rev = if created { row.rev } else { row.rev + 1 };

@@ -188,6 +188,13 @@ async fn make_room(tx: &mut AnyConnection, endpoint: &str, now: i64, most: u64) 
     Ok(if given_up.rows_affected() == 1 { Room::Made } else { Room::None })
 }
 
+/// Moves the endpoints of one user to another of the same tenant, with what waits for them.
+pub async fn hand_over(tx: &mut AnyConnection, tenant: &TenantId, from: &UserId, to: &UserId) -> Result<(), DbError> {
+    const SQL: &str = "UPDATE webhook_endpoints SET owner_id = $1 WHERE tenant_id = $2 AND owner_id = $3";
+    sqlx::query(SQL).bind(to.as_str()).bind(tenant.as_str()).bind(from.as_str()).execute(tx).await?;
+    Ok(())
+}
+
 /// Adds an endpoint with its sealed secret. The owner must exist in `users`; how many endpoints it may have is for the caller
 /// to check, in the same transaction.
 pub async fn insert(

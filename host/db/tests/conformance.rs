@@ -401,7 +401,7 @@ on_both! {
         assert_eq!(claim_due(&db, 60, ANY).await[0].dropped, 0);
         // Not even the one that waits may go, when it was sent before.
         let mut tx = db.begin(Party::Host).await.unwrap();
-        let event = EventRow { id: "6".into(), seq: 0, xact: 0, tenant: "t".into(), owner: "u".into(), kind: "k".into(), payload: "{}".into(), created_at: 70 };
+        let event = EventRow { id: "6".into(), seq: 6, xact: 0, tenant: "t".into(), owner: "u".into(), kind: "k".into(), payload: "{}".into(), created_at: 70 };
         assert_eq!(endpoints::enqueue(&mut tx, db.kind(), &event, 1).await.unwrap(), 1);
         tx.commit().await.unwrap();
         assert_eq!(deliveries(&db, "a", Some("DEAD")).await[0].event_id, "6");
@@ -419,7 +419,7 @@ on_both! {
         events::drop_oldest(&mut tx, &"t".into(), &"u".into(), 2).await.unwrap();
         tx.commit().await.unwrap();
         let left: Vec<_> = events::since(&db, (-1, 0), 9).await.unwrap().into_iter().map(|event| event.id).collect();
-        assert_eq!(left, ["0", "3"]);
+        assert_eq!(left, ["3", "0"]);
         let rows = deliveries(&db, "a", None).await;
         assert_eq!(rows.iter().map(|row| row.event_id.as_str()).collect::<Vec<_>>(), ["3", "2"], "what is on its way stays");
         assert_eq!(used(&db, Counted::Events).await.0, 1);
@@ -460,7 +460,7 @@ on_both! {
         assert_eq!(used(&db, Counted::Connections).await, (2, 3));
         // What belongs to a user goes with the user.
         let mut tx = db.begin(Party::Host).await.unwrap();
-        assert!(users::remove_anonymous(&mut tx, &tenant, &user).await.unwrap());
+        assert!(users::remove(&mut tx, &tenant, &user).await.unwrap());
         tx.commit().await.unwrap();
         assert_eq!((used(&db, Counted::Connections).await, used(&db, Counted::Endpoints).await), ((0, 1), (0, 0)));
         let totals = quota::totals(&db).await.unwrap();

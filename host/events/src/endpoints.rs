@@ -108,7 +108,8 @@ impl Endpoints {
         let events = serde_json::to_string(kinds).unwrap_or_else(|_| "[]".to_owned());
         let endpoint = EndpointRow { id, url, events, disabled_at: None, created_at: now };
         let mut tx = inner.db.begin(&owner.tenant).await?;
-        users::hold(&mut tx, &owner.tenant, &owner.user, false, now).await?;
+        let account = users::hold(&mut tx, &owner.tenant, &owner.user, false, now).await?;
+        let owner = &Owner { tenant: owner.tenant.clone(), user: account.unwrap_or_else(|| owner.user.clone()) };
         let sealed = (sealed.as_str(), inner.keyring.active().as_str());
         endpoints::insert(&mut tx, &owner.tenant, &owner.user, &endpoint, sealed).await?;
         inner.quota.check(&mut tx, owner).await?;

@@ -121,4 +121,42 @@ on_both! {
         assert_eq!(host.token(&real, "c").await.unwrap(), "at-2");
         assert_eq!(provider.asked(), 1);
     }
+
+    what_a_user_without_an_account_does_after_it_was_linked_belongs_to_the_account_and_replaces_nothing(db) {
+        let (provider, real, host) = (Provider::start().await, owner(), Host::new(&db).await);
+        let anonymous = host.connections.anonymous(real.tenant.clone()).await.unwrap();
+        host.store(&real, "c", &provider).await;
+        assert!(host.connections.link(&anonymous, &real).await.unwrap().is_empty());
+        for (id, stored) in [("c", "c-2"), ("d", "d"), ("c", "c-3")] {
+            let row = host.store_value(&anonymous, id, json!({"type": "NO_AUTH"})).await;
+            assert_eq!((row.external_id.as_str(), &row.owner_id), (stored, &real.user));
+        }
+        assert_eq!(host.token(&real, "c").await.unwrap(), "at-1");
+        assert!(matches!(host.token(&anonymous, "d").await, Err(ConnectionError::NotFound)), "it reads nothing there");
+        assert!(matches!(host.connections.link(&anonymous, &real).await, Err(ConnectionError::NotFound)), "once");
+    }
+
+    two_users_who_are_linked_and_write_at_once_do_not_wait_for_each_other(db) {
+        let host = Host::new(&db).await;
+        for _ in 0..8 {
+            let real = owner();
+            let guests = [
+                host.connections.anonymous(real.tenant.clone()).await.unwrap(),
+                host.connections.anonymous(real.tenant.clone()).await.unwrap(),
+            ];
+            for (number, guest) in guests.iter().enumerate() {
+                host.store_value(guest, &format!("g{number}"), json!({"type": "NO_AUTH"})).await;
+            }
+            let tasks = guests.map(|guest| {
+                let (connections, real) = (host.connections.clone(), real.clone());
+                tokio::spawn(async move { connections.link(&guest, &real).await.unwrap().len() })
+            });
+            host.store_value(&real, "own", json!({"type": "NO_AUTH"})).await;
+            for task in tasks {
+                assert_eq!(task.await.unwrap(), 1);
+            }
+            let rows = host.connections.list(&real, &leno_db::ConnectionFilter::default(), None, true, 9).await.unwrap();
+            assert_eq!(rows.len(), 3);
+        }
+    }
 }
