@@ -42,6 +42,8 @@ const SWEEP: Duration = Duration::from_secs(600);
 const IDLE: Duration = Duration::from_secs(3_600);
 /// How often tokens that end are looked for.
 const ENDS: Duration = Duration::from_secs(60);
+/// How often tokens that are to be revoked are looked for, which were not revoked at once.
+const REVOKE: Duration = Duration::from_secs(30);
 /// How often it is counted what is stored for all owners, for the metrics.
 const COUNT: Duration = Duration::from_secs(30);
 /// How often the pieces directory is scanned even if the system reported no change: some file systems report none.
@@ -250,6 +252,12 @@ impl Host {
             async move { connections.tell_ends().await.map(|count| format!("{count} owners told")) }
         };
         tasks.every("tell-ends-of-tokens", ENDS, Arc::default(), ends).await;
+        let connections = self.app.connections.clone();
+        let revoke = move || {
+            let connections = connections.clone();
+            async move { connections.revoke_due().await.map(|count| format!("{count} tokens were due")) }
+        };
+        tasks.every("revoke-tokens", REVOKE, Arc::default(), revoke).await;
         let (store, clock) = (self.store.clone(), self.clock.clone());
         let entries = move || {
             let (store, clock) = (store.clone(), clock.clone());

@@ -63,3 +63,22 @@ ALTER TABLE users ADD COLUMN linked_to TEXT;
 
 CREATE TRIGGER webhook_endpoints_moved AFTER UPDATE OF owner_id ON webhook_endpoints
 FOR EACH ROW EXECUTE FUNCTION quota_rows('endpoints', 'tenant');
+
+-- Tokens that are to be revoked at their providers: of connections that were removed, or given other tokens. `value` is
+-- {iv, data, kid, mac, v}.
+CREATE TABLE token_revocations (
+    id            TEXT   PRIMARY KEY,
+    tenant_id     TEXT   NOT NULL,
+    connection_id TEXT   NOT NULL,
+    piece_name    TEXT   NOT NULL,
+    value         TEXT   NOT NULL,
+    key_id        TEXT   NOT NULL,
+    attempts      BIGINT NOT NULL DEFAULT 0,
+    next_at       BIGINT NOT NULL,
+    created_at    BIGINT NOT NULL
+);
+
+CREATE INDEX token_revocations_next_at ON token_revocations (next_at);
+CREATE INDEX token_revocations_key_id ON token_revocations (key_id);
+CREATE TRIGGER token_revocations_under_a_live_key BEFORE INSERT OR UPDATE OF key_id ON token_revocations
+FOR EACH ROW EXECUTE FUNCTION key_is_live();

@@ -77,3 +77,26 @@ CREATE TRIGGER webhook_endpoints_moved AFTER UPDATE OF owner_id ON webhook_endpo
     INSERT INTO quota_usage VALUES (NEW.tenant_id, NEW.owner_id, 'endpoints', 1)
     ON CONFLICT (tenant_id, owner_id, what) DO UPDATE SET used = quota_usage.used + 1;
 END;
+
+-- Tokens that are to be revoked at their providers: of connections that were removed, or given other tokens. `value` is
+-- {iv, data, kid, mac, v}.
+CREATE TABLE token_revocations (
+    id            TEXT   PRIMARY KEY,
+    tenant_id     TEXT   NOT NULL,
+    connection_id TEXT   NOT NULL,
+    piece_name    TEXT   NOT NULL,
+    value         TEXT   NOT NULL,
+    key_id        TEXT   NOT NULL,
+    attempts      BIGINT NOT NULL DEFAULT 0,
+    next_at       BIGINT NOT NULL,
+    created_at    BIGINT NOT NULL
+);
+
+CREATE INDEX token_revocations_next_at ON token_revocations (next_at);
+CREATE INDEX token_revocations_key_id ON token_revocations (key_id);
+CREATE TRIGGER token_revocations_added_under_a_live_key BEFORE INSERT ON token_revocations
+WHEN EXISTS (SELECT 1 FROM encryption_keys WHERE kid = NEW.key_id AND retired_at IS NOT NULL)
+BEGIN SELECT RAISE(ABORT, 'the encryption key is retired'); END;
+CREATE TRIGGER token_revocations_sealed_under_a_live_key BEFORE UPDATE OF key_id ON token_revocations
+WHEN EXISTS (SELECT 1 FROM encryption_keys WHERE kid = NEW.key_id AND retired_at IS NOT NULL)
+BEGIN SELECT RAISE(ABORT, 'the encryption key is retired'); END;

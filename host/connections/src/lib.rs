@@ -8,13 +8,14 @@
 //! | `resolve` | connections on their way into calls |
 //! | `refresh`, `flights` | refreshing access tokens: one refresh per connection in a process |
 //! | `renewal` | one refresh, from the lease to the commit: one per database |
+//! | `revocations` | tokens that are to be revoked |
 //! | `upkeep` | what is done for connections that nobody uses: renewals, and telling their ends |
 //! | `tokens`, `providers` | token requests, and where a piece's provider is |
 //! | `sign_in` | signing in at a provider, from the authorization URL to the callback |
 //! | `quotas` | how much each user and each tenant may have and do |
 //! | `oauth_apps` | OAuth clients that the operator registered |
 //! | `references` | which workflows use which connections |
-//! | `people` | users without an account |
+//! | `people`, `erasure` | users without an account; users and tenants that are removed |
 //! | `event` | what an event of a connection contains |
 //! | `view`, `content` | a connection as the API shows it, and as it is stored |
 //! | `import` | connections of other systems |
@@ -23,6 +24,7 @@
 
 mod budgets;
 mod content;
+mod erasure;
 mod error;
 mod event;
 mod flights;
@@ -36,6 +38,7 @@ mod references;
 mod refresh;
 mod renewal;
 mod resolve;
+mod revocations;
 mod service;
 mod sign_in;
 #[cfg(test)]
@@ -46,6 +49,7 @@ mod view;
 
 pub use self::budgets::BUDGETS;
 pub use self::{
+    erasure::Erased,
     error::ConnectionError,
     event::EventKind,
     inner::{Connections, Parts},

@@ -12,6 +12,7 @@
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
+use leno_base::Owner;
 use leno_db::{
     ConnectionRow, ConnectionStatus, DEGRADED_AFTER, Lease,
     app_connections::{self, Failure},
@@ -132,6 +133,14 @@ impl Inner {
                 return Err(not_yet("it is being renewed".into(), FIRST_PAUSE));
             }
             tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Gives the lease of a connection back that may be gone.
+    pub(super) async fn release_by_id(&self, owner: &Owner, id: &str, holder: &str) {
+        let lease = Lease { tenant: &owner.tenant, id, holder, host: self.presence.id() };
+        if let Err(error) = app_connections::release(&self.db, lease).await {
+            tracing::warn!(connection = id, %error, "a lease was not given back; it ends by itself");
         }
     }
 

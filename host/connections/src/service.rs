@@ -73,10 +73,29 @@ impl Connections {
     /// [`ConnectionError::Exists`] and [`ConnectionError::Changed`], as `replace` says; [`ConnectionError::Exhausted`]; the
     /// database or the operating system failed.
     pub async fn put(&self, owner: &Owner, new: NewConnection) -> Result<(ConnectionRow, bool), ConnectionError> {
-        repeat(|| self.try_put(owner, &new)).await
+        let holder = Uuid::new_v4().to_string();
+        // A refresh under way ends first, so that what is revoked are the last tokens. One that hangs does not keep its owner
+        // from connecting again.
+        let present = self.0.rows.with_value(&owner.tenant, &owner.user, new.external_id.as_str()).await?;
+        let held = match present.filter(|(row, _)| row.refresh_started_at.is_some()) {
+            Some((row, _)) => match self.0.hold(&row.id, &holder).await {
+                Ok(held) => held.map(|(row, _)| row),
+                Err(ConnectionError::NotYet { .. }) => None,
+                Err(error) => return Err(error),
+            },
+            None => None,
+        };
+        let put = repeat(|| self.try_put(owner, &new)).await;
+        match (&put, held) {
+            (Ok((_, _, true)), _) => self.begin_revoking(),
+            (Err(_), Some(row)) => self.0.release(&row, &holder).await?,
+            _ => {}
+        }
+        put.map(|(row, created, _)| (row, created))
     }
 
-    async fn try_put(&self, owner: &Owner, new: &NewConnection) -> Result<(ConnectionRow, bool), ConnectionError> {
+    /// Returns the connection, whether it is new, and whether there is something to revoke.
+    async fn try_put(&self, owner: &Owner, new: &NewConnection) -> Result<(ConnectionRow, bool, bool), ConnectionError> {
         let inner = &*self.0;
         for _ in 0..TRIES {
             let mut tx = inner.db.begin(&owner.tenant).await?;
@@ -99,6 +118,10 @@ impl Connections {
             }));
             let rev = if created { row.rev } else { row.rev + 1 };
             let sealed = inner.seal(&row, rev, &new.value)?;
+            let before = match created {
+                true => None,
+                false => app_connections::owned_with_value(&mut tx, &owner.tenant, &owner.user, &row.id).await?,
+            };
             let written = match created {
                 true => app_connections::insert(&mut tx, &row, &sealed).await?,
                 false => app_connections::replace(&mut tx, &row, &sealed).await?,
@@ -110,9 +133,16 @@ impl Connections {
             if created {
                 inner.quotas.connections.check(&mut tx, owner).await?;
             }
+            let mut revoked = false;
+            if let Some((before, text)) = before
+                && let Ok(value) = inner.open(&before, &text)
+                && other_tokens(&value, &new.value)
+            {
+                revoked = inner.to_be_revoked(&mut tx, &before, &value).await?;
+            }
             let kind = if created { EventKind::Created } else { EventKind::Updated };
-            let detail = json!({"type": row.kind});
-            return Ok((inner.conclude_anew(tx, row, &owner.actor(), kind, detail).await?, created));
+            let detail = json!({"type": row.kind, "revoked": revoked});
+            return Ok((inner.conclude_anew(tx, row, &owner.actor(), kind, detail).await?, created, revoked));
         }
         Err(ConnectionError::Changed)
     }
@@ -255,25 +285,31 @@ impl Connections {
         Err(ConnectionError::Changed)
     }
 
-    /// Removes a connection. Returns it with its value, for revocation at the provider, if the value opens.
+    /// Removes a connection. Its tokens are revoked at the provider, if the piece says how. Waits for a refresh under way, whose
+    /// tokens are then revoked as well; with `force` no longer than it takes to see one.
     ///
     /// # Errors
-    /// [`ConnectionError::NotFound`]; [`ConnectionError::InUse`] unless `force`.
-    pub async fn delete(
-        &self,
-        owner: &Owner,
-        id: &str,
-        force: bool,
-    ) -> Result<(ConnectionRow, Option<ConnectionValue>), ConnectionError> {
-        repeat(|| self.try_delete(owner, id, force)).await
+    /// [`ConnectionError::NotFound`]; [`ConnectionError::InUse`] and [`ConnectionError::NotYet`] unless `force`.
+    pub async fn delete(&self, owner: &Owner, id: &str, force: bool) -> Result<(), ConnectionError> {
+        self.by_id(owner, id).await?;
+        let holder = Uuid::new_v4().to_string();
+        match self.0.hold(id, &holder).await {
+            Ok(Some(_)) => {}
+            Ok(None) => return Err(ConnectionError::NotFound),
+            Err(ConnectionError::NotYet { .. }) if force => {}
+            Err(error) => return Err(error),
+        }
+        let deleted = repeat(|| self.try_delete(owner, id, force)).await;
+        match &deleted {
+            Ok(true) => self.begin_revoking(),
+            Ok(false) => {}
+            Err(_) => self.0.release_by_id(owner, id, &holder).await,
+        }
+        deleted.map(drop)
     }
 
-    async fn try_delete(
-        &self,
-        owner: &Owner,
-        id: &str,
-        force: bool,
-    ) -> Result<(ConnectionRow, Option<ConnectionValue>), ConnectionError> {
+    /// Returns whether there is something to revoke.
+    async fn try_delete(&self, owner: &Owner, id: &str, force: bool) -> Result<bool, ConnectionError> {
         let inner = &*self.0;
         let mut tx = inner.db.begin(&owner.tenant).await?;
         // Serializes with workflows that begin to use the connection.
@@ -285,10 +321,13 @@ impl Connections {
             return Err(ConnectionError::InUse(uses));
         }
         app_connections::delete(&mut tx, &owner.tenant, &owner.user, id).await?;
-        let detail = json!({"forced": force, "uses": uses.len()});
+        let revoked = match inner.open(&row, &sealed) {
+            Ok(value) => inner.to_be_revoked(&mut tx, &row, &value).await?,
+            Err(_) => false,
+        };
+        let detail = json!({"forced": force, "uses": uses.len(), "revoked": revoked});
         inner.conclude(tx, &row, &owner.actor(), EventKind::Deleted, detail).await?;
-        let value = inner.open(&row, &sealed).ok();
-        Ok((row, value))
+        Ok(revoked)
     }
 
     /// Records an access to a connection's value in the audit log.
@@ -329,4 +368,13 @@ impl NewConnection {
             updated_at: now,
         }
     }
+}
+
+/// Whether none of the old tokens is among the new ones.
+fn other_tokens(old: &ConnectionValue, new: &ConnectionValue) -> bool {
+    let token = |value: &ConnectionValue, name: &str| value.expose().get(name).and_then(Value::as_str).map(str::to_owned);
+    ["refresh_token", "access_token"].iter().all(|name| {
+        let old = token(old, name).filter(|token| !token.is_empty());
+        old.is_none() || old != token(new, name)
+    })
 }

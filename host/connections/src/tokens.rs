@@ -1,11 +1,11 @@
-//! Tokens from providers: the first ones of a connection, new ones, and their revocation.
+//! Tokens from providers: the first ones of a connection, and new ones.
 
 use leno_base::{Owner, TenantId};
 use leno_db::ConnectionRow;
 use leno_metadata::{ConnectionKind, ConnectionValue, OAuth2, Problems};
 use leno_oauth2::TokenError;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{ConnectionError, Connections, inner::Inner, providers::PlatformClient};
 
@@ -53,36 +53,10 @@ impl Connections {
         let providers = &self.0.providers;
         Ok(providers.tokens.rehearse(oauth2, value, app.as_ref(), &providers.private(piece))?)
     }
-
-    /// Revokes the tokens of a removed connection at the provider (RFC 7009), if the piece declares how. Runs in the
-    /// background: the connection stays removed whatever the provider responds.
-    pub fn revoke(&self, row: ConnectionRow, value: ConnectionValue, oauth2: &OAuth2) {
-        if oauth2.revocation_url.is_none() {
-            return;
-        }
-        let (connections, oauth2) = (self.clone(), oauth2.clone());
-        drop(self.0.tasks.spawn(async move {
-            let inner = &*connections.0;
-            let secret = match inner.app_for(&row.tenant_id, &row.piece_name, value.kind()).await {
-                Ok(app) => app.map(|app| app.client_secret),
-                Err(_) => None,
-            };
-            let private = inner.providers.private(&row.piece_name);
-            let revoked = inner.providers.tokens.revoke(&oauth2, &value, secret.as_ref(), &private).await;
-            let detail = match &revoked {
-                Ok(_) => json!({}),
-                Err(error) => json!({"error": error.to_string()}),
-            };
-            let event = if revoked.is_ok() { "connection.revoked" } else { "connection.not_revoked" };
-            if let Err(error) = connections.audit(&row, "host", event, detail).await {
-                tracing::error!(connection = row.id, %error, "the outcome of a revocation was not recorded");
-            }
-        }));
-    }
 }
 
 impl Inner {
-    async fn app_for(
+    pub(crate) async fn app_for(
         &self,
         tenant: &TenantId,
         piece: &str,

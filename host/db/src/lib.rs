@@ -12,6 +12,7 @@ mod budgets;
 mod connect;
 pub mod encryption_keys;
 pub mod endpoints;
+pub mod erasure;
 mod error;
 pub mod events;
 pub mod foreign;
@@ -25,6 +26,7 @@ mod pool;
 pub mod queue;
 pub mod quota;
 mod recorder;
+pub mod revocations;
 pub mod sealed_rows;
 mod store_entries;
 pub mod users;
@@ -47,6 +49,7 @@ pub use self::{
     oauth_sessions::OAuthSession,
     piece_versions::{PieceVersion, PieceVersions},
     pool::{Db, Session, Tx},
+    revocations::Revocation,
     store_entries::{EntryKey, MostStored, StoreEntries, StoreError},
     workflow_refs::WorkflowRef,
 };

@@ -25,6 +25,7 @@ mod aliases;
 mod app;
 mod connections;
 mod endpoints;
+mod erasure;
 mod events;
 mod failure;
 mod lookup;
@@ -117,6 +118,8 @@ fn operator() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(oauth_apps::put, oauth_apps::remove))
         .routes(routes!(admin::list, admin::upload))
         .routes(routes!(admin::remove))
+        .routes(routes!(erasure::user))
+        .routes(routes!(erasure::tenant))
         .routes(routes!(operations::metrics))
 }
 

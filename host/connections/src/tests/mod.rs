@@ -1,6 +1,7 @@
 //! Connections on both databases, beside a provider that rotates refresh tokens and takes none twice.
 
 mod lease;
+mod leaving;
 mod provider;
 mod refresh;
 mod states;
@@ -37,8 +38,11 @@ impl Host {
         let keyring = Arc::new(Keyring::new(key, Vec::new()));
         let client = leno_egress::Client::new(leno_egress::ClientConfig::default()).unwrap();
         let private = Arc::new(|_: &_| provider::all());
-        // The value says where its provider is.
-        let oauth2 = Arc::new(|_: &_| None);
+        // Of the piece `probe` the value says where its provider is; of others the schema does.
+        let oauth2 = Arc::new(|name: &leno_metadata::PieceName| match name.short() {
+            "probe" => None,
+            port => Some(provider::schema(port)),
+        });
         let events = Events::new(db.clone(), &Budgets::default());
         let client = Arc::new(client);
         let rows = AppConnections::new(db.clone());
@@ -73,10 +77,14 @@ impl Host {
     }
 
     async fn store_value(&self, owner: &Owner, id: &str, value: Value) -> leno_db::ConnectionRow {
+        self.store_for("probe", owner, id, value).await
+    }
+
+    async fn store_for(&self, piece: &str, owner: &Owner, id: &str, value: Value) -> leno_db::ConnectionRow {
         let new = NewConnection {
             external_id: id.parse().unwrap(),
             display_name: id.to_owned(),
-            piece_name: "probe".into(),
+            piece_name: piece.into(),
             piece_version: "0.0.0".into(),
             value: ConnectionValue::new(value).unwrap(),
             metadata: None,

@@ -27,6 +27,10 @@ struct Shared {
     answered: watch::Sender<usize>,
     /// Whether responses are held back.
     holding: Mutex<bool>,
+    /// Tokens that were revoked.
+    revoked: watch::Sender<Vec<String>>,
+    /// Responses to revocations, in order, before good ones.
+    unwilling: Mutex<VecDeque<u16>>,
     /// Responses to give instead of tokens, in order.
     instead: Mutex<VecDeque<(u16, Option<u64>, Value)>>,
 }
@@ -43,7 +47,7 @@ impl Provider {
     pub(super) async fn start() -> Self {
         let shared = Arc::new(Shared::default());
         *shared.good.lock().unwrap() = 1;
-        let router = Router::new().route("/token", post(token)).with_state(shared.clone());
+        let router = Router::new().route("/token", post(token)).route("/revoke", post(revoke)).with_state(shared.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         ALL.lock().unwrap().push(listener.local_addr().unwrap());
         let url = format!("http://{}/token", listener.local_addr().unwrap());
@@ -78,10 +82,44 @@ impl Provider {
         self.shared.instead.lock().unwrap().push_back((status, retry_after, body));
     }
 
+    /// The name of a piece whose tokens are revoked here.
+    pub(super) fn piece(&self) -> String {
+        format!("p-{}", self.url.rsplit(':').next().unwrap().trim_end_matches("/token"))
+    }
+
+    /// Responds with this status to the next revocation.
+    pub(super) fn unwilling(&self, status: u16) {
+        self.shared.unwilling.lock().unwrap().push_back(status);
+    }
+
+    /// Waits until so many tokens were revoked, and returns them.
+    pub(super) async fn revoked(&self, count: usize) -> Vec<String> {
+        let mut revoked = self.shared.revoked.subscribe();
+        let wait = revoked.wait_for(|revoked| revoked.len() >= count);
+        tokio::time::timeout(Duration::from_secs(20), wait).await.expect("nothing is revoked").unwrap().clone()
+    }
+
     /// Forgets the grant: every refresh token is refused.
     pub(super) fn revoke(&self) {
         *self.shared.good.lock().unwrap() = 0;
     }
+}
+
+/// How the piece of a provider signs in.
+pub(super) fn schema(piece: &str) -> leno_metadata::OAuth2 {
+    let base = format!("http://127.0.0.1:{}", piece.trim_start_matches("p-"));
+    serde_json::from_value(json!({
+        "authUrl": format!("{base}/auth"), "tokenUrl": format!("{base}/token"), "revocationUrl": format!("{base}/revoke"),
+    }))
+    .unwrap()
+}
+
+async fn revoke(State(shared): State<Arc<Shared>>, Form(form): Form<HashMap<String, String>>) -> StatusCode {
+    if let Some(status) = shared.unwilling.lock().unwrap().pop_front() {
+        return StatusCode::from_u16(status).unwrap();
+    }
+    shared.revoked.send_modify(|revoked| revoked.push(form["token"].clone()));
+    StatusCode::OK
 }
 
 async fn token(

@@ -174,6 +174,7 @@ pub(in crate::api) struct Done {
         (status = 200, description = "It is removed.", body = Done),
         (status = 404, description = "The caller has no such connection."),
         (status = 409, description = "Workflows use it; the response names them."),
+        (status = 503, description = "Its token is being renewed; `Retry-After` says when to retry. `force` does not wait for it."),
     ),
 )]
 pub(in crate::api) async fn remove(
@@ -183,11 +184,8 @@ pub(in crate::api) async fn remove(
     query: Query,
 ) -> Result<Json<Done>, Rejection> {
     let force = query.flag("force").map_err(|fault| Rejection::invalid_query(vec![fault]))?;
-    let (row, value) = app.connections.delete(&permitted(&caller, Permission::DeleteConnections)?, &id, force).await.map_err(refused)?;
-    let piece = input::piece(&app, &row.piece_name);
-    if let (Some(value), Some(auth)) = (value, piece.as_deref().and_then(input::oauth2)) {
-        app.connections.revoke(row, value, auth);
-    }
+    let owner = permitted(&caller, Permission::DeleteConnections)?;
+    app.connections.delete(&owner, &id, force).await.map_err(refused)?;
     Ok(Json(Done { success: true }))
 }
 

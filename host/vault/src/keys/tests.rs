@@ -34,6 +34,7 @@ fn facts(table: &str) -> &'static [&'static str] {
         "app_connection" => &["u", "p", "SECRET_TEXT", "1"],
         "platform_oauth_apps" => &["p", "c"],
         "oauth_sessions" => &["u", "b"],
+        "token_revocations" => &["r00000", "p"],
         _ => &[],
     }
 }
@@ -67,6 +68,9 @@ async fn fill(db: &Db, ring: &Keyring, count: usize) {
     const HOOK: &str = "INSERT INTO webhook_endpoints (id, tenant_id, owner_id, url, secret, key_id, events, created_at) \
         VALUES ('w', 't', 'u', 'https://a.test', $1, $2, '[]', 0)";
     run(db, HOOK, &[&sealed(ring, "webhook_endpoints", "w"), kid]).await;
+    const REVOCATION: &str = "INSERT INTO token_revocations (id, tenant_id, connection_id, piece_name, value, key_id, next_at, \
+        created_at) VALUES ('v', 't', 'r00000', 'p', $1, $2, 0, 0)";
+    run(db, REVOCATION, &[&sealed(ring, "token_revocations", "v"), kid]).await;
 }
 
 /// Opens every row of every table. Returns their number.
@@ -99,7 +103,7 @@ on_both! {
         assert_eq!(encryption_keys::list(&db).await.unwrap().len(), 1);
         assert!(check(&db, &ring(NEW, &[OLD]), 3).await.unwrap().is_empty());
         assert!(check(&db, &right, 4).await.unwrap()[0].contains(&id(NEW)), "another host may have another key");
-        assert_eq!(open_all(&db, &right).await, 6);
+        assert_eq!(open_all(&db, &right).await, 7);
     }
 
     a_key_is_retired_only_when_nothing_is_under_it(db) {
@@ -107,15 +111,15 @@ on_both! {
         check(&db, &old, 1).await.unwrap();
         fill(&db, &old, 3).await;
         let Retirement::InUse(rows) = retire(&db, &new, &id(OLD), 2, 2).await.unwrap() else { panic!() };
-        assert_eq!((rows["app_connection"], rows["oauth_sessions"], rows.len()), (3, 1, 4));
+        assert_eq!((rows["app_connection"], rows["oauth_sessions"], rows.len()), (3, 1, 5));
         assert!(matches!(retire(&db, &old, &id(OLD), 2, 2).await, Err(KeyError::Active(_))));
         assert!(matches!(retire(&db, &new, "none", 2, 2).await, Err(KeyError::Unknown { .. })));
 
-        assert_eq!(rotate(&db, &new, 3, |_| {}).await.unwrap(), Rotation { rewrapped: 6, ..Rotation::default() });
+        assert_eq!(rotate(&db, &new, 3, |_| {}).await.unwrap(), Rotation { rewrapped: 7, ..Rotation::default() });
         assert_eq!(retire(&db, &new, &id(OLD), 4, 4).await.unwrap(), Retirement::Done);
         assert_eq!(retire(&db, &new, &id(OLD), 5, 5).await.unwrap(), Retirement::Before);
         assert!(matches!(check(&db, &ring(OLD, &[NEW]), 6).await, Err(KeyError::Retired(_))));
-        assert_eq!(open_all(&db, &ring(NEW, &[])).await, 6);
+        assert_eq!(open_all(&db, &ring(NEW, &[])).await, 7);
         let states: Vec<_> = list(&db, &new).await.unwrap().into_iter().map(|key| (key.state, key.rows["app_connection"])).collect();
         assert_eq!(states, [(KeyState::Active, 3), (KeyState::Retired, 0)]);
         let events = audit_log::events_of(&db, &id(OLD)).await.unwrap();
@@ -129,7 +133,7 @@ on_both! {
         run(&db, "UPDATE app_connection SET value = (SELECT value FROM app_connection WHERE id = 'r00002') WHERE id = 'r00001'", &[]).await;
         run(&db, "UPDATE app_connection SET value = REPLACE(value, '\"data\":\"', '\"data\":\"00') WHERE id = 'r00300'", &[]).await;
         let rotation = rotate(&db, &ring(NEW, &[OLD]), 1, |_| {}).await.unwrap();
-        assert_eq!((rotation.rewrapped, rotation.left), (451, 2));
+        assert_eq!((rotation.rewrapped, rotation.left), (452, 2));
         let unopened: Vec<&str> = rotation.unopened.iter().map(|row| row.id.as_str()).collect();
         assert_eq!(unopened, ["r00001", "r00300"]);
         assert!(rotation.unopened.iter().all(|row| row.reason.contains("changed or moved")), "{rotation:?}");
@@ -163,14 +167,14 @@ on_both! {
             // Another point each time; 7919 is a prime.
             let point = Duration::from_micros(500 + round * 7919 % 30_000);
             killed += u32::from(tokio::time::timeout(point, rotate(&db, &new, 1, |_| {})).await.is_err());
-            assert_eq!(open_all(&db, &new).await, 603, "after {round}");
+            assert_eq!(open_all(&db, &new).await, 604, "after {round}");
         }
         stop.store(true, Ordering::Relaxed);
         let written = writer.await.unwrap();
         assert!(!written.is_empty() && killed > 0, "{killed}");
         let rotation = rotate(&db, &new, 1, |_| {}).await.unwrap();
         assert_eq!((rotation.left, rotation.unopened.len()), (0, 0), "{rotation:?}");
-        assert_eq!(open_all(&db, &ring(NEW, &[])).await, 603);
+        assert_eq!(open_all(&db, &ring(NEW, &[])).await, 604);
         for (row, text) in written {
             let found = sqlx::query("SELECT value FROM app_connection WHERE id = $1").bind(&row);
             let found: String = found.fetch_one(&mut *db.reader(Party::Host).await.unwrap()).await.unwrap().try_get(0).unwrap();
