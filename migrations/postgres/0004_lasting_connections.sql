@@ -82,3 +82,12 @@ CREATE INDEX token_revocations_next_at ON token_revocations (next_at);
 CREATE INDEX token_revocations_key_id ON token_revocations (key_id);
 CREATE TRIGGER token_revocations_under_a_live_key BEFORE INSERT OR UPDATE OF key_id ON token_revocations
 FOR EACH ROW EXECUTE FUNCTION key_is_live();
+
+-- Each time that the database was restored from a backup. A connection on `trial` has a refresh token of that time, which may have
+-- been used since: its first renewal shows whether it still works.
+CREATE TABLE epochs (
+    number      BIGINT PRIMARY KEY,
+    restored_at BIGINT NOT NULL
+);
+
+ALTER TABLE app_connection ADD COLUMN trial BIGINT NOT NULL DEFAULT 0;

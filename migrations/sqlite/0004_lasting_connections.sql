@@ -100,3 +100,12 @@ BEGIN SELECT RAISE(ABORT, 'the encryption key is retired'); END;
 CREATE TRIGGER token_revocations_sealed_under_a_live_key BEFORE UPDATE OF key_id ON token_revocations
 WHEN EXISTS (SELECT 1 FROM encryption_keys WHERE kid = NEW.key_id AND retired_at IS NOT NULL)
 BEGIN SELECT RAISE(ABORT, 'the encryption key is retired'); END;
+
+-- Each time that the database was restored from a backup. A connection on `trial` has a refresh token of that time, which may have
+-- been used since: its first renewal shows whether it still works.
+CREATE TABLE epochs (
+    number      BIGINT PRIMARY KEY,
+    restored_at BIGINT NOT NULL
+);
+
+ALTER TABLE app_connection ADD COLUMN trial BIGINT NOT NULL DEFAULT 0;

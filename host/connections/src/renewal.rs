@@ -189,6 +189,9 @@ impl Inner {
             }
             Err(TokenError::InvalidGrant { description }) => {
                 let reason = match row.refresh_started_at {
+                    _ if row.trial > 0 => {
+                        format!("restored_from_backup: the refresh token of the backup no longer works ({description})")
+                    }
                     // The provider responded to an earlier request, the response was lost, and the token that was sent
                     // is spent.
                     Some(_) => {

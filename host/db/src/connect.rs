@@ -92,6 +92,13 @@ fn lockable(path: &Path) -> std::io::Result<fs::File> {
     fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
+/// The file of an SQLite database; `None` for another database, or a URL that is none.
+#[must_use]
+pub fn sqlite_file(url: &str) -> Option<PathBuf> {
+    let options = url.starts_with("sqlite:").then(|| SqliteConnectOptions::from_str(url).ok())??;
+    Some(options.get_filename().to_owned())
+}
+
 async fn sqlite(url: &str, budgets: &Budgets) -> Result<Inner, DbError> {
     if url.contains(":memory:") || url.contains("mode=memory") {
         let reason = "an in-memory database is lost with its connection; name a file".to_owned();

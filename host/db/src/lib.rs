@@ -8,6 +8,7 @@
 
 pub mod app_connections;
 pub mod audit_log;
+pub mod backup;
 mod budgets;
 mod connect;
 pub mod encryption_keys;
@@ -39,6 +40,7 @@ pub use self::{
         InvalidStatus, Lease, Position, SealedValue,
     },
     audit_log::{AuditEntry, events_of as audit_events},
+    connect::sqlite_file,
     endpoints::{DeliveryRow, EndpointRow},
     error::{Busy, DbError, OfDatabase, repeat},
     events::EventRow,

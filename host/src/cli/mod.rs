@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod backup;
 mod compile;
 mod completions;
 mod component;
@@ -54,6 +55,8 @@ enum Command {
     Token(token::Args),
     Keys(keys::Args),
     Import(import::Args),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     Completions(completions::Args),
     #[command(hide = true)]
     Compile(compile::Args),
@@ -73,6 +76,8 @@ pub fn main() -> ExitCode {
         Command::Token(args) => token::token(&args),
         Command::Keys(args) => keys::keys(&args),
         Command::Import(args) => import::import(&args),
+        Command::Backup(args) => backup::backup(&args),
+        Command::Restore(args) => backup::restore(&args),
         Command::Completions(args) => completions::completions(&args, Cli::command()),
         Command::Compile(args) => compile::compile(&args),
     };

@@ -11,7 +11,7 @@ fn help_names_every_command_and_a_wrong_word_is_a_usage_error() {
     let place = Place::new();
     let help = place.run(&["--help"]).ok().stdout;
     for command in
-        ["serve", "new", "inspect", "run", "grants", "lock", "prune", "token", "keys", "import", "completions"]
+        ["serve", "new", "inspect", "run", "grants", "lock", "prune", "token", "keys", "import", "backup", "restore", "completions"]
     {
         assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "{command}: {help}");
         assert!(place.run(&[command, "--help"]).ok().stdout.contains("Usage: leno"));

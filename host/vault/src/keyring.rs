@@ -151,6 +151,19 @@ impl Key {
     }
 }
 
+#[cfg(test)]
+impl Keyring {
+    /// As the versions before 2 sealed it.
+    pub(crate) fn seal_first(&self, plain: &str, place: Place<'_>) -> String {
+        let key = &self.active;
+        let iv = [7; 16];
+        let data = hex::encode(key.encrypt(plain.as_bytes(), &iv));
+        let mut sealed = Sealed { iv: hex::encode(iv), data, kid: Some(key.id.clone()), mac: None, v: None };
+        sealed.mac = Some(hex::encode(key.mac(&sealed, place).finalize().into_bytes()));
+        serde_json::to_string(&sealed).unwrap()
+    }
+}
+
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Key({})", self.id)

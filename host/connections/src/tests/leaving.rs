@@ -119,4 +119,25 @@ on_both! {
         assert_eq!(leno_db::audit_events(&db, tenant.tenant.as_str()).await.unwrap().last().unwrap().1, "tenant.erased");
         assert_eq!(host.connections.erase_tenant("operator", &tenant.tenant).await.unwrap(), Erased::default());
     }
+
+    after_a_restoration_tokens_are_tried_and_those_that_were_used_since_say_why_they_are_dead(db) {
+        let (used, unused, owner, host) = (Provider::start().await, Provider::start().await, owner(), Host::new(&db).await);
+        let dead = host.store(&owner, "used", &used).await;
+        let alive = host.store(&owner, "unused", &unused).await;
+        let fixed = host.store_value(&owner, "fixed", json!({"type": "NO_AUTH"})).await;
+        let restored = leno_db::backup::restored(&db, 1).await.unwrap();
+        assert_eq!((restored.epoch, restored.on_trial), (1, 2));
+        assert_eq!(host.row(&fixed.id).await.trial, 0);
+        used.revoke();
+        // At the first use, though the tokens have not ended.
+        for id in ["used", "unused"] {
+            assert_eq!(host.token(&owner, id).await.unwrap(), "at-1");
+        }
+        host.connections.shutdown().await;
+        assert_eq!((host.token(&owner, "unused").await.unwrap(), host.row(&alive.id).await.trial), ("at-2".to_owned(), 0));
+        let error = host.token(&owner, "used").await.unwrap_err();
+        assert!(error.to_string().contains("restored_from_backup"), "{error}");
+        assert_eq!(host.row(&dead.id).await.status, leno_db::ConnectionStatus::Error);
+        assert_eq!(leno_db::backup::restored(&db, 2).await.unwrap().epoch, 2);
+    }
 }

@@ -53,7 +53,7 @@ pub async fn replace(tx: &mut AnyConnection, row: &ConnectionRow, sealed: &Seale
         piece_name = $4, piece_version = $5, metadata = $6, value = $7, key_id = $8, expires_at = $9, refresh_at = $10, \
         rev = rev + 1, edition = edition + 1, refresh_started_at = NULL, refresh_failures = 0, refresh_refusals = 0, \
         retry_at = NULL, lease_owner = NULL, lease_host = NULL, lease_until = 0, updated_at = $11, tell_at = $17, \
-        display_folded = $18 \
+        display_folded = $18, trial = 0 \
         WHERE tenant_id = $12 AND owner_id = $13 AND id = $14 AND rev = $15 AND edition = $16";
     let done = sqlx::query(SQL)
         .bind(&row.display_name)

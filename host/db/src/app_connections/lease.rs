@@ -122,7 +122,7 @@ pub async fn refreshed(
     const SQL: &str = "UPDATE app_connection SET value = $1, key_id = $2, expires_at = $3, refresh_at = $4, \
         status = 'ACTIVE', status_reason = NULL, rev = rev + 1, refresh_started_at = NULL, refresh_failures = 0, \
         refresh_refusals = 0, retry_at = NULL, lease_owner = NULL, lease_host = NULL, lease_until = 0, updated_at = $5, \
-        tell_at = $6 WHERE id = $7 AND rev = $8 AND status = $9 AND owner_id = $10";
+        tell_at = $6, trial = 0 WHERE id = $7 AND rev = $8 AND status = $9 AND owner_id = $10";
     let done = sqlx::query(SQL)
         .bind(&sealed.value)
         .bind(&sealed.key_id)

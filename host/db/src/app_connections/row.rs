@@ -51,6 +51,8 @@ pub struct ConnectionRow {
     pub refresh_failures: i64,
     /// The last refreshes that the provider refused one after the other; 0 when the last one failed in another way.
     pub refresh_refusals: i64,
+    /// The restoration of the database after which it has not been refreshed yet; 0 for none.
+    pub trial: i64,
     /// Until when no further refresh is tried.
     pub retry_at: Option<i64>,
     /// Until when the lease is held.
@@ -194,6 +196,7 @@ impl ConnectionRow {
             refresh_started_at: None,
             refresh_failures: 0,
             refresh_refusals: 0,
+            trial: 0,
             retry_at: None,
             lease_until: 0,
             created_at,
@@ -222,7 +225,7 @@ macro_rules! facts {
     () => {
         "id, tenant_id, owner_id, external_id, display_name, type, status, status_reason, platform_id, piece_name, \
          piece_version, project_ids, scope, metadata, rev, edition, expires_at, refresh_at, refresh_started_at, refresh_failures, \
-         refresh_refusals, retry_at, lease_until, created_at, updated_at"
+         refresh_refusals, trial, retry_at, lease_until, created_at, updated_at"
     };
 }
 pub(super) use facts;
@@ -257,6 +260,7 @@ pub(super) fn read(row: &AnyRow) -> Result<ConnectionRow, sqlx::Error> {
         refresh_started_at: row.try_get("refresh_started_at")?,
         refresh_failures: row.try_get("refresh_failures")?,
         refresh_refusals: row.try_get("refresh_refusals")?,
+        trial: row.try_get("trial")?,
         retry_at: row.try_get("retry_at")?,
         lease_until: row.try_get("lease_until")?,
         created_at: row.try_get("created_at")?,

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use leno_db::Presence;
 use leno_testkit::on_both;
 use secrecy::ExposeSecret as _;
 use sqlx::Row as _;
@@ -18,6 +19,11 @@ const CANARY: &str = "canary-5f1d";
 
 fn ring(active: &str, older: &[&str]) -> Keyring {
     Keyring::parse(&active.into(), &older.iter().map(|key| SecretString::from(*key)).collect::<Vec<_>>()).unwrap()
+}
+
+/// The keyring of a host that starts later.
+fn ring_again() -> Keyring {
+    ring(OLD, &[])
 }
 
 fn id(key: &str) -> String {
@@ -124,6 +130,53 @@ on_both! {
         assert_eq!(states, [(KeyState::Active, 3), (KeyState::Retired, 0)]);
         let events = audit_log::events_of(&db, &id(OLD)).await.unwrap();
         assert_eq!(events, [("host".to_owned(), "key.retired".to_owned())]);
+    }
+
+    a_key_that_a_living_host_writes_with_is_not_retired_and_then_no_host_writes_with_it(db) {
+        let (old, new) = (ring(OLD, &[]), ring(NEW, &[OLD]));
+        check(&db, &old, 1).await.unwrap();
+        check(&db, &new, 1).await.unwrap();
+        let writer = Presence::enter(&db, &id(OLD), 1).await.unwrap();
+        assert_eq!(retire(&db, &new, &id(OLD), 2, 2).await.unwrap(), Retirement::Written(1));
+        assert!(heed(&db, &old).await.unwrap());
+        writer.leave(&db).await.unwrap();
+        assert_eq!(retire(&db, &new, &id(OLD), 3, 3).await.unwrap(), Retirement::Done);
+        assert!(!heed(&db, &old).await.unwrap());
+        // Not even one that has not heard of it yet.
+        const SESSION: &str = "INSERT INTO oauth_sessions (state_hash, tenant_id, owner_id, browser_hash, draft, key_id, \
+            created_at, expires_at) VALUES ('s', 't', 'u', 'b', 'd', $1, 0, 0)";
+        let write = async |kid: String| {
+            let query = sqlx::query(SESSION).bind(kid);
+            query.execute(&mut *db.writer(Party::Host).await.unwrap()).await.map(drop).map_err(DbError::from)
+        };
+        assert!(matches!(write(id(OLD)).await, Err(DbError::KeyRetired)));
+        write(id(NEW)).await.unwrap();
+        const MOVED: &str = "UPDATE oauth_sessions SET key_id = $1";
+        let moved = sqlx::query(MOVED).bind(id(OLD)).execute(&mut *db.writer(Party::Host).await.unwrap()).await;
+        assert!(matches!(moved.map_err(DbError::from), Err(DbError::KeyRetired)));
+    }
+
+    seals_of_version_1_are_rewrapped_by_a_rotation_and_open_no_more_afterwards(db) {
+        let ring = ring(OLD, &[]);
+        // As an earlier version recorded it.
+        run(&db, "INSERT INTO encryption_keys (kid, created_at) VALUES ($1, 0)", &[&id(OLD)]).await;
+        fill(&db, &ring, 2).await;
+        let place = Place { table: "app_connection", tenant: "t", row: "r00001", facts: facts("app_connection") };
+        let first = ring.seal_first(&format!("{CANARY}-r00001"), place);
+        run(&db, "UPDATE app_connection SET value = $1 WHERE id = 'r00001'", &[&first]).await;
+        check(&db, &ring, 1).await.unwrap();
+        // It says nothing of its owner, and is read all the same until then.
+        assert_eq!(open_all(&db, &ring).await, 6);
+        assert_eq!(to_rotate(&db, &ring).await.unwrap(), 1);
+        let rotation = rotate(&db, &ring, 2, |_| {}).await.unwrap();
+        assert_eq!((rotation.rewrapped, rotation.left), (1, 0));
+        assert_eq!(open_all(&db, &ring).await, 6);
+        run(&db, "UPDATE app_connection SET value = $1 WHERE id = 'r00001'", &[&first]).await;
+        let later = ring_again();
+        check(&db, &later, 3).await.unwrap();
+        for ring in [&ring, &later] {
+            assert_eq!(ring.open(&first, place).unwrap_err(), crate::OpenError::Tampered);
+        }
     }
 
     a_row_that_does_not_open_is_named_and_left_as_it_is(db) {
