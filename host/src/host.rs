@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use crate::{
     api::{self, App},
+    audit::Audit,
     edge::{Bodies, PublicUrl, budgets::PAGE_BYTES, rate::Rates},
     identity::Identity,
     metrics::Metrics,
@@ -182,6 +183,7 @@ impl Host {
             connections,
             public_url: setup.public_url,
             identity: setup.identity,
+            audit: Audit::new(db.clone(), clock.clone()),
             rates: Rates::new(&setup.budgets),
             db,
             metrics,

@@ -1,9 +1,10 @@
 //! Leno: hosts automation pieces as WebAssembly components.
 //!
 //! The rooms are crates of their own (`leno-base`, `leno-db`, `leno-sandbox`, …). Here they become a server:
-//! [`cli`] → [`host`] → [`api`] → [`edge`] → [`identity`], [`metrics`]; [`cli`] → [`config`].
+//! [`cli`] → [`host`] → [`api`] → [`edge`] → [`identity`], [`metrics`], [`audit`]; [`cli`] → [`config`].
 
 pub mod api;
+pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod edge;

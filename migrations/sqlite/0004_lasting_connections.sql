@@ -109,3 +109,10 @@ CREATE TABLE epochs (
 );
 
 ALTER TABLE app_connection ADD COLUMN trial BIGINT NOT NULL DEFAULT 0;
+
+-- From which request a row of the audit log comes, sent from which address, and which process wrote it.
+ALTER TABLE audit_log ADD COLUMN request TEXT;
+ALTER TABLE audit_log ADD COLUMN address TEXT;
+ALTER TABLE audit_log ADD COLUMN process TEXT;
+
+CREATE INDEX audit_log_at ON audit_log (at, id);

@@ -3,6 +3,7 @@
 //! - [`TenantId`], [`UserId`], [`OrganizationId`], [`EmployeeId`], [`ExternalId`]: ids as types.
 //! - [`Owner`]: the user that data belongs to. [`Actor`]: the user that work is done for, and what set it off; not
 //!   necessarily a request.
+//! - [`Origin`]: the request that work comes from.
 //! - [`Clock`], [`SystemClock`], [`milliseconds`], [`micros`], [`iso`]: time that tests can move, and its units.
 //! - [`random`]: secrets from the operating system.
 //! - [`Digest`]: SHA-256 of a component.
@@ -20,6 +21,7 @@ mod digest;
 mod external_id;
 pub mod fair;
 mod id;
+mod origin;
 mod owner;
 mod periodic;
 pub mod random;
@@ -31,6 +33,7 @@ pub use clock::{Clock, MovingClock, SystemClock, iso, micros, milliseconds, unix
 pub use digest::{Digest, DigestError};
 pub use external_id::{ExternalId, InvalidExternalId};
 pub use id::{EmployeeId, OrganizationId, TenantId, UserId};
+pub use origin::Origin;
 pub use owner::Owner;
 pub use periodic::{OnRun, Periodic, TaskStatus};
 pub use random::NoRandomness;

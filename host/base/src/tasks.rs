@@ -3,14 +3,20 @@
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
+use crate::Origin;
+
 /// Tasks that shutdown waits for. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Tasks(TaskTracker);
 
 impl Tasks {
-    /// Starts `task`. It completes even if the handle is dropped; [`Tasks::finish`] waits for it.
+    /// Starts `task`, on behalf of the present [`Origin`]. It completes even if the handle is dropped; [`Tasks::finish`] waits
+    /// for it.
     pub fn spawn<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
-        self.0.spawn(task)
+        match Origin::current() {
+            Some(origin) => self.0.spawn(origin.during(task)),
+            None => self.0.spawn(task),
+        }
     }
 
     /// Runs `task` to completion, even if the caller is dropped; shutdown waits for it. For work that cannot be repeated,
@@ -59,6 +65,15 @@ mod tests {
         release.send(()).unwrap();
         tasks.finish().await;
         assert!(completed.try_recv().is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_task_knows_the_request_that_started_it() {
+        let origin = Origin { request: "r-1".into(), address: None };
+        let tasks = Tasks::default();
+        let seen = origin.clone().during(tasks.run_to_completion(async { Origin::current() })).await;
+        assert_eq!(seen, Some(Some(origin)));
+        assert_eq!(tasks.run_to_completion(async { Origin::current() }).await, Some(None));
     }
 
     #[tokio::test]

@@ -1,16 +1,16 @@
 //! The audit log: table `audit_log`, to which rows are only ever added.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::LazyLock};
 
-use leno_base::TenantId;
+use leno_base::{Origin, TenantId};
 use serde_json::{Value, json};
-use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _, any::AnyRow};
 use uuid::Uuid;
 
 use crate::{Db, DbError, Party, recorder};
 
 /// Columns of the table.
-const COLUMNS: usize = 7;
+const COLUMNS: usize = 10;
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,10 +27,12 @@ pub struct AuditEntry {
     pub subject: String,
     /// Further details. Never a secret.
     pub detail: Value,
+    /// The request that it comes from.
+    pub origin: Option<Origin>,
 }
 
 impl AuditEntry {
-    /// An entry without further detail. `at` is in milliseconds since 1970.
+    /// An entry without further detail, of the request that this task works on. `at` is in milliseconds since 1970.
     #[must_use]
     pub fn new(
         at: i64,
@@ -39,7 +41,8 @@ impl AuditEntry {
         event: &'static str,
         subject: impl Into<String>,
     ) -> Self {
-        Self { at, tenant, actor: actor.into(), event, subject: subject.into(), detail: json!({}) }
+        let (actor, subject, origin) = (actor.into(), subject.into(), Origin::current());
+        Self { at, tenant, actor, event, subject, detail: json!({}), origin }
     }
 
     /// With further details. Never a secret.
@@ -63,6 +66,7 @@ pub(crate) async fn append_all<'e>(
     // Only the text of a single entry comes again for sure.
     let mut query = sqlx::query(AssertSqlSafe(insert(count))).persistent(count == 1);
     for entry in entries {
+        let (request, address) = entry.origin.as_ref().map(|origin| (origin.request.to_string(), origin.address)).unzip();
         query = query
             .bind(Uuid::now_v7().to_string())
             .bind(entry.at)
@@ -70,7 +74,10 @@ pub(crate) async fn append_all<'e>(
             .bind(&entry.actor)
             .bind(entry.event)
             .bind(&entry.subject)
-            .bind(entry.detail.to_string());
+            .bind(entry.detail.to_string())
+            .bind(request)
+            .bind(address.flatten().map(|address| address.to_string()))
+            .bind(process());
     }
     query.execute(tx).await?;
     Ok(())
@@ -78,7 +85,9 @@ pub(crate) async fn append_all<'e>(
 
 /// The statement that adds this many entries.
 fn insert(entries: usize) -> String {
-    let mut text = String::from("INSERT INTO audit_log (id, at, tenant_id, actor, event, subject, detail) VALUES ");
+    let mut text = String::from(
+        "INSERT INTO audit_log (id, at, tenant_id, actor, event, subject, detail, request, address, process) VALUES ",
+    );
     for entry in 0..entries {
         text.push_str(if entry == 0 { "(" } else { ", (" });
         for column in 1..=COLUMNS {
@@ -107,4 +116,88 @@ pub async fn events_of(db: &Db, subject: &str) -> Result<Vec<(String, String)>, 
     const SQL: &str = "SELECT actor, event FROM audit_log WHERE subject = $1 ORDER BY at, id";
     let rows = sqlx::query(SQL).bind(subject).fetch_all(&mut *db.reader(Party::Host).await?).await?;
     Ok(rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<Result<_, sqlx::Error>>()?)
+}
+
+/// A row of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRow {
+    /// Row id.
+    pub id: String,
+    /// In milliseconds since 1970.
+    pub at: i64,
+    /// The tenant whose data it concerns; empty for the host's own.
+    pub tenant: TenantId,
+    /// Who did it.
+    pub actor: String,
+    /// What.
+    pub event: String,
+    /// The row, file or user that it is about.
+    pub subject: String,
+    /// Further details, as JSON text.
+    pub detail: String,
+    /// The request that it comes from.
+    pub request: Option<String>,
+    /// The address that sent it.
+    pub address: Option<String>,
+    /// The process that wrote it: `PID@HOST`.
+    pub process: Option<String>,
+}
+
+/// Which rows to read.
+#[derive(Debug, Clone, Default)]
+pub struct AuditFilter {
+    /// Of one tenant.
+    pub tenant: Option<String>,
+    /// About one subject.
+    pub subject: Option<String>,
+    /// Of one event.
+    pub event: Option<String>,
+    /// Before this row, by its time and id.
+    pub before: Option<(i64, String)>,
+}
+
+/// Up to `limit` rows, the latest first.
+///
+/// # Errors
+/// [`DbError::Query`].
+pub async fn page(db: &Db, filter: &AuditFilter, limit: i64) -> Result<Vec<AuditRow>, DbError> {
+    const SQL: &str = "SELECT id, at, tenant_id, actor, event, subject, detail, request, address, process FROM audit_log \
+        WHERE (CAST($1 AS TEXT) IS NULL OR tenant_id = $1) AND (CAST($2 AS TEXT) IS NULL OR subject = $2) \
+        AND (CAST($3 AS TEXT) IS NULL OR event = $3) \
+        AND (CAST($4 AS BIGINT) IS NULL OR at < $4 OR (at = $4 AND id < $5)) ORDER BY at DESC, id DESC LIMIT $6";
+    let (at, id) = filter.before.as_ref().map(|(at, id)| (*at, id.as_str())).unzip();
+    let rows = sqlx::query(SQL)
+        .bind(filter.tenant.as_deref())
+        .bind(filter.subject.as_deref())
+        .bind(filter.event.as_deref())
+        .bind(at)
+        .bind(id)
+        .bind(limit)
+        .fetch_all(&mut *db.reader(Party::Host).await?)
+        .await?;
+    Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+}
+
+fn read(row: &AnyRow) -> Result<AuditRow, sqlx::Error> {
+    Ok(AuditRow {
+        id: row.try_get("id")?,
+        at: row.try_get("at")?,
+        tenant: row.try_get::<String, _>("tenant_id")?.into(),
+        actor: row.try_get("actor")?,
+        event: row.try_get("event")?,
+        subject: row.try_get("subject")?,
+        detail: row.try_get("detail")?,
+        request: row.try_get("request")?,
+        address: row.try_get("address")?,
+        process: row.try_get("process")?,
+    })
+}
+
+/// This process: `PID@HOST`.
+fn process() -> &'static str {
+    static PROCESS: LazyLock<String> = LazyLock::new(|| {
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        format!("{}@{}", std::process::id(), host.trim())
+    });
+    &PROCESS
 }

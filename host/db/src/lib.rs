@@ -39,7 +39,7 @@ pub use self::{
         AppConnections, ConnectionFilter, ConnectionRow, ConnectionState, ConnectionStatus, DEGRADED_AFTER, InvalidState,
         InvalidStatus, Lease, Position, SealedValue,
     },
-    audit_log::{AuditEntry, events_of as audit_events},
+    audit_log::{AuditEntry, AuditFilter, AuditRow, events_of as audit_events},
     connect::sqlite_file,
     endpoints::{DeliveryRow, EndpointRow},
     error::{Busy, DbError, OfDatabase, repeat},

@@ -9,6 +9,7 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header};
 use leno_pieces::{FileStatus, RemoveError, UploadError};
+use serde_json::json;
 
 use super::{App, schema};
 use crate::edge::{Rejection, authorization::Operator, bodies::Memory, budgets::UPLOAD_BYTES, extract::Path};
@@ -73,9 +74,13 @@ pub(super) async fn upload(
         Ok(FileStatus { file, name, version, digest, .. }) => {
             let digest = digest.map(|digest| digest.to_string());
             tracing::info!(target: "audit", event = "piece_uploaded", by = %operator, file, name, version, digest, size, "a piece was uploaded");
+            let detail = json!({"name": name, "version": version, "digest": digest, "bytes": size});
+            app.audit.record(&operator.to_string(), "piece.uploaded", file, detail).await;
         }
         Err(error) => {
             tracing::info!(target: "audit", event = "piece_refused", by = %operator, size, %error, "the upload of a piece was refused");
+            let detail = json!({"bytes": size, "error": error.to_string()});
+            app.audit.record(&operator.to_string(), "piece.refused", "", detail).await;
         }
     }
     match result {
@@ -124,6 +129,8 @@ pub(super) async fn remove(
         RemoveError::Stopped => stopping(),
     })?;
     tracing::info!(target: "audit", event = "piece_removed", by = %operator, file, name = status.name, version = status.version, "a piece was removed");
+    let detail = json!({"name": status.name, "version": status.version});
+    app.audit.record(&operator.to_string(), "piece.removed", &file, detail).await;
     Ok(Json(status))
 }
 

@@ -11,6 +11,7 @@ use leno_pieces::{Registry, Runs};
 use leno_sandbox::Engine;
 
 use crate::{
+    audit::Audit,
     edge::{Bodies, PublicUrl, rate::Rates},
     identity::Identity,
     metrics::Metrics,
@@ -26,6 +27,8 @@ pub struct App {
     pub connections: Connections,
     /// Verifies callers.
     pub identity: Identity,
+    /// The audit log.
+    pub audit: Audit,
     /// How many requests they may send.
     pub(crate) rates: Rates,
     /// Used for health checks only.
@@ -53,6 +56,12 @@ pub struct App {
 impl FromRef<Arc<App>> for Identity {
     fn from_ref(app: &Arc<App>) -> Self {
         app.identity.clone()
+    }
+}
+
+impl FromRef<Arc<App>> for Audit {
+    fn from_ref(app: &Arc<App>) -> Self {
+        app.audit.clone()
     }
 }
 

@@ -23,6 +23,7 @@
 mod admin;
 mod aliases;
 mod app;
+mod audit;
 mod connections;
 mod endpoints;
 mod erasure;
@@ -118,6 +119,7 @@ fn operator() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(oauth_apps::put, oauth_apps::remove))
         .routes(routes!(admin::list, admin::upload))
         .routes(routes!(admin::remove))
+        .routes(routes!(audit::list))
         .routes(routes!(erasure::user))
         .routes(routes!(erasure::tenant))
         .routes(routes!(operations::metrics))

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod audit;
 mod backup;
 mod compile;
 mod completions;
@@ -55,6 +56,7 @@ enum Command {
     Token(token::Args),
     Keys(keys::Args),
     Import(import::Args),
+    Audit(audit::Args),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Completions(completions::Args),
@@ -76,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Token(args) => token::token(&args),
         Command::Keys(args) => keys::keys(&args),
         Command::Import(args) => import::import(&args),
+        Command::Audit(args) => audit::audit(&args),
         Command::Backup(args) => backup::backup(&args),
         Command::Restore(args) => backup::restore(&args),
         Command::Completions(args) => completions::completions(&args, Cli::command()),

@@ -123,13 +123,33 @@ fn no_problem_or_debug_output_quotes_a_secret() {
 
 #[test]
 fn production_takes_no_weak_or_missing_secret() {
-    let long = "x".repeat(32);
+    let long = "0123456789abcdef".repeat(2);
     let key = ("AP_ENCRYPTION_KEY", long.as_str());
-    for (secret, fine) in [("", false), ("secretKey", false), (&long[1..], false), (&long, true)] {
+    let example = format!("CHANGEME{long}");
+    let repeated = "abcd".repeat(8);
+    for (secret, fine) in
+        [("", false), ("secretKey", false), (&long[1..], false), (&example, false), (&repeated, false), (&long, true)]
+    {
         let setup = Setup::new("", &[("LENO_PRODUCTION", "true"), ("JWT_SECRET", secret), key]);
         assert_eq!(Config::read(&setup.sources).is_ok(), fine, "{secret:?}");
         assert!(Config::read(&Setup::new("", &[("JWT_SECRET", secret)]).sources).is_ok(), "{secret:?}");
     }
+    let production = [("LENO_PRODUCTION", "true"), ("JWT_SECRET", &long), key];
+    for (variable, value, problem) in [
+        ("LENO_OLD_JWT_SECRETS", format!("{long},{repeated}"), "LENO_OLD_JWT_SECRETS: secret 2 repeats"),
+        ("INTERNAL_API_TOKEN", "short".to_owned(), "INTERNAL_API_TOKEN"),
+        ("LENO_OLD_INTERNAL_API_TOKENS", format!("{long},placeholder-token"), "LENO_OLD_INTERNAL_API_TOKENS, is an example"),
+        ("INTEGRATION_ENCRYPTION_KEY", "ab".repeat(32), "INTEGRATION_ENCRYPTION_KEY: the key repeats"),
+        ("LENO_PUBLIC_URL", "http://leno.example.com".to_owned(), "LENO_PUBLIC_URL is not an https URL"),
+    ] {
+        let problems = Setup::new("", &[&production[..], &[(variable, value.as_str())]].concat()).problems();
+        assert!(problems.len() == 1 && problems[0].contains(problem), "{problems:?}");
+        assert!(!problems[0].contains(&value), "{problems:?}");
+        assert!(Config::read(&Setup::new("", &[(variable, value.as_str())]).sources).is_ok(), "{variable}");
+    }
+    let rolling = [("LENO_OLD_JWT_SECRETS", long.as_str()), ("INTERNAL_API_TOKEN", "a"), ("LENO_OLD_INTERNAL_API_TOKENS", "b, c")];
+    let config = Setup::new("", &rolling).read();
+    assert_eq!((config.old_jwt_secrets.len(), config.internal_api_tokens.len()), (1, 3));
 }
 
 #[test]
@@ -153,7 +173,7 @@ fn a_wrong_encryption_key_is_told_by_its_variable_and_its_length() {
     assert_eq!(Setup::new("", &both[1..]).read().encryption_key.unwrap().expose_secret(), text);
     let old = format!(" {hex} ,{text}");
     assert_eq!(Setup::new("", &[("LENO_OLD_ENCRYPTION_KEYS", &old)]).read().old_encryption_keys.len(), 2);
-    let long = "x".repeat(32);
+    let long = "0123456789abcdef".repeat(2);
     let missing = Setup::new("", &[("LENO_PRODUCTION", "1"), ("JWT_SECRET", &long)]).problems();
     assert!(missing.len() == 1 && missing[0].starts_with("INTEGRATION_ENCRYPTION_KEY is not set"), "{missing:?}");
 }
@@ -175,7 +195,7 @@ fn paths_in_a_file_are_relative_to_the_file_and_others_to_the_working_directory(
 
 #[test]
 fn the_lock_is_beside_the_settings_and_where_it_used_to_be_only_outside_of_production() {
-    let long = "x".repeat(32);
+    let long = "0123456789abcdef".repeat(2);
     let production = [("LENO_PRODUCTION", "1"), ("JWT_SECRET", &long), ("AP_ENCRYPTION_KEY", &long)];
     for (environment, old, new, expected) in [
         (&[][..], false, false, "pieces.lock"),

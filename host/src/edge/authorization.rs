@@ -6,7 +6,10 @@ use axum::extract::{FromRef, FromRequestParts};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 
 use super::{Rejection, rate::Rates};
-use crate::identity::{Caller, Identity, Permission};
+use crate::{
+    audit::Audit,
+    identity::{Caller, Identity, Permission},
+};
 
 /// The header with the internal token of the operator's own processes.
 const INTERNAL_TOKEN: HeaderName = HeaderName::from_static("x-internal-token");
@@ -77,12 +80,13 @@ pub(crate) struct Internal;
 impl<S: Send + Sync> FromRequestParts<S> for Internal
 where
     Identity: FromRef<S>,
+    Audit: FromRef<S>,
 {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         match parts.headers.get(INTERNAL_TOKEN) {
-            Some(token) => internal(&Identity::from_ref(state), token),
+            Some(token) => internal(&Identity::from_ref(state), &Audit::from_ref(state), token).await,
             None => {
                 let detail = "this route is for processes of the operator; send the X-Internal-Token header";
                 Err(unauthorized("internal-token", detail, CHALLENGE))
@@ -91,10 +95,11 @@ where
     }
 }
 
-fn internal(identity: &Identity, token: &HeaderValue) -> Result<Internal, Rejection> {
+async fn internal(identity: &Identity, audit: &Audit, token: &HeaderValue) -> Result<Internal, Rejection> {
     if identity.is_internal(token.to_str().unwrap_or_default()) {
         return Ok(Internal);
     }
+    audit.internal_refused().await;
     let detail = "the X-Internal-Token header is not this host's INTERNAL_API_TOKEN, or INTERNAL_API_TOKEN is not set";
     Err(unauthorized("internal-token", detail, CHALLENGE))
 }
@@ -109,13 +114,15 @@ pub(crate) enum Operator {
 impl<S: Send + Sync> FromRequestParts<S> for Operator
 where
     Identity: FromRef<S>,
+    Audit: FromRef<S>,
     Rates: FromRef<S>,
 {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         if let Some(token) = parts.headers.get(INTERNAL_TOKEN) {
-            return internal(&Identity::from_ref(state), token).map(|Internal| Self::Internal);
+            let refused = internal(&Identity::from_ref(state), &Audit::from_ref(state), token).await;
+            return refused.map(|Internal| Self::Internal);
         }
         let Authorized(caller) = Authorized::from_request_parts(parts, state).await?;
         if caller.may(Permission::Admin) {

@@ -1,6 +1,6 @@
 //! The outermost layer: what holds for every request, whichever route it takes and however it ends.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -9,6 +9,7 @@ use axum::{
 };
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use leno_base::Origin;
 
 use super::{Rejection, rejection::Trouble};
 use crate::metrics::{Metrics, Route};
@@ -21,6 +22,10 @@ const MAX_REQUEST_ID: usize = 128;
 /// A response of the API is never a page, and never framed.
 const NO_PAGE: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
+/// The address that a request came from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
 /// Gives the request an id, catches panics, adds the headers that every response has, counts and logs. A panic becomes a
 /// [`Rejection`], which the layer outside of this one renders.
 pub(crate) async fn ring(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
@@ -29,7 +34,9 @@ pub(crate) async fn ring(State(metrics): State<Arc<Metrics>>, request: Request, 
     let method = request.method().clone();
     let route = Route::new(request.extensions().get::<MatchedPath>().cloned());
 
-    let responded = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let address = request.extensions().get::<Peer>().map(|Peer(address)| *address);
+    let origin = Origin { request: id.to_str().unwrap_or_default().into(), address };
+    let responded = AssertUnwindSafe(origin.during(next.run(request))).catch_unwind().await;
     // The panic hook logs what and where; the response does not.
     let mut response = responded.unwrap_or_else(|_| Rejection::internal("a handler panicked").into_response());
 

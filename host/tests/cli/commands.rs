@@ -11,7 +11,7 @@ fn help_names_every_command_and_a_wrong_word_is_a_usage_error() {
     let place = Place::new();
     let help = place.run(&["--help"]).ok().stdout;
     for command in
-        ["serve", "new", "inspect", "run", "grants", "lock", "prune", "token", "keys", "import", "backup", "restore", "completions"]
+        ["serve", "new", "inspect", "run", "grants", "lock", "prune", "token", "keys", "import", "audit", "backup", "restore", "completions"]
     {
         assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "{command}: {help}");
         assert!(place.run(&[command, "--help"]).ok().stdout.contains("Usage: leno"));
@@ -80,8 +80,8 @@ fn a_development_token_is_not_to_be_had_in_production() {
     place.run(&["token", "--tenant", "acme"]).refused(2, &["--tenant"]);
     let explicit = place
         .leno(&["token", "--production"])
-        .env("JWT_SECRET", "x".repeat(32))
-        .env("AP_ENCRYPTION_KEY", "x".repeat(32))
+        .env("JWT_SECRET", "0123456789abcdef0123456789abcdef")
+        .env("AP_ENCRYPTION_KEY", "0123456789abcdef0123456789abcdef")
         .output()
         .unwrap();
     assert!(explicit.status.success());

@@ -3,8 +3,9 @@
 use super::*;
 
 /// The routes that need no token.
-const OPEN: [&str; 5] =
-    ["/healthz", "/readyz", "/metrics", "/api/openapi.json", "/api/app-connections/oauth2/callback"];
+const OPEN: [&str; 6] =
+    ["/healthz", "/readyz", "/metrics", "/api/openapi.json", "/api/app-connections/oauth2/callback",
+        "/api/app-connections/oauth2/callback/{pieceName}"];
 
 #[tokio::test]
 async fn every_route_but_the_named_ones_is_closed_and_the_document_says_so() {
@@ -135,10 +136,14 @@ async fn the_operator_sees_every_background_task_and_nobody_else_does() {
     let tasks = tokio::time::timeout(Duration::from_secs(20), passed).await.unwrap();
     let names: Vec<&str> = tasks.iter().filter_map(|task| task["name"].as_str()).collect();
     let expected = [
+        "heartbeat",
         "rescan-pieces",
         "deliver-events",
         "sweep-events",
         "sweep-sign-ins",
+        "renew-idle-tokens",
+        "tell-ends-of-tokens",
+        "revoke-tokens",
         "sweep-store",
         "sweep-rates",
         "count-quotas",

@@ -77,7 +77,6 @@ async fn a_file_name_cannot_leave_the_directory() {
         "%2Fetc%2Fpasswd",
         "a.txt",
         ".hidden.wasm",
-        "a%00.wasm",
         "a%5Cb.wasm",
     ] {
         let answer = host.operate("DELETE", &format!("{FILES}/{name}"), None, Body::empty()).await;
@@ -85,6 +84,7 @@ async fn a_file_name_cannot_leave_the_directory() {
         assert!(problem.detail().contains(".wasm"), "{}", problem.text);
     }
     assert!(outside.exists());
+    host.operate("DELETE", &format!("{FILES}/a%00.wasm"), None, Body::empty()).await.refused(400, "invalid_path");
     host.operate("DELETE", &format!("{FILES}/absent.wasm"), None, Body::empty()).await.refused(404, "file_not_found");
 }
 

@@ -72,10 +72,17 @@ async fn a_piece_is_found_by_either_form_of_its_name_and_by_version() {
     assert!(problem.detail().contains("2.0.0, 1.3.0, 1.2.0"), "{}", problem.text);
     let problem = host.get("/api/pieces/slack").await.refused(404, "piece_not_found");
     assert!(problem.detail().contains("the pieces of this host are: text"), "{}", problem.text);
-    for path in ["/api/pieces/@evil/piece-text", "/api/pieces/..%2F..%2Fetc", "/api/pieces/TEXT", "/api/pieces/a%00b"] {
+    for path in ["/api/pieces/@evil/piece-text", "/api/pieces/..%2F..%2Fetc", "/api/pieces/TEXT"] {
         host.get(path).await.refused(404, "piece_not_found");
     }
-    host.get("/api/pieces/%ff").await.refused(400, "invalid_path");
+    for path in ["/api/pieces/%ff".to_owned(), "/api/pieces/a%00b".to_owned(), format!("/api/pieces/{}", "a".repeat(40_000))] {
+        host.get(&path).await.refused(400, "invalid_path");
+    }
+    host.get("/api/app-connections?displayName=a%00b").await.refused(400, "invalid_query");
+    for (id, name) in [("a".to_owned(), "x".repeat(50_000)), ("a".repeat(40_000), "x".to_owned())] {
+        let body = json!({"externalId": id, "displayName": name, "pieceName": "text", "type": "NO_AUTH", "value": {}});
+        host.json("/api/app-connections", &body).await.refused(400, "invalid_request");
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 //! its body must fit the schema.
 
 mod access;
+mod audit;
 mod connections;
 mod directory;
 mod document;

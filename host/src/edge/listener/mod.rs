@@ -9,7 +9,7 @@ mod crowd;
 mod held;
 mod writes;
 
-use std::{future::Future, io, pin::Pin, time::Duration};
+use std::{future::Future, io, net::IpAddr, pin::Pin, time::Duration};
 
 use axum::{Router, body::Body};
 use http::{Request, StatusCode};
@@ -66,7 +66,7 @@ pub(crate) async fn serve(
             Ok((stream, address)) => {
                 failures = 0;
                 match crowd.admit(Peer::of(address.ip())) {
-                    Ok(seat) => connect(stream, router.clone(), seat, &graceful),
+                    Ok(seat) => connect(stream, address.ip(), router.clone(), seat, &graceful),
                     Err(refusal) => refuse(stream, &refusal),
                 }
             }
@@ -88,12 +88,13 @@ pub(crate) async fn serve(
     Box::pin(graceful.shutdown())
 }
 
-fn connect(stream: TcpStream, router: Router, seat: Seat, graceful: &GracefulShutdown) {
+fn connect(stream: TcpStream, address: IpAddr, router: Router, seat: Seat, graceful: &GracefulShutdown) {
     // Responses are written as a whole; waiting for more to send only delays them.
     let _ = stream.set_nodelay(true);
     let requests = seat.service();
     let service = service_fn(move |request: Request<Incoming>| {
-        let (mut router, busy) = (router.clone(), requests.begin());
+        let (mut router, busy, mut request) = (router.clone(), requests.begin(), request);
+        request.extensions_mut().insert(super::ring::Peer(address));
         async move {
             let response = router.call(request.map(timely)).await?;
             Ok::<_, std::convert::Infallible>(response.map(|body| Held::new(body, busy)))
