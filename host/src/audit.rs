@@ -39,7 +39,8 @@ impl Audit {
     /// Writes what an operator did to the host. A failure is logged: it has happened already.
     pub async fn record(&self, actor: &str, event: &'static str, subject: &str, detail: Value) {
         let inner = &*self.0;
-        let entry = AuditEntry::new(milliseconds(&*inner.clock), TenantId::from(""), actor, event, subject).with(detail);
+        let entry =
+            AuditEntry::new(milliseconds(&*inner.clock), TenantId::from(""), actor, event, subject).with(detail);
         if let Err(error) = audit_log::record(&inner.db, &entry).await {
             tracing::error!(event, subject, %error, "an entry of the audit log was not written");
         }

@@ -164,7 +164,8 @@ impl Host {
         let connections = Connections::new(parts, &setup.budgets);
         let (granted, budgets) = (setup.endpoints, &setup.budgets);
         let endpoints = Endpoints::new(db.clone(), keyring.clone(), clock.clone(), granted.clone(), &events, budgets);
-        let deliverer = Deliverer::new(db.clone(), keyring.clone(), clock.clone(), client.clone(), granted, &events, budgets);
+        let deliverer =
+            Deliverer::new(db.clone(), keyring.clone(), clock.clone(), client.clone(), granted, &events, budgets);
         let (stores, quota) = (db.clone(), StoreQuota::new(&setup.budgets));
         let stored = quota.clone();
         let store_for = move |actor: &Actor, piece: &PieceName, flow: Option<&str>| {

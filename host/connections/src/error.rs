@@ -32,7 +32,9 @@ pub enum ConnectionError {
         reason: String,
     },
     /// The provider refuses to renew its token, and the old one has ended. Its settings, or those of the client, are wrong.
-    #[error("the access token has expired and is not renewed: {reason}; correct the client's settings, or connect again")]
+    #[error(
+        "the access token has expired and is not renewed: {reason}; correct the client's settings, or connect again"
+    )]
     Refused {
         /// What the provider said.
         reason: String,

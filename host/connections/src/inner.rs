@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use leno_base::{Clock, NoRandomness, Owner, Tasks, budget::Budgets, milliseconds};
 use leno_db::{
-    AppConnections, AuditEntry, ConnectionRow, Db, EventRow, Presence, SealedValue, Tx, app_connections, audit_log, quota::Counted,
+    AppConnections, AuditEntry, ConnectionRow, Db, EventRow, Presence, SealedValue, Tx, app_connections, audit_log,
+    quota::Counted,
 };
 use leno_egress::Transport;
 use leno_events::Events;

@@ -79,7 +79,8 @@ impl Inner {
         let name = piece.parse::<PieceName>().map_err(|_| missing())?;
         let found = oauth_apps::find(&self.db, tenant, name.short()).await?;
         let app = found.ok_or_else(missing)?;
-        let secret = in_place(&app, |place| self.keyring.open(&app.client_secret, place)).map_err(|error| broken(&error))?;
+        let secret =
+            in_place(&app, |place| self.keyring.open(&app.client_secret, place)).map_err(|error| broken(&error))?;
         Ok(PlatformClient { client_id: app.client_id, client_secret: secret })
     }
 

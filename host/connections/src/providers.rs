@@ -22,7 +22,12 @@ pub(crate) struct Providers {
 }
 
 impl Providers {
-    pub(crate) fn new(transport: Arc<dyn Transport>, clock: Arc<dyn Clock>, private: PrivateFor, oauth2: OAuth2Of) -> Self {
+    pub(crate) fn new(
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+        private: PrivateFor,
+        oauth2: OAuth2Of,
+    ) -> Self {
         Self { tokens: TokenClient::new(transport, clock), private, oauth2 }
     }
 

@@ -92,7 +92,12 @@ impl Connections {
 
     /// What to use instead of `rejected`, a value that a service no longer accepts although its token should be valid: the
     /// value that is stored by now, or a renewed one. `None` when there is no other.
-    pub(super) async fn instead_of(&self, owner: &Owner, id: &str, rejected: &ConnectionValue) -> Option<Arc<ConnectionValue>> {
+    pub(super) async fn instead_of(
+        &self,
+        owner: &Owner,
+        id: &str,
+        rejected: &ConnectionValue,
+    ) -> Option<Arc<ConnectionValue>> {
         let inner = &*self.0;
         let (row, sealed) = inner.rows.by_id_with_value(&owner.tenant, &owner.user, id).await.ok()??;
         let value = inner.open(&row, &sealed).ok().filter(|_| row.status == ConnectionStatus::Active)?;
@@ -106,7 +111,11 @@ impl Connections {
         if now - claimed.saturating_mul(1000) < YOUNG || row.retry_at.is_some_and(|at| at > now) {
             return None;
         }
-        tracing::info!(connection = row.id, piece = row.piece_name, "a token is renewed before its end: it was rejected");
+        tracing::info!(
+            connection = row.id,
+            piece = row.piece_name,
+            "a token is renewed before its end: it was rejected"
+        );
         self.arrive(&row, Why::Asked { rev: row.rev }).await.ok()
     }
 
@@ -123,11 +132,7 @@ impl Connections {
     ///
     /// # Errors
     /// [`Exhausted`]: the tenant has the most flights under way.
-    pub(super) fn begin(
-        &self,
-        row: &ConnectionRow,
-        why: Why,
-    ) -> Result<watch::Receiver<Option<Landing>>, Exhausted> {
+    pub(super) fn begin(&self, row: &ConnectionRow, why: Why) -> Result<watch::Receiver<Option<Landing>>, Exhausted> {
         let id = &row.id;
         let mut flights = self.0.flights.lock();
         if let Some(flight) = flights.get(id) {

@@ -210,12 +210,7 @@ impl Inner {
     }
 
     /// Notes that there is no new token, although the grant may be good.
-    async fn failed(
-        &self,
-        row: &ConnectionRow,
-        holder: &str,
-        error: &TokenError,
-    ) -> Result<Landing, ConnectionError> {
+    async fn failed(&self, row: &ConnectionRow, holder: &str, error: &TokenError) -> Result<Landing, ConnectionError> {
         let retry_at = self.now() + pause(row.refresh_failures, error);
         let reason = error.to_string();
         tracing::warn!(connection = row.id, piece = row.piece_name, reason, "a token was not renewed");

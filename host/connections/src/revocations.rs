@@ -59,8 +59,12 @@ impl Inner {
         value: &ConnectionValue,
     ) -> Result<bool, ConnectionError> {
         let revocable = self.providers.oauth2(&row.piece_name).is_some_and(|oauth2| oauth2.revocation_url.is_some());
-        let token = |name: &str| value.expose().get(name).and_then(Value::as_str).is_some_and(|token| !token.is_empty());
-        if value.kind().auth_name() != Some("OAUTH2") || !revocable || !(token("refresh_token") || token("access_token")) {
+        let token =
+            |name: &str| value.expose().get(name).and_then(Value::as_str).is_some_and(|token| !token.is_empty());
+        if value.kind().auth_name() != Some("OAUTH2")
+            || !revocable
+            || !(token("refresh_token") || token("access_token"))
+        {
             return Ok(false);
         }
         let now = self.now();
@@ -106,7 +110,8 @@ impl Inner {
         let text = text.map_err(|error| unsent(error.to_string()))?;
         let value = ConnectionValue::parse(text.expose_secret()).map_err(|error| unsent(error.to_string()))?;
         let piece = &revocation.piece_name;
-        let oauth2 = self.providers.oauth2(piece).ok_or_else(|| unsent(format!("this host does not have piece {piece}")))?;
+        let oauth2 =
+            self.providers.oauth2(piece).ok_or_else(|| unsent(format!("this host does not have piece {piece}")))?;
         let app = self.app_for(&revocation.tenant, piece, value.kind()).await;
         let app: Option<PlatformClient> = app.map_err(|error| unsent(error.to_string()))?;
         let secret = app.as_ref().map(|app| &app.client_secret);

@@ -2,8 +2,8 @@
 
 use leno_base::{ExternalId, Owner};
 use leno_db::{
-    AuditEntry, ConnectionFilter, ConnectionRow, ConnectionStatus, Position, WorkflowRef, app_connections,
-    audit_log, repeat, users, workflow_refs,
+    AuditEntry, ConnectionFilter, ConnectionRow, ConnectionStatus, Position, WorkflowRef, app_connections, audit_log,
+    repeat, users, workflow_refs,
 };
 use leno_metadata::{ConnectionValue, OAuth2};
 use serde_json::{Value, json};
@@ -95,7 +95,11 @@ impl Connections {
     }
 
     /// Returns the connection, whether it is new, and whether there is something to revoke.
-    async fn try_put(&self, owner: &Owner, new: &NewConnection) -> Result<(ConnectionRow, bool, bool), ConnectionError> {
+    async fn try_put(
+        &self,
+        owner: &Owner,
+        new: &NewConnection,
+    ) -> Result<(ConnectionRow, bool, bool), ConnectionError> {
         let inner = &*self.0;
         for _ in 0..TRIES {
             let mut tx = inner.db.begin(&owner.tenant).await?;
@@ -372,7 +376,8 @@ impl NewConnection {
 
 /// Whether none of the old tokens is among the new ones.
 fn other_tokens(old: &ConnectionValue, new: &ConnectionValue) -> bool {
-    let token = |value: &ConnectionValue, name: &str| value.expose().get(name).and_then(Value::as_str).map(str::to_owned);
+    let token =
+        |value: &ConnectionValue, name: &str| value.expose().get(name).and_then(Value::as_str).map(str::to_owned);
     ["refresh_token", "access_token"].iter().all(|name| {
         let old = token(old, name).filter(|token| !token.is_empty());
         old.is_none() || old != token(new, name)

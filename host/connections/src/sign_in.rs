@@ -308,7 +308,8 @@ impl Connections {
         let inner = &*self.0;
         let found = oauth_sessions::take(&inner.db, &hash(key), browser_hash, inner.now()).await?;
         let Some(session) = found else { return Ok(None) };
-        let text = in_place(&session, |place| inner.keyring.open(&session.draft, place)).map_err(|error| crate::inner::broken(&error))?;
+        let text = in_place(&session, |place| inner.keyring.open(&session.draft, place))
+            .map_err(|error| crate::inner::broken(&error))?;
         let pending = serde_json::from_str(text.expose_secret())
             .map_err(|_| ConnectionError::Broken { reason: "the sign-in cannot be read".into() })?;
         Ok(Some((Owner { tenant: session.tenant, user: session.owner }, pending)))

@@ -3,7 +3,7 @@
 use leno_db::app_connections;
 use serde_json::json;
 
-use crate::{Connections, ConnectionError, EventKind, flights::Why, refresh::land};
+use crate::{ConnectionError, Connections, EventKind, flights::Why, refresh::land};
 
 /// After so many milliseconds without use a due token is renewed: providers forget refresh tokens that are never used.
 const IDLE: i64 = 86_400_000;

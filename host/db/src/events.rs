@@ -43,7 +43,8 @@ pub async fn append(tx: &mut AnyConnection, kind: Kind, event: EventRow) -> Resu
     // The lock comes first, and is held until the transaction ends: who gets a number later commits later.
     const TURN: &str = "WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtextextended($1, 0))) \
         SELECT nextval('connection_events_seq') AS seq, CAST(CAST(pg_current_xact_id() AS TEXT) AS BIGINT) AS xact FROM turn";
-    const SQL: &str = concat!("INSERT INTO connection_events (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
+    const SQL: &str =
+        concat!("INSERT INTO connection_events (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
     let next = match kind {
         Kind::Sqlite => sqlx::query(NEXT),
         Kind::Postgres => sqlx::query(TURN).bind(format!("events {} {}", event.tenant, event.owner)),
@@ -116,12 +117,7 @@ pub async fn of_owner_since(
 ///
 /// # Errors
 /// [`DbError::Query`].
-pub async fn place(
-    db: &Db,
-    tenant: &TenantId,
-    owner: &UserId,
-    after: Option<(&str, i64)>,
-) -> Result<i64, DbError> {
+pub async fn place(db: &Db, tenant: &TenantId, owner: &UserId, after: Option<(&str, i64)>) -> Result<i64, DbError> {
     const END: &str = "SELECT COALESCE(MAX(seq), 0) FROM connection_events WHERE tenant_id = $1 AND owner_id = $2";
     const OF: &str = "SELECT seq FROM connection_events WHERE tenant_id = $1 AND owner_id = $2 AND id = $3";
     const FROM: &str = "SELECT MIN(seq) - 1 FROM connection_events \

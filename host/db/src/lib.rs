@@ -36,8 +36,8 @@ pub mod workflow_refs;
 pub use self::budgets::{BUDGETS, Rows};
 pub use self::{
     app_connections::{
-        AppConnections, ConnectionFilter, ConnectionRow, ConnectionState, ConnectionStatus, DEGRADED_AFTER, InvalidState,
-        InvalidStatus, Lease, Position, SealedValue,
+        AppConnections, ConnectionFilter, ConnectionRow, ConnectionState, ConnectionStatus, DEGRADED_AFTER,
+        InvalidState, InvalidStatus, Lease, Position, SealedValue,
     },
     audit_log::{AuditEntry, AuditFilter, AuditRow, events_of as audit_events},
     connect::sqlite_file,

@@ -67,7 +67,8 @@ pub async fn claim(db: &Db, now: i64, until: i64, limit: i64) -> Result<Vec<Revo
             attempts: row.try_get("attempts")?,
             next_at: row.try_get("next_at")?,
         };
-        let claim = sqlx::query(CLAIM).bind(until).bind(&revocation.id).bind(revocation.next_at).bind(revocation.attempts);
+        let claim =
+            sqlx::query(CLAIM).bind(until).bind(&revocation.id).bind(revocation.next_at).bind(revocation.attempts);
         if claim.execute(&mut *db.writer(&revocation.tenant).await?).await?.rows_affected() == 1 {
             claimed.push(Revocation { attempts: revocation.attempts + 1, next_at: until, ..revocation });
         }

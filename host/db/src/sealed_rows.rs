@@ -101,13 +101,7 @@ impl SealedTable {
     ///
     /// # Errors
     /// [`DbError::Query`].
-    pub async fn to_rewrap(
-        &self,
-        db: &Db,
-        kid: &str,
-        after: &str,
-        limit: i64,
-    ) -> Result<Vec<SealedRow>, DbError> {
+    pub async fn to_rewrap(&self, db: &Db, kid: &str, after: &str, limit: i64) -> Result<Vec<SealedRow>, DbError> {
         let read = |row: &AnyRow| -> Result<SealedRow, sqlx::Error> {
             let facts = (3..3 + self.facts).map(|at| row.try_get(at)).collect::<Result<_, _>>()?;
             Ok(SealedRow { id: row.try_get(0)?, tenant: row.try_get(1)?, sealed: row.try_get(2)?, facts })

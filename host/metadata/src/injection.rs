@@ -89,7 +89,8 @@ impl Auth {
         self.hosts(connection)?;
         let injects = !self.inject.headers.is_empty() || !self.inject.query.is_empty();
         if injects && injection.headers.is_empty() && injection.query.is_empty() {
-            let templates = self.inject.headers.iter().chain(&self.inject.query).flat_map(|(name, value)| [name, value]);
+            let templates =
+                self.inject.headers.iter().chain(&self.inject.query).flat_map(|(name, value)| [name, value]);
             let fields = templates.flat_map(|template| template.fields());
             let pointer = fields.map(|path| field_pointer(&self.scheme, path)).next().unwrap_or_default();
             let message = "is empty, so nothing would be added to requests; enter it";

@@ -193,7 +193,12 @@ fn a_value_that_cannot_be_used_is_told_by_its_member_before_it_is_stored() {
     let basic = json!({"type": "BASIC_AUTH", "displayName": "B"});
     let text = |text: &str| value(json!({"type": "SECRET_TEXT", "secret_text": text}));
     assert_eq!(problem(secret.clone(), text("key")).0, "");
-    for (broken, member) in [("key\n", "/secret_text"), ("key\r\n", "/secret_text"), ("a\nb", "/secret_text"), ("schlüssel", "/secret_text")] {
+    for (broken, member) in [
+        ("key\n", "/secret_text"),
+        ("key\r\n", "/secret_text"),
+        ("a\nb", "/secret_text"),
+        ("schlüssel", "/secret_text"),
+    ] {
         assert_eq!(problem(secret.clone(), text(broken)).0, member, "{broken:?}");
     }
     let ends = value(json!({"type": "BASIC_AUTH", "username": "ada", "password": "pw\n"}));

@@ -190,7 +190,10 @@ mod tests {
     fn what_the_user_wants_counts_where_the_piece_leaves_it_open() {
         for (schema, expected) in [
             (json!({}), "access_type=offline&state=st&prompt=consent"),
-            (json!({"prompt": "login", "extra": {"access_type": "online"}}), "access_type=online&state=st&prompt=login"),
+            (
+                json!({"prompt": "login", "extra": {"access_type": "online"}}),
+                "access_type=online&state=st&prompt=login",
+            ),
             (json!({"prompt": "omit"}), "access_type=offline&state=st"),
         ] {
             let mut document = json!({"authUrl": "https://p.test/a", "tokenUrl": "https://p.test/token"});

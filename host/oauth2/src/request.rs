@@ -177,8 +177,7 @@ mod tests {
 
     #[test]
     fn a_prop_cannot_pose_as_a_parameter_and_those_of_addresses_are_not_posted() {
-        let props =
-            json!({"grant_type": "password", "client_id": "x", "scope": "y", "audience": "z", "token_url": "https://t"});
+        let props = json!({"grant_type": "password", "client_id": "x", "scope": "y", "audience": "z", "token_url": "https://t"});
         let props = props.as_object().unwrap();
         let grant = Grant::ClientCredentials { scope: "", props, own: &["token_url"], verifier: Some("v") };
         let public = ClientAuth { secret: "", ..BODY };

@@ -178,11 +178,8 @@ mod tests {
     #[test]
     fn a_token_is_refreshed_fifteen_minutes_or_half_its_life_ahead() {
         let none = Lifetime::default();
-        let end = |expires_at, tell_at| Lifetime {
-            expires_at: Some(expires_at),
-            refresh_at: None,
-            tell_at: Some(tell_at),
-        };
+        let end =
+            |expires_at, tell_at| Lifetime { expires_at: Some(expires_at), refresh_at: None, tell_at: Some(tell_at) };
         let at_once = Lifetime { refresh_at: Some(0), ..none };
         for (members, expected) in [
             (json!({"refresh_token": "r", "claimed_at": 1000, "expires_in": 3600}), both(4_600_000, 3_700_000)),

@@ -112,8 +112,12 @@ pub(super) async fn list(_: Operator, State(app): State<Arc<App>>, query: Query)
     if !faults.is_empty() {
         return Err(Rejection::invalid_query(faults));
     }
-    let filter =
-        AuditFilter { tenant: text("tenantId"), subject: text("subject"), event: text("event"), before: before.flatten() };
+    let filter = AuditFilter {
+        tenant: text("tenantId"),
+        subject: text("subject"),
+        event: text("event"),
+        before: before.flatten(),
+    };
     let rows = app.audit.page(&filter, limit).await?;
     let full = i64::try_from(rows.len()).unwrap_or(limit) == limit;
     let next = rows.last().filter(|_| full).map(|row| URL_SAFE_NO_PAD.encode(format!("{}:{}", row.at, row.id)));

@@ -55,13 +55,17 @@ pub(super) async fn user(
 ) -> Result<Json<ErasedView>, Rejection> {
     let owner = Owner { tenant: tenant.into(), user: user.into() };
     let erased = app.connections.erase_user(&operator.to_string(), &owner).await;
-    Ok(Json(erased.map_err(|error| match error {
-        ConnectionError::NotFound => {
-            let detail = "nothing is known of this user in this tenant";
-            Rejection::new(StatusCode::NOT_FOUND, "user_not_found", "User not found", detail)
-        }
-        error => refused(error),
-    })?.into()))
+    Ok(Json(
+        erased
+            .map_err(|error| match error {
+                ConnectionError::NotFound => {
+                    let detail = "nothing is known of this user in this tenant";
+                    Rejection::new(StatusCode::NOT_FOUND, "user_not_found", "User not found", detail)
+                }
+                error => refused(error),
+            })?
+            .into(),
+    ))
 }
 
 /// Removes a tenant: its users with everything that is theirs, what pieces stored for it, its OAuth apps.

@@ -58,7 +58,8 @@ pub(super) struct RestoreArgs {
 
 pub(super) fn backup(args: &BackupArgs) -> anyhow::Result<ExitCode> {
     let config = args.settings.config()?;
-    let from = embedded(&config).context("PostgreSQL is copied with its own tools, such as `pg_dump --format=custom`")?;
+    let from =
+        embedded(&config).context("PostgreSQL is copied with its own tools, such as `pg_dump --format=custom`")?;
     ensure!(from.exists(), "there is no database {}", from.display());
     block_on(async {
         let to = new_file(&args.file)?;
@@ -117,7 +118,8 @@ async fn put_back(config: &Config, from: &Path, to: &Path) -> anyhow::Result<()>
     }
     DataDir::open(&config.data_dir)?;
     let mut file = new_file(to)?;
-    let copied = fs::File::open(from).and_then(|mut from| std::io::copy(&mut from, &mut file)).and_then(|_| file.sync_all());
+    let copied =
+        fs::File::open(from).and_then(|mut from| std::io::copy(&mut from, &mut file)).and_then(|_| file.sync_all());
     let checked = async {
         copied?;
         let db = Db::connect(&sqlite_url(to), &config.budgets).await?;

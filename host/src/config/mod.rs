@@ -287,7 +287,9 @@ fn embedded(data_dir: &Path) -> SecretString {
 fn checked_public_url(reader: &mut Reader<'_>, production: bool) -> Option<Url> {
     let url = reader.read(&setting::PUBLIC_URL, "a URL such as https://leno.example.com", public_url)?;
     if production && url.scheme() != "https" {
-        reader.problems.add("LENO_PUBLIC_URL is not an https URL; production needs one: tokens and codes travel over it");
+        reader
+            .problems
+            .add("LENO_PUBLIC_URL is not an https URL; production needs one: tokens and codes travel over it");
         return None;
     }
     Some(url)

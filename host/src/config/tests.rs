@@ -138,7 +138,11 @@ fn production_takes_no_weak_or_missing_secret() {
     for (variable, value, problem) in [
         ("LENO_OLD_JWT_SECRETS", format!("{long},{repeated}"), "LENO_OLD_JWT_SECRETS: secret 2 repeats"),
         ("INTERNAL_API_TOKEN", "short".to_owned(), "INTERNAL_API_TOKEN"),
-        ("LENO_OLD_INTERNAL_API_TOKENS", format!("{long},placeholder-token"), "LENO_OLD_INTERNAL_API_TOKENS, is an example"),
+        (
+            "LENO_OLD_INTERNAL_API_TOKENS",
+            format!("{long},placeholder-token"),
+            "LENO_OLD_INTERNAL_API_TOKENS, is an example",
+        ),
         ("INTEGRATION_ENCRYPTION_KEY", "ab".repeat(32), "INTEGRATION_ENCRYPTION_KEY: the key repeats"),
         ("LENO_PUBLIC_URL", "http://leno.example.com".to_owned(), "LENO_PUBLIC_URL is not an https URL"),
     ] {
@@ -147,7 +151,11 @@ fn production_takes_no_weak_or_missing_secret() {
         assert!(!problems[0].contains(&value), "{problems:?}");
         assert!(Config::read(&Setup::new("", &[(variable, value.as_str())]).sources).is_ok(), "{variable}");
     }
-    let rolling = [("LENO_OLD_JWT_SECRETS", long.as_str()), ("INTERNAL_API_TOKEN", "a"), ("LENO_OLD_INTERNAL_API_TOKENS", "b, c")];
+    let rolling = [
+        ("LENO_OLD_JWT_SECRETS", long.as_str()),
+        ("INTERNAL_API_TOKEN", "a"),
+        ("LENO_OLD_INTERNAL_API_TOKENS", "b, c"),
+    ];
     let config = Setup::new("", &rolling).read();
     assert_eq!((config.old_jwt_secrets.len(), config.internal_api_tokens.len()), (1, 3));
 }

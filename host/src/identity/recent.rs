@@ -47,7 +47,13 @@ mod tests {
     use super::*;
 
     fn caller() -> Caller {
-        Caller { actor: Actor::request("t".into(), "u".into()), employee_id: None, role: None, permissions: [].into(), expires_at: 10 }
+        Caller {
+            actor: Actor::request("t".into(), "u".into()),
+            employee_id: None,
+            role: None,
+            permissions: [].into(),
+            expires_at: 10,
+        }
     }
 
     #[test]

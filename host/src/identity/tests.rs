@@ -23,7 +23,14 @@ impl Clock for MovingClock {
 
 fn identity() -> (Identity, Arc<MovingClock>) {
     let clock = Arc::new(MovingClock(Mutex::new(NOW)));
-    (Identity::with_clock(&SECRET.into(), &Trusted { internal: vec!["internal".into()], ..Trusted::default() }, clock.clone()), clock)
+    (
+        Identity::with_clock(
+            &SECRET.into(),
+            &Trusted { internal: vec!["internal".into()], ..Trusted::default() },
+            clock.clone(),
+        ),
+        clock,
+    )
 }
 
 /// What Gauzy puts into an access token.
@@ -239,7 +246,8 @@ fn secrets_roll_while_both_values_count() {
         assert!(both.verify(&signed(&header, &claims(), secret)).is_ok());
     }
     assert_eq!(both.verify(&signed(&header, &claims(), SECRET)), Err(AuthError::Signature));
-    let minted = both.mint(&Claims { tenant_id: TENANT.parse().unwrap(), ..Claims::default() }, Duration::from_secs(60));
+    let minted =
+        both.mint(&Claims { tenant_id: TENANT.parse().unwrap(), ..Claims::default() }, Duration::from_secs(60));
     assert!(Identity::with_clock(&new.into(), &Trusted::default(), identity().1).verify(&minted).is_ok());
     assert!(both.is_internal("one") && both.is_internal("two") && !both.is_internal("three") && !both.is_internal(""));
 }

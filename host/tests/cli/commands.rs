@@ -10,9 +10,22 @@ use crate::support::Place;
 fn help_names_every_command_and_a_wrong_word_is_a_usage_error() {
     let place = Place::new();
     let help = place.run(&["--help"]).ok().stdout;
-    for command in
-        ["serve", "new", "inspect", "run", "grants", "lock", "prune", "token", "keys", "import", "audit", "backup", "restore", "completions"]
-    {
+    for command in [
+        "serve",
+        "new",
+        "inspect",
+        "run",
+        "grants",
+        "lock",
+        "prune",
+        "token",
+        "keys",
+        "import",
+        "audit",
+        "backup",
+        "restore",
+        "completions",
+    ] {
         assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "{command}: {help}");
         assert!(place.run(&[command, "--help"]).ok().stdout.contains("Usage: leno"));
     }
@@ -71,7 +84,20 @@ fn a_development_token_is_not_to_be_had_in_production() {
     let tenant = "0e4a1d9c-32c9-4c8e-8b1a-5d2f9a7e6c3b";
     let minted =
         place.run(&["token", "--tenant", tenant, "--admin", "--permission", "X", "--ttl", "60", "--json"]).ok().json();
-    assert_eq!((&minted["tenantId"], &minted["permissions"]), (&json!(tenant), &json!(["INTEGRATION_VIEW", "INTEGRATION_ADD", "INTEGRATION_EDIT", "INTEGRATION_DELETE", "X", "LENO_ADMIN"])));
+    assert_eq!(
+        (&minted["tenantId"], &minted["permissions"]),
+        (
+            &json!(tenant),
+            &json!([
+                "INTEGRATION_VIEW",
+                "INTEGRATION_ADD",
+                "INTEGRATION_EDIT",
+                "INTEGRATION_DELETE",
+                "X",
+                "LENO_ADMIN"
+            ])
+        )
+    );
     assert_eq!(minted["token"].as_str().unwrap().split('.').count(), 3);
     assert_eq!(place.run(&["token"]).ok().stdout.lines().count(), 1);
 

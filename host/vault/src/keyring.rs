@@ -288,8 +288,7 @@ impl Keyring {
         let iv = random::bytes::<16>()?;
         let key = &self.active;
         let data = hex::encode(key.encrypt(plain.expose_secret().as_bytes(), &iv));
-        let mut sealed =
-            Sealed { iv: hex::encode(iv), data, kid: Some(key.id.clone()), mac: None, v: Some(VERSION) };
+        let mut sealed = Sealed { iv: hex::encode(iv), data, kid: Some(key.id.clone()), mac: None, v: Some(VERSION) };
         sealed.mac = Some(hex::encode(key.mac(&sealed, place).finalize().into_bytes()));
         // Four texts always serialize.
         Ok(serde_json::to_string(&sealed).unwrap_or_default())

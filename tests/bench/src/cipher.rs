@@ -17,7 +17,8 @@ const ROUND: u64 = 1_000;
 
 pub(crate) fn measure(table: &mut Table, effort: Effort) -> Result<()> {
     let keyring = Keyring::new(Key::parse(&"0123456789abcdef".repeat(4).into())?, Vec::new());
-    let place = Place { table: "app_connection", tenant: "tenant", row: "row", facts: &["owner", "piece", "OAUTH2", "1"] };
+    let place =
+        Place { table: "app_connection", tenant: "tenant", row: "row", facts: &["owner", "piece", "OAUTH2", "1"] };
     // As long as an OAuth 2.0 connection with signed tokens.
     let value = json!({
         "type": "OAUTH2", "access_token": "a".repeat(900), "refresh_token": "r".repeat(300), "expires_in": 3600,

@@ -11,7 +11,15 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// The rows of all tables in which `text` is a tenant or a user, the audit log apart.
 async fn rows_of(db: &Db, column: &str, text: &str) -> i64 {
     let mut sum = 0;
-    for table in ["users", "app_connection", "workflow_connection_ref", "oauth_sessions", "connection_events", "webhook_endpoints", "quota_usage"] {
+    for table in [
+        "users",
+        "app_connection",
+        "workflow_connection_ref",
+        "oauth_sessions",
+        "connection_events",
+        "webhook_endpoints",
+        "quota_usage",
+    ] {
         let column = if table == "users" && column == "owner_id" { "id" } else { column };
         let sql = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table} WHERE {column} = $1"));
         let count = sqlx::query(sql).bind(text.to_owned()).fetch_one(&mut *db.reader(Party::Host).await.unwrap()).await;

@@ -47,7 +47,8 @@ impl Provider {
     pub(super) async fn start() -> Self {
         let shared = Arc::new(Shared::default());
         *shared.good.lock().unwrap() = 1;
-        let router = Router::new().route("/token", post(token)).route("/revoke", post(revoke)).with_state(shared.clone());
+        let router =
+            Router::new().route("/token", post(token)).route("/revoke", post(revoke)).with_state(shared.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         ALL.lock().unwrap().push(listener.local_addr().unwrap());
         let url = format!("http://{}/token", listener.local_addr().unwrap());

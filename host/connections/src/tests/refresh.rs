@@ -40,20 +40,19 @@ async fn reconnected_meanwhile(host: &Host, refused: bool) {
     provider.hold();
     let waiting = tokio::spawn({
         let (connections, owner) = (host.connections.clone(), owner.clone());
-        async move {
-            let value = connections.find(&owner, &"c".parse().unwrap()).await.unwrap().value().await.unwrap();
-            value.expose()["access_token"].as_str().unwrap().to_owned()
-        }
+        async move { connections.find(&owner, &"c".parse().unwrap()).await.unwrap().value().await.map(drop) }
     });
     provider.is_asked(1).await;
     let mut fresh = host.tokens(&provider);
     (fresh["access_token"], fresh["refresh_token"]) = ("at-new".into(), "rt-new".into());
-    host.store_value(&owner, "c", fresh).await;
-    provider.release();
-    assert_eq!(waiting.await.unwrap(), "at-new");
+    let connecting = host.store_value(&owner, "c", fresh);
+    // The new credentials wait for the response to the old ones, which comes.
+    let (stored, ()) = tokio::join!(connecting, async { provider.release() });
+    assert_eq!(waiting.await.unwrap().is_err(), refused);
+    assert_eq!(stored.status, ConnectionStatus::Active);
     assert_eq!(host.token(&owner, "c").await.unwrap(), "at-new");
     let row = host.connections.find(&owner, &"c".parse().unwrap()).await.unwrap().row().clone();
-    assert_eq!(row.status, ConnectionStatus::Active);
+    assert_eq!((row.status, row.status_reason), (ConnectionStatus::Active, None));
 }
 
 on_both! {

@@ -27,7 +27,6 @@ pub struct ConnectionFilter {
 /// The position of a page: after the connection with this `created_at` and `id`.
 pub type Position = (i64, String);
 
-
 /// [`ConnectionRow::state`] at the time `$now`, in SQL.
 macro_rules! state {
     ($now:literal) => {

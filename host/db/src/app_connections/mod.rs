@@ -23,8 +23,8 @@ mod row;
 use leno_base::{TenantId, UserId};
 use sqlx::AnyConnection;
 
-use self::row::{facts, read, with_value};
 pub(crate) use self::list::fold_names;
+use self::row::{facts, read, with_value};
 pub use self::{
     change::{delete, describe, external_ids, hand_over, insert, lock_all, replace},
     lease::{Failure, Lease, broken, extend, lease, refresh_begins, refresh_failed, refreshed, release},
@@ -132,4 +132,3 @@ pub async fn reread(tx: &mut AnyConnection, id: &str) -> Result<Option<Connectio
     const SQL: &str = concat!("SELECT ", facts!(), " FROM app_connection WHERE id = $1");
     Ok(sqlx::query(SQL).bind(id).fetch_optional(tx).await?.map(|row| read(&row)).transpose()?)
 }
-

@@ -217,7 +217,10 @@ async fn the_operators_secret_travels_in_the_header_and_is_not_stored() {
     let again = value(again);
     let renewed = client().refresh(Some(&schema), &again, Some(&secret), &provider.private()).await.unwrap();
     assert!(renewed.expose().get("client_secret").is_none());
-    assert!(matches!(client().refresh(Some(&schema), &again, None, &provider.private()).await, Err(TokenError::Unsent { .. })));
+    assert!(matches!(
+        client().refresh(Some(&schema), &again, None, &provider.private()).await,
+        Err(TokenError::Unsent { .. })
+    ));
     assert_eq!(provider.seen().len(), 2);
 }
 
@@ -301,7 +304,8 @@ async fn a_refresh_goes_where_the_piece_says_and_not_where_the_value_does() {
     let found = error(client().refresh(Some(&missing), &value, None, &both).await);
     assert!(matches!(&found, TokenError::Unsent { problem } if problem.contains("`region`")), "{found:?}");
     // A user who names a host of a granted network does not reach it.
-    let chosen = schema("{tenant}", json!({"props": {"tenant": {"type": "SHORT_TEXT", "displayName": "T", "required": true}}}));
+    let chosen =
+        schema("{tenant}", json!({"props": {"tenant": {"type": "SHORT_TEXT", "displayName": "T", "required": true}}}));
     let to_provider = stored("", json!({"props": {"tenant": provider.url()}}));
     let network = ["127.0.0.0/8".parse().unwrap()];
     for found in [

@@ -69,7 +69,9 @@ impl Admitted {
         if !matches!(&result, Ok(response) if response.status == 401) {
             return Sent { result, renewed: None };
         }
-        let Some(renewed) = door.instead_of(&*connection, &resolved).await else { return Sent { result, renewed: None } };
+        let Some(renewed) = door.instead_of(&*connection, &resolved).await else {
+            return Sent { result, renewed: None };
+        };
         match renewed.credentials() {
             Ok(credentials) if again.request.meter.begin().is_ok() => {
                 again.request.credentials = Some(credentials);
@@ -114,8 +116,11 @@ impl CallState {
             if resolved.value.kind().auth_name() == Some("OAUTH2") {
                 let Reach { capabilities, door, .. } = self.reach()?;
                 let door = door.clone();
-                renewal =
-                    capabilities.connection.clone().map(|connection| Renewal { connection, door, resolved: resolved.clone() });
+                renewal = capabilities.connection.clone().map(|connection| Renewal {
+                    connection,
+                    door,
+                    resolved: resolved.clone(),
+                });
             }
             Some(resolved.credentials()?)
         } else {

@@ -253,7 +253,9 @@ impl StartBody {
             refuse("/redirectUrl", "must be an absolute http or https URL without a fragment".into());
         }
         for (path, wish) in [("/prompt", &self.prompt), ("/accessType", &self.access_type)] {
-            let word = |text: &String| text.len() <= MAX_WISH && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'_' | b' '));
+            let word = |text: &String| {
+                text.len() <= MAX_WISH && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'_' | b' '))
+            };
             if !wish.as_ref().is_none_or(word) {
                 refuse(path, "must be one or more words of the provider's, in lower case".into());
             }

@@ -3,9 +3,14 @@
 use super::*;
 
 /// The routes that need no token.
-const OPEN: [&str; 6] =
-    ["/healthz", "/readyz", "/metrics", "/api/openapi.json", "/api/app-connections/oauth2/callback",
-        "/api/app-connections/oauth2/callback/{pieceName}"];
+const OPEN: [&str; 6] = [
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/api/openapi.json",
+    "/api/app-connections/oauth2/callback",
+    "/api/app-connections/oauth2/callback/{pieceName}",
+];
 
 #[tokio::test]
 async fn every_route_but_the_named_ones_is_closed_and_the_document_says_so() {

@@ -70,15 +70,7 @@ async fn what_does_not_load_is_not_put_into_the_directory() {
 async fn a_file_name_cannot_leave_the_directory() {
     let host = Host::empty().await;
     let outside = host.directory.parent().unwrap().join("leno.db");
-    for name in [
-        "..%2Fleno.db",
-        "%2e%2e%2fleno.db",
-        "..",
-        "%2Fetc%2Fpasswd",
-        "a.txt",
-        ".hidden.wasm",
-        "a%5Cb.wasm",
-    ] {
+    for name in ["..%2Fleno.db", "%2e%2e%2fleno.db", "..", "%2Fetc%2Fpasswd", "a.txt", ".hidden.wasm", "a%5Cb.wasm"] {
         let answer = host.operate("DELETE", &format!("{FILES}/{name}"), None, Body::empty()).await;
         let problem = answer.refused(400, "bad_file_name");
         assert!(problem.detail().contains(".wasm"), "{}", problem.text);

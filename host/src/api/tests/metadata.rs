@@ -75,7 +75,9 @@ async fn a_piece_is_found_by_either_form_of_its_name_and_by_version() {
     for path in ["/api/pieces/@evil/piece-text", "/api/pieces/..%2F..%2Fetc", "/api/pieces/TEXT"] {
         host.get(path).await.refused(404, "piece_not_found");
     }
-    for path in ["/api/pieces/%ff".to_owned(), "/api/pieces/a%00b".to_owned(), format!("/api/pieces/{}", "a".repeat(40_000))] {
+    for path in
+        ["/api/pieces/%ff".to_owned(), "/api/pieces/a%00b".to_owned(), format!("/api/pieces/{}", "a".repeat(40_000))]
+    {
         host.get(&path).await.refused(400, "invalid_path");
     }
     host.get("/api/app-connections?displayName=a%00b").await.refused(400, "invalid_query");

@@ -150,7 +150,8 @@ impl Host {
     fn over(host: &crate::host::Host, temporary: tempfile::TempDir) -> Self {
         let app = host.app();
         let (identity, db, events) = (app.identity.clone(), app.db.clone(), app.events.clone());
-        let claims = Claims { user_id: Uuid::new_v4(), tenant_id: Uuid::new_v4(), permissions: own(), ..Claims::default() };
+        let claims =
+            Claims { user_id: Uuid::new_v4(), tenant_id: Uuid::new_v4(), permissions: own(), ..Claims::default() };
         let token = identity.mint(&claims, Duration::from_secs(600));
         let permissions = [own(), vec![Permission::Admin.as_str().to_owned()]].concat();
         let operator = identity.mint(&Claims { permissions, ..claims.clone() }, Duration::from_secs(600));
