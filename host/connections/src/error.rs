@@ -76,6 +76,14 @@ pub enum ConnectionError {
     Randomness(#[from] NoRandomness),
 }
 
+impl ConnectionError {
+    /// There is no token yet, and may be one in so many milliseconds.
+    pub(crate) fn not_yet(reason: String, milliseconds: i64) -> Self {
+        let retry_after = Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default());
+        Self::NotYet { reason, retry_after }
+    }
+}
+
 impl From<ExchangeError> for ConnectionError {
     fn from(error: ExchangeError) -> Self {
         match error {

@@ -7,6 +7,7 @@ use std::{
 
 use leno_db::ConnectionRow;
 use leno_metadata::ConnectionValue;
+use leno_oauth2::lifetime;
 use tokio::sync::watch;
 
 /// How a flight ended.
@@ -54,4 +55,10 @@ impl Flights {
     pub(crate) fn lock(&self) -> MutexGuard<'_, HashMap<String, watch::Receiver<Option<Landing>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// From when on the token is renewed, in milliseconds since 1970; `None` when it cannot be. Rows of earlier versions do not
+/// say it of a value without the time of its token.
+pub(crate) fn renewable_at(row: &ConnectionRow, value: &ConnectionValue) -> Option<i64> {
+    row.refresh_at.or_else(|| lifetime(value).refresh_at)
 }

@@ -13,13 +13,12 @@ use futures_util::FutureExt as _;
 use leno_base::{Owner, budget::Exhausted};
 use leno_db::{ConnectionRow, ConnectionStatus};
 use leno_metadata::ConnectionValue;
-use leno_oauth2::lifetime;
 use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::{
     ConnectionError, Connections,
-    flights::{Landing, Why},
+    flights::{Landing, Why, renewable_at},
     inner::broken,
     renewal::FIRST_PAUSE,
 };
@@ -123,8 +122,8 @@ impl Connections {
     async fn arrive(&self, row: &ConnectionRow, why: Why) -> Result<Arc<ConnectionValue>, ConnectionError> {
         match tokio::time::timeout(WAIT, land(self.begin(row, why)?)).await {
             Ok(Some(landing)) => self.0.landed(landing),
-            Ok(None) => Err(not_yet("this host is shutting down".into(), 1_000)),
-            Err(_) => Err(not_yet("the provider has not responded yet".into(), 1_000)),
+            Ok(None) => Err(ConnectionError::not_yet("this host is shutting down".into(), 1_000)),
+            Err(_) => Err(ConnectionError::not_yet("the provider has not responded yet".into(), 1_000)),
         }
     }
 
@@ -163,20 +162,9 @@ impl Connections {
     }
 }
 
-/// From when on the token is renewed, in milliseconds since 1970; `None` when it cannot be. Rows of earlier versions do not
-/// say it of a value without the time of its token.
-pub(super) fn renewable_at(row: &ConnectionRow, value: &ConnectionValue) -> Option<i64> {
-    row.refresh_at.or_else(|| lifetime(value).refresh_at)
-}
-
 /// Waits for the end of a flight; `None` when the process is ending.
 pub(super) async fn land(mut flight: watch::Receiver<Option<Landing>>) -> Option<Landing> {
     flight.wait_for(Option::is_some).await.ok().and_then(|landing| landing.clone())
-}
-
-pub(super) fn not_yet(reason: String, milliseconds: i64) -> ConnectionError {
-    let retry_after = Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default());
-    ConnectionError::NotYet { reason, retry_after }
 }
 
 impl crate::inner::Inner {
@@ -187,7 +175,7 @@ impl crate::inner::Inner {
             Landing::Broken(reason) => Err(ConnectionError::Broken { reason }),
             Landing::Refused(reason) => Err(ConnectionError::Refused { reason }),
             Landing::Gone => Err(ConnectionError::NotFound),
-            Landing::Later(reason, retry_at) => Err(not_yet(reason, retry_at - self.now())),
+            Landing::Later(reason, retry_at) => Err(ConnectionError::not_yet(reason, retry_at - self.now())),
         }
     }
 }

@@ -25,9 +25,8 @@ use uuid::Uuid;
 
 use crate::{
     ConnectionError, EventKind,
-    flights::{Landing, Why},
+    flights::{Landing, Why, renewable_at},
     inner::Inner,
-    refresh::{not_yet, renewable_at},
 };
 
 /// How long a lease lasts unless it is kept alive, in milliseconds.
@@ -130,7 +129,7 @@ impl Inner {
                 return Ok(Some((row, sealed)));
             }
             if Instant::now() > patience {
-                return Err(not_yet("it is being renewed".into(), FIRST_PAUSE));
+                return Err(ConnectionError::not_yet("it is being renewed".into(), FIRST_PAUSE));
             }
             tokio::time::sleep(POLL).await;
         }

@@ -20,6 +20,7 @@ pub mod foreign;
 pub mod hosts;
 mod kind;
 mod lane;
+mod migrate;
 pub mod oauth_apps;
 pub mod oauth_sessions;
 mod piece_versions;

@@ -10,7 +10,7 @@ use leno_base::{Clock, budget::Budgets, milliseconds};
 use sqlx::{Any, AnyConnection, AnyPool, Row as _, Transaction, any::AnyArguments, pool::PoolConnection, query::Query};
 
 use crate::{
-    DbError, Kind, app_connections,
+    DbError, Kind,
     budgets::Rows,
     connect::{self, Inner},
     lane::{Lane, Party, Turn},
@@ -50,23 +50,8 @@ impl Db {
         connect::open(url, budgets).await.map(|inner| Self(Arc::new(inner)))
     }
 
-    /// Applies the migrations. Hosts that start at the same time migrate one after the other.
-    ///
-    /// # Errors
-    /// [`DbError::Migrate`]: the database refuses, or it was made by a newer version.
-    pub async fn migrate(&self) -> Result<(), DbError> {
-        // sqlx's migrator takes a lock on PostgreSQL only.
-        let _turn = match self.0.file.clone() {
-            Some(file) => Some(connect::turn(file).await?),
-            None => None,
-        };
-        let (migrator, pool) = match self.0.kind {
-            Kind::Sqlite => (sqlx::migrate!("../../migrations/sqlite"), self.0.write.pool()),
-            // The other connections do not wait long enough for the locks of a host that migrates.
-            Kind::Postgres => (sqlx::migrate!("../../migrations/postgres"), &self.0.own),
-        };
-        migrator.run(pool).await?;
-        app_connections::fold_names(self).await
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
     }
 
     /// Whether the database responds, however busy this host's other connections are.

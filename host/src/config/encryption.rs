@@ -2,7 +2,7 @@
 
 use secrecy::SecretString;
 
-use super::{setting, source::Reader};
+use super::{setting, source::Reader, weakness::weakness};
 
 /// The key that writes: `INTEGRATION_ENCRYPTION_KEY`, else `AP_ENCRYPTION_KEY`.
 pub(super) fn key(reader: &mut Reader<'_>, production: bool) -> Option<SecretString> {
@@ -12,7 +12,7 @@ pub(super) fn key(reader: &mut Reader<'_>, production: bool) -> Option<SecretStr
             reader.problems.add(format!("{}: {problem}", setting.env));
             return None;
         }
-        if let (true, Some(weak)) = (production, super::weakness(&text, 0)) {
+        if let (true, Some(weak)) = (production, weakness(&text, 0)) {
             reader.problems.add(format!("{}: the key {weak}; `openssl rand -hex 32` makes one", setting.env));
             return None;
         }

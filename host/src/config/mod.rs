@@ -12,6 +12,7 @@ mod secrets;
 pub mod setting;
 mod source;
 mod source_text;
+mod weakness;
 
 use std::{
     net::SocketAddr,
@@ -23,7 +24,7 @@ use leno_base::budget::{Budgets, Spec};
 use leno_egress::PrivateGrant;
 use leno_pieces::{LockFile, LockKey, Trust};
 use leno_sandbox::Limits;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
@@ -32,6 +33,7 @@ use self::{
     grants::Rules,
     setting::Setting,
     source::Reader,
+    weakness::weakness,
 };
 pub use self::{
     grants::Grants,
@@ -108,16 +110,10 @@ pub enum LogFormat {
     Json,
 }
 
-/// Gauzy's default for development, which is public.
-const KNOWN_SECRET: &str = "secretKey";
 /// As long as the hash: RFC 7518, section 3.2.
 const SHORTEST_SECRET: usize = 32;
 /// Too long to be guessed over the network.
 const SHORTEST_TOKEN: usize = 16;
-/// Random bytes in any usual notation have more different characters.
-const FEWEST_BYTES: usize = 6;
-/// What examples have in place of a secret.
-const PLACEHOLDERS: [&str; 5] = ["changeme", "change-me", "change_me", "placeholder", "your-secret"];
 
 impl Config {
     /// Reads the settings.
@@ -293,22 +289,6 @@ fn checked_public_url(reader: &mut Reader<'_>, production: bool) -> Option<Url> 
         return None;
     }
     Some(url)
-}
-
-/// Why a secret could be guessed, whatever its length.
-fn weakness(secret: &SecretString, shortest: usize) -> Option<&'static str> {
-    let text = secret.expose_secret();
-    let lower = text.to_ascii_lowercase();
-    let mut bytes: Vec<u8> = text.bytes().collect();
-    bytes.sort_unstable();
-    bytes.dedup();
-    match () {
-        () if text == KNOWN_SECRET => Some("is Gauzy's default, which is public"),
-        () if text.len() < shortest => Some("is too short"),
-        () if bytes.len() < FEWEST_BYTES => Some("repeats a few characters"),
-        () if PLACEHOLDERS.iter().any(|word| lower.contains(word)) => Some("is an example, and not a secret"),
-        () => None,
-    }
 }
 
 fn list(reader: &mut Reader<'_>, setting: &Setting) -> Vec<SecretString> {
