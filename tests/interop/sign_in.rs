@@ -100,3 +100,22 @@ async fn a_client_that_stands_for_itself_gets_a_new_token_when_the_old_one_has_e
     assert_eq!(scene.provider.state().await.unwrap().granted["client_credentials"], 2);
     assert_eq!(scene.run("noop", "robot").await.output(), &json!({}));
 }
+
+#[tokio::test]
+async fn a_token_that_a_service_rejects_before_its_end_is_renewed_within_the_call() {
+    let Some(scene) = Scene::start().await else { return };
+    scene.sign_in("crm", 3600).await;
+    let (_, whole) = scene.decrypt_all("crm").await;
+    let mut value = whole["value"].clone();
+    // As if the provider had ended the token, ten minutes after it gave it.
+    value["access_token"] = "ended".into();
+    value["claimed_at"] = (value["claimed_at"].as_u64().unwrap() - 600).into();
+    let body = json!({"externalId": "crm", "displayName": "crm", "pieceName": PIECE, "type": "OAUTH2", "value": value});
+    let stored = scene.client.post("/api/app-connections", &body).await.unwrap();
+    assert_eq!(stored.status, 201, "{}", stored.text);
+    for _ in 0..2 {
+        assert_eq!(scene.run("me", "crm").await.output()["status"], 200);
+    }
+    let state = scene.provider.state().await.unwrap();
+    assert_eq!((state.refreshes(), state.revoked_grants), (1, 0), "{state:?}");
+}

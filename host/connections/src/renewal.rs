@@ -53,7 +53,7 @@ enum Saved {
     /// The tokens are stored.
     Done,
     /// The row changed: what it is now, if it is there.
-    Overtaken(Option<ConnectionRow>),
+    Overtaken(Option<Box<ConnectionRow>>),
 }
 
 impl Inner {
@@ -234,7 +234,7 @@ impl Inner {
                 Ok(Saved::Overtaken(Some(present))) if same(&row, &present) => {}
                 Ok(Saved::Overtaken(Some(present))) if given_up(&row, &present) => {
                     match self.request_tokens(&present, &fresh).await {
-                        Ok(proven) => (row, fresh) = (present, proven),
+                        Ok(proven) => (row, fresh) = (*present, proven),
                         Err(error) => {
                             tracing::warn!(connection = row.id, %error, "tokens that came late do not work");
                             return Ok(Landing::Broken(present.status_reason.unwrap_or_default()));
@@ -257,14 +257,14 @@ impl Inner {
         // Its owner may be another by now, and the value is sealed for the owner.
         let present = app_connections::reread(&mut tx, &row.id).await?;
         let Some(present) = present.filter(|present| same(row, present)) else {
-            return Ok(Saved::Overtaken(app_connections::reread(&mut tx, &row.id).await?));
+            return Ok(Saved::Overtaken(app_connections::reread(&mut tx, &row.id).await?.map(Box::new)));
         };
         let sealed = self.seal(&present, present.rev + 1, fresh)?;
         if app_connections::refreshed(&mut tx, &present, &sealed, self.now()).await? {
             self.conclude_anew(tx, present, "host", EventKind::Refreshed, json!({})).await?;
             return Ok(Saved::Done);
         }
-        Ok(Saved::Overtaken(app_connections::reread(&mut tx, &row.id).await?))
+        Ok(Saved::Overtaken(app_connections::reread(&mut tx, &row.id).await?.map(Box::new)))
     }
 
     /// Puts a connection into `ERROR`, unless its value has changed since `row` was read; `value` is what opened, if it did.

@@ -48,8 +48,8 @@ impl Presence {
             None => None,
             Some(file) => {
                 let path = lock_of(file, &id);
-                let locked = connect::lock(&path).map_err(failed)?;
-                Some((path, locked.ok_or_else(|| failed(std::io::ErrorKind::WouldBlock.into()))?))
+                let locked = connect::lock(&path).map_err(|error| failed(&error))?;
+                Some((path, locked.ok_or_else(|| failed(&std::io::ErrorKind::WouldBlock.into()))?))
             }
         };
         let presence = Self { id, key_id: key_id.to_owned(), started_at: now, kind: db.kind(), lock };
@@ -81,7 +81,7 @@ impl Presence {
             let id: String = other.try_get(0)?;
             let path = lock_of(file, &id);
             // Nobody holds the lock, or there is no file: its process has ended.
-            if !path.exists() || connect::lock(&path).map_err(failed)?.is_some() {
+            if !path.exists() || connect::lock(&path).map_err(|error| failed(&error))?.is_some() {
                 remove(&mut *db.writer(Party::Host).await?, &id).await?;
                 let _ = fs::remove_file(path);
             }
@@ -144,6 +144,6 @@ fn lock_of(file: &Path, id: &str) -> PathBuf {
     name.into()
 }
 
-fn failed(error: std::io::Error) -> DbError {
+fn failed(error: &std::io::Error) -> DbError {
     DbError::Connect { reason: format!("the file that shows that this host is alive cannot be locked: {error}") }
 }

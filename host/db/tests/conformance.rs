@@ -827,3 +827,64 @@ async fn an_operation_that_loses_against_another_is_repeated() {
     db.close().await;
     fresh.remove().await;
 }
+
+/// A database of the version before connections last, with something in each table that was changed since.
+async fn upgraded(fresh: &Fresh) {
+    let db = Db::connect(&fresh.url(), &Budgets::default()).await.unwrap();
+    let mut earlier = match db.kind() {
+        Kind::Sqlite => sqlx::migrate!("../../migrations/sqlite"),
+        Kind::Postgres => sqlx::migrate!("../../migrations/postgres"),
+    };
+    earlier.migrations.to_mut().truncate(3);
+    earlier.run(&mut *db.writer(Party::Host).await.unwrap()).await.unwrap();
+    const CONNECTION: &str = "INSERT INTO app_connection (id, tenant_id, owner_id, external_id, display_name, type, status, \
+        piece_name, piece_version, project_ids, scope, value, key_id, rev, edition, expires_at, refresh_at, created_at, updated_at)";
+    for sql in [
+        "INSERT INTO users (tenant_id, id, created_at) VALUES ('t', 'u', 0)".to_owned(),
+        "INSERT INTO encryption_keys (kid, created_at) VALUES ('k', 0)".to_owned(),
+        format!("{CONNECTION} VALUES ('c', 't', 'u', 'c', 'ÄRZTE', 'OAUTH2', 'ACTIVE', 'p', '1.0.0', '[]', 'PROJECT', '{{}}', 'k', 7, 3, 50, 40, 1, 1)"),
+        format!("{CONNECTION} VALUES ('d', 't', 'u', 'd', 'D', 'OAUTH2', 'ACTIVE', 'p', '1.0.0', '[]', 'PROJECT', '{{}}', 'k', 1, 1, 50, NULL, 2, 2)"),
+        "INSERT INTO connection_events (id, tenant_id, owner_id, type, payload, created_at) VALUES ('2', 't', 'u', 'k', '{}', 20), ('1', 't', 'u', 'k', '{}', 10)".to_owned(),
+        "INSERT INTO webhook_endpoints (id, tenant_id, owner_id, url, secret, key_id, events, created_at) VALUES ('w', 't', 'u', 'https://a.test', 's', 'k', '[]', 0)".to_owned(),
+        "INSERT INTO webhook_deliveries (id, endpoint_id, event_id, type, payload, status, next_at, created_at, updated_at) VALUES \
+         ('x', 'w', '2', 'k', '{}', 'PENDING', 0, 0, 0), ('y', 'w', '1', 'k', '{}', 'PENDING', 0, 0, 0)".to_owned(),
+        "INSERT INTO audit_log (id, at, tenant_id, actor, event, subject, detail) VALUES ('a', 5, 't', 'host', 'e', 's', '{}')".to_owned(),
+    ] {
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *db.writer(Party::Host).await.unwrap()).await.unwrap();
+    }
+    db.migrate().await.unwrap();
+    let (tenant, owner) = ("t".into(), "u".into());
+    let rows = leno_db::AppConnections::new(db.clone());
+    let filter = leno_db::ConnectionFilter { display_name: Some("ärzte".into()), ..Default::default() };
+    let found = rows.list(&tenant, &owner, &filter, None, true, 9, 10).await.unwrap();
+    assert_eq!(
+        found.iter().map(|row| (row.id.as_str(), row.rev, row.edition, row.refresh_at)).collect::<Vec<_>>(),
+        [("c", 7, 3, Some(40))]
+    );
+    let told = rows.to_tell(60, 9).await.unwrap();
+    assert_eq!(
+        told.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(),
+        ["d"],
+        "its token ends, and nobody can renew it"
+    );
+    assert_eq!(used(&db, Counted::Connections).await, (2, 2));
+    let ids = |events: Vec<EventRow>| events.into_iter().map(|event| event.id).collect::<Vec<_>>();
+    assert_eq!(ids(events::of_owner_since(&db, &tenant, &owner, 0, 9).await.unwrap()), ["1", "2"]);
+    event(&db, "0", "u", "k", 30).await;
+    assert_eq!(ids(events::of_owner_since(&db, &tenant, &owner, 0, 9).await.unwrap()), ["1", "2", "0"]);
+    assert_eq!(claim_due(&db, 40, ANY).await[0].event_id, "1");
+    assert_eq!(leno_db::encryption_keys::list(&db).await.unwrap()[0].oldest_seal, 1);
+    assert_eq!(leno_db::audit_log::page(&db, &Default::default(), 9).await.unwrap()[0].request, None);
+    db.close().await;
+}
+
+#[tokio::test]
+async fn a_populated_database_of_the_version_before_is_upgraded_without_loss() {
+    let fresh = Fresh::sqlite();
+    upgraded(&fresh).await;
+    fresh.remove().await;
+    if let Some(fresh) = Fresh::postgres("upgrade").await {
+        upgraded(&fresh).await;
+        fresh.remove().await;
+    }
+}

@@ -44,9 +44,9 @@ pub(super) struct Args {
 enum Command {
     /// Show the keys, and how many rows are encrypted with each
     List(Common),
-    /// Encrypt with the present key whatever is encrypted with another one
+    /// Encrypt with the present key whatever is encrypted with another one, or was sealed by an earlier version
     Rotate(Common),
-    /// Retire a key; refused while something is encrypted with it
+    /// Retire a key; refused while something is encrypted with it, or a host writes with it
     Retire {
         /// The key's id, as `leno keys list` shows it
         #[arg(value_name = "ID")]

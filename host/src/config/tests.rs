@@ -3,6 +3,8 @@ use std::fs;
 use leno_metadata::PieceName;
 use leno_sandbox::budgets;
 
+use secrecy::ExposeSecret as _;
+
 use super::*;
 
 /// A working directory with a settings file, and the settings as text.

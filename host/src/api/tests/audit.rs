@@ -38,7 +38,6 @@ async fn the_log_is_read_page_by_page_and_what_is_no_page_is_refused() {
         let body = json!({"externalId": id, "displayName": id, "pieceName": "unknown", "type": "NO_AUTH", "value": {}});
         assert_eq!(host.json("/api/app-connections", &body).await.status, 201);
     }
-    let (mut seen, mut cursor) = (Vec::<String>::new(), String::new());
     let (mut seen, mut path) = (Vec::<String>::new(), "/api/admin/audit?limit=2&event=connection.created".to_owned());
     loop {
         let page = host.operate("GET", &path, None, "").await;
