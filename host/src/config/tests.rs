@@ -139,7 +139,7 @@ fn production_takes_no_weak_or_missing_secret() {
     let production = [("LENO_PRODUCTION", "true"), ("JWT_SECRET", &long), key];
     for (variable, value, problem) in [
         ("LENO_OLD_JWT_SECRETS", format!("{long},{repeated}"), "LENO_OLD_JWT_SECRETS: secret 2 repeats"),
-        ("INTERNAL_API_TOKEN", "short".to_owned(), "INTERNAL_API_TOKEN"),
+        ("INTERNAL_API_TOKEN", "hunter2".to_owned(), "is too short"),
         (
             "LENO_OLD_INTERNAL_API_TOKENS",
             format!("{long},placeholder-token"),
