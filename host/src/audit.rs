@@ -41,7 +41,7 @@ impl Audit {
         let inner = &*self.0;
         let entry =
             AuditEntry::new(milliseconds(&*inner.clock), TenantId::from(""), actor, event, subject).with(detail);
-        if let Err(error) = audit_log::record(&inner.db, &entry).await {
+        if let Err(error) = audit_log::record(&inner.db, entry).await {
             tracing::error!(event, subject, %error, "an entry of the audit log was not written");
         }
     }

@@ -58,7 +58,7 @@ impl Connections {
         let rows = erasure::rest_of_tenant(&inner.db, tenant).await?;
         let detail = json!({"users": sum.users, "connections": sum.connections, "rows": rows});
         let entry = AuditEntry::new(inner.now(), tenant.clone(), actor, "tenant.erased", tenant.as_str()).with(detail);
-        audit_log::record(&inner.db, &entry).await?;
+        audit_log::record(&inner.db, entry).await?;
         self.begin_revoking();
         Ok(sum)
     }

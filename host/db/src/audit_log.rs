@@ -66,7 +66,8 @@ pub(crate) async fn append_all<'e>(
     // Only the text of a single entry comes again for sure.
     let mut query = sqlx::query(AssertSqlSafe(insert(count))).persistent(count == 1);
     for entry in entries {
-        let (request, address) = entry.origin.as_ref().map(|origin| (origin.request.to_string(), origin.address)).unzip();
+        let (request, address) =
+            entry.origin.as_ref().map(|origin| (origin.request.to_string(), origin.address)).unzip();
         query = query
             .bind(Uuid::now_v7().to_string())
             .bind(entry.at)

@@ -4,10 +4,10 @@ use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use crate::support::Place;
 
-#[test]
-fn a_backup_is_taken_while_a_host_serves_and_another_goes_on_from_it() {
+#[tokio::test]
+async fn a_backup_is_taken_while_a_host_serves_and_another_goes_on_from_it() {
     let place = Place::new();
-    let host = place.serve(&[]);
+    let host = place.serve(&[]).await;
     let printed = place.run(&["backup", "copy.db"]).ok().stdout;
     assert!(printed.starts_with("copy.db: "), "{printed}");
     assert_eq!(fs::metadata(place.path().join("copy.db")).unwrap().permissions().mode() & 0o777, 0o600);
@@ -19,7 +19,7 @@ fn a_backup_is_taken_while_a_host_serves_and_another_goes_on_from_it() {
     fs::copy(place.path().join("copy.db"), other.path().join("copy.db")).unwrap();
     let restored = other.run(&["restore", "copy.db", "--json"]).ok().json();
     assert_eq!((restored["epoch"].as_i64(), restored["onTrial"].as_i64()), (Some(1), Some(0)));
-    other.serve(&[]);
+    other.serve(&[]).await;
 }
 
 #[test]
