@@ -60,9 +60,9 @@ async fn after_a_bad_answer_the_same_refresh_token_is_tried_again() {
     let checks = bad.into_iter().zip(&providers).map(async |((case, answer), provider)| {
         provider.raw(answer);
         let (status, body) = ask(&server, case).await;
-        // A redirect is no outage: nothing will change until the token URL is corrected.
+        // These are no outages: a redirect stays one until the token URL is corrected, and `ok: false` is a refusal.
         let expected = match case {
-            "redirect" => (StatusCode::FAILED_DEPENDENCY, "connection_refused"),
+            "redirect" | "no-token" => (StatusCode::FAILED_DEPENDENCY, "connection_refused"),
             _ => (StatusCode::SERVICE_UNAVAILABLE, "connection_not_ready"),
         };
         assert_eq!((status, body["code"].as_str().unwrap()), expected, "{case}: {body}");

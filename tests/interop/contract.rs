@@ -212,7 +212,7 @@ async fn a_connection_by_the_operators_client_is_renewed_without_its_owner_ever_
         "egress": {"hosts": [base]},
         "auth": {
             "type": "OAUTH2", "displayName": "Provider", "authUrl": format!("{base}/auth"),
-            "tokenUrl": format!("{base}/token"), "scope": ["openid", "offline_access"], "authorizationMethod": "HEADER",
+            "tokenUrl": format!("{base}/token"), "issuer": base, "scope": ["openid", "offline_access"], "authorizationMethod": "HEADER",
         },
     });
     scene.server.deliver("fixed.wasm", &craft::Core::new(&piece.to_string()).component()).unwrap();
