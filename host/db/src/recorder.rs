@@ -66,7 +66,7 @@ impl Writing {
             let Some(entries) = self.next() else { return };
             match writer {
                 Ok(mut writer) => write(&mut writer, entries).await,
-                Err(error) => refuse(entries, error),
+                Err(error) => refuse(entries, &error),
             }
         }
     }
@@ -94,7 +94,7 @@ async fn write(writer: &mut sqlx::AnyConnection, entries: Vec<Entry>) {
     let together = audit_log::append_all(writer, entries.iter().map(|entry| &entry.entry)).await;
     match together {
         Ok(()) => entries.into_iter().for_each(|entry| entry.tell(Ok(()))),
-        Err(error @ DbError::Busy(_)) => refuse(entries, error),
+        Err(error @ DbError::Busy(_)) => refuse(entries, &error),
         // An entry that the database refuses is no fault of the others.
         Err(_) => {
             for entry in entries {
@@ -106,8 +106,8 @@ async fn write(writer: &mut sqlx::AnyConnection, entries: Vec<Entry>) {
 }
 
 /// Tells all what one of them met.
-fn refuse(entries: Vec<Entry>, error: DbError) {
-    let again = || match &error {
+fn refuse(entries: Vec<Entry>, error: &DbError) {
+    let again = || match error {
         DbError::Busy(busy) => DbError::Busy(busy.clone()),
         _ => DbError::from(sqlx::Error::WorkerCrashed),
     };

@@ -1,7 +1,8 @@
 //! Sends requests, hop by hop, each hop checked like the first.
 
 use std::io;
-use std::time::Duration;
+use std::pin::pin;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -73,6 +74,11 @@ impl Client {
     }
 }
 
+/// A timer that fires so late tells that the process did not run.
+const LATE: Duration = Duration::from_millis(50);
+/// How long a process that did not run looks for what came meanwhile.
+const LAST_LOOK: Duration = Duration::from_secs(1);
+
 #[async_trait]
 impl Transport for Client {
     async fn send(&self, request: Request, policy: &Policy, caps: &Caps) -> Result<Response, Error> {
@@ -80,10 +86,14 @@ impl Transport for Client {
         let hop = Hop::first(&request, policy, caps, self.pools.own())?;
         let host = hop.admitted.question.host().to_owned();
         let journey = Journey { client: self, policy, caps, meter: &request.meter };
-        match tokio::time::timeout(limit, journey.travel(hop, request.redirects.min(caps.redirects))).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Error::Timeout { host, limit }),
+        let mut travel = pin!(journey.travel(hop, request.redirects.min(caps.redirects)));
+        let begun = Instant::now();
+        let mut outcome = tokio::time::timeout(limit, travel.as_mut()).await;
+        // A process that was stopped meets the end of the time before it reads a response that has been there for long.
+        if outcome.is_err() && begun.elapsed() > limit.saturating_add(LATE) {
+            outcome = tokio::time::timeout(LAST_LOOK, travel).await;
         }
+        outcome.unwrap_or(Err(Error::Timeout { host, limit }))
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::support::{Host, PATIENCE, Place};
 
-fn echo(value: Value) -> Run {
+fn echo(value: &Value) -> Run {
     Run::new("text", "echo").input(json!({ "value": value }))
 }
 
@@ -18,7 +18,7 @@ async fn with_nothing_set_it_serves_the_pieces_to_whoever_has_a_token() {
     let Some(place) = Place::with(&["text"]) else { return };
     let host = place.serve(&[]).await;
     let token = place.run(&["token"]).ok().stdout;
-    let answer = host.client(&token).run(&echo(json!([1, "zwei"]))).await.unwrap();
+    let answer = host.client(&token).run(&echo(&json!([1, "zwei"]))).await.unwrap();
     assert_eq!((answer.status, answer.output()), (200, &json!([1, "zwei"])));
     assert_eq!(host.client("nonsense").get("/api/pieces").await.unwrap().status, 401);
     assert_eq!(host.client(&token).get("/api/admin/pieces").await.unwrap().status, 403);
@@ -31,7 +31,7 @@ async fn with_nothing_set_it_serves_the_pieces_to_whoever_has_a_token() {
 
     // The generated secret is kept: a token outlives a restart.
     let again = place.serve(&[]).await;
-    assert_eq!(again.client(&token).run(&echo(Value::Null)).await.unwrap().status, 200);
+    assert_eq!(again.client(&token).run(&echo(&Value::Null)).await.unwrap().status, 200);
     again.signal(Signal::INT);
     assert!(again.end().await.0.success());
 }
@@ -118,7 +118,7 @@ async fn no_secret_is_ever_logged() {
     let host = place.serve(&environment).await;
     let minted = place.leno(&["token"]).envs(secrets).output().unwrap();
     let token = String::from_utf8(minted.stdout).unwrap();
-    let run = echo(json!(1)).with("connectionExternalId", "x");
+    let run = echo(&json!(1)).with("connectionExternalId", "x");
     assert_ne!(host.client(&token).run(&run).await.unwrap().status, 401);
     assert_eq!(host.client("Bearer-hunter2").get("/api/pieces").await.unwrap().status, 401);
     host.signal(Signal::TERM);
