@@ -2,55 +2,15 @@
 
 use std::{fmt::Write as _, sync::LazyLock};
 
-use leno_base::{Origin, TenantId};
-use serde_json::{Value, json};
+use leno_base::TenantId;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _, any::AnyRow};
 use uuid::Uuid;
 
-use crate::{Db, DbError, Party, recorder};
+pub use crate::audit_entry::AuditEntry;
+use crate::{Db, DbError, Party, recorder::Entry};
 
 /// Columns of the table.
 const COLUMNS: usize = 10;
-
-/// One line of the log.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AuditEntry {
-    /// In milliseconds since 1970.
-    pub at: i64,
-    /// The tenant whose data it concerns.
-    pub tenant: TenantId,
-    /// `user:ID`, `piece:NAME`, `internal`, or `host`.
-    pub actor: String,
-    /// `connection.created`, `secret.revealed`, …
-    pub event: &'static str,
-    /// The row that it is about.
-    pub subject: String,
-    /// Further details. Never a secret.
-    pub detail: Value,
-    /// The request that it comes from.
-    pub origin: Option<Origin>,
-}
-
-impl AuditEntry {
-    /// An entry without further detail, of the request that this task works on. `at` is in milliseconds since 1970.
-    #[must_use]
-    pub fn new(
-        at: i64,
-        tenant: TenantId,
-        actor: impl Into<String>,
-        event: &'static str,
-        subject: impl Into<String>,
-    ) -> Self {
-        let (actor, subject, origin) = (actor.into(), subject.into(), Origin::current());
-        Self { at, tenant, actor, event, subject, detail: json!({}), origin }
-    }
-
-    /// With further details. Never a secret.
-    #[must_use]
-    pub fn with(self, detail: Value) -> Self {
-        Self { detail, ..self }
-    }
-}
 
 /// Adds an entry in a transaction.
 pub async fn append(tx: &mut AnyConnection, entry: &AuditEntry) -> Result<(), DbError> {
@@ -101,12 +61,76 @@ fn insert(entries: usize) -> String {
     text
 }
 
-/// Adds an entry by itself. Entries that are added at the same time are written together.
+/// Adds an entry by itself. Entries that wait for the writer are written together: many small writes at once, each with a
+/// commit that waits for the disk, would take the writer for as long as all of these waits together. An entry is written also
+/// if the caller is dropped.
 ///
 /// # Errors
 /// [`DbError::Query`], [`DbError::Busy`].
 pub async fn record(db: &Db, entry: AuditEntry) -> Result<(), DbError> {
-    recorder::record(db, entry).await
+    let (written, first) = db.recorder().add(entry);
+    if first {
+        tokio::spawn(Writing { db: db.clone(), done: false }.run());
+    }
+    written.await.map_err(|_| DbError::from(sqlx::Error::WorkerCrashed))?
+}
+
+/// The task that writes entries together.
+struct Writing {
+    db: Db,
+    /// Whether it has left nothing to write, and the next entry starts another.
+    done: bool,
+}
+
+impl Writing {
+    async fn run(mut self) {
+        loop {
+            let writer = self.db.writer(Party::Host).await;
+            // Now, as those that came while it waited for its turn go with it.
+            let Some(entries) = self.db.recorder().next() else {
+                self.done = true;
+                return;
+            };
+            match writer {
+                Ok(mut writer) => write(&mut writer, entries).await,
+                Err(error) => refuse(entries, &error),
+            }
+        }
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        if !self.done {
+            self.db.recorder().abandon();
+        }
+    }
+}
+
+async fn write(writer: &mut sqlx::AnyConnection, entries: Vec<Entry>) {
+    let together = append_all(writer, entries.iter().map(|entry| &entry.entry)).await;
+    match together {
+        Ok(()) => entries.into_iter().for_each(|entry| entry.tell(Ok(()))),
+        Err(error @ DbError::Busy(_)) => refuse(entries, &error),
+        // An entry that the database refuses is no fault of the others.
+        Err(_) => {
+            for entry in entries {
+                let written = append(writer, &entry.entry).await;
+                entry.tell(written);
+            }
+        }
+    }
+}
+
+/// Tells all what one of them met.
+fn refuse(entries: Vec<Entry>, error: &DbError) {
+    let again = || match error {
+        DbError::Busy(busy) => DbError::Busy(busy.clone()),
+        _ => DbError::from(sqlx::Error::WorkerCrashed),
+    };
+    for entry in entries {
+        entry.tell(Err(again()));
+    }
 }
 
 /// The events of one subject, oldest first.

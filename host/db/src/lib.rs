@@ -7,6 +7,7 @@
 //! in `migrations/` and in `connect`.
 
 pub mod app_connections;
+mod audit_entry;
 pub mod audit_log;
 pub mod backup;
 mod budgets;

@@ -34,6 +34,20 @@ on_both! {
         assert_eq!(audit_events(&db, "subject").await.unwrap().len(), expected);
     }
 
+    no_entry_is_lost_between_the_end_of_one_turn_and_the_next(db) {
+        let mut tasks = JoinSet::new();
+        for _ in 0..4 {
+            let db = db.clone();
+            tasks.spawn(async move {
+                for number in 0..150 {
+                    audit_log::record(&db, entry(number, "internal")).await.unwrap();
+                }
+            });
+        }
+        tasks.join_all().await;
+        assert_eq!(audit_events(&db, "subject").await.unwrap().len(), 600);
+    }
+
     an_entry_is_written_although_its_caller_is_gone(db) {
         let held = db.begin(Party::Host).await.unwrap();
         let mut gone = Box::pin(audit_log::record(&db, entry(1, "gone")));
