@@ -112,10 +112,11 @@ pub(crate) fn test_guests() -> Result<PathBuf> {
     Ok(target_dir().join("guests").join(TARGET).join("release"))
 }
 
-/// Builds the `leno` command. Returns its path.
+/// Builds the `leno` command. Returns its path. It is built as a part of the workspace, with the features that the tests and
+/// lints of the workspace build its dependencies with: `--package leno` would build most of them a second time.
 pub(crate) fn host(release: bool) -> Result<PathBuf> {
     let mut build = cargo();
-    build.args(["build", "--locked", "--package", "leno"]);
+    build.args(["build", "--locked", "--workspace", "--bin", "leno"]);
     if release {
         build.arg("--release");
     }

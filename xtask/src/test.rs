@@ -25,8 +25,7 @@ pub(crate) fn test(args: &[String]) -> Result<()> {
     let pieces = build::pieces()?;
     let guests = build::test_guests()?;
     let peers = peers::install()?;
-    // The tests in `tests/` start the program. It is built as the tests build it: alone, its dependencies would be built again,
-    // with other features.
+    // The tests in `tests/` start the program, which is built with them: the crates of the workspace have other features there.
     run(cargo().args(["test", "--locked", "--workspace", "--no-run", "--quiet"]))?;
     let leno = build::target_dir().join("debug/leno");
     let nextest = Command::new("cargo-nextest").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
