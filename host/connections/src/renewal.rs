@@ -255,9 +255,9 @@ impl Inner {
     async fn try_save(&self, row: &ConnectionRow, fresh: &ConnectionValue) -> Result<Saved, ConnectionError> {
         let mut tx = self.db.begin(&row.tenant_id).await?;
         // Its owner may be another by now, and the value is sealed for the owner.
-        let present = app_connections::reread(&mut tx, &row.id).await?;
-        let Some(present) = present.filter(|present| same(row, present)) else {
-            return Ok(Saved::Overtaken(app_connections::reread(&mut tx, &row.id).await?.map(Box::new)));
+        let present = match app_connections::reread(&mut tx, &row.id).await? {
+            Some(present) if same(row, &present) => present,
+            other => return Ok(Saved::Overtaken(other.map(Box::new))),
         };
         let sealed = self.seal(&present, present.rev + 1, fresh)?;
         if app_connections::refreshed(&mut tx, &present, &sealed, self.now()).await? {

@@ -134,6 +134,16 @@ mod tests {
     use super::*;
 
     fn url(schema: Value, pkce: Option<&Pkce>, props: Value) -> Result<String, Vec<Problem>> {
+        wished(schema, pkce, props, (None, None))
+    }
+
+    /// The same with the `prompt` and the `access_type` that the user wants.
+    fn wished(
+        schema: Value,
+        pkce: Option<&Pkce>,
+        props: Value,
+        (prompt, access_type): (Option<&str>, Option<&str>),
+    ) -> Result<String, Vec<Problem>> {
         let mut document = json!({"tokenUrl": "https://p.test/token"});
         document.as_object_mut().unwrap().extend(schema.as_object().unwrap().clone());
         let schema: OAuth2 = serde_json::from_value(document).unwrap();
@@ -143,8 +153,8 @@ mod tests {
             state: "st",
             pkce,
             props: Some(&props),
-            prompt: None,
-            access_type: None,
+            prompt,
+            access_type,
         };
         authorization_url(&schema, &request).map(String::from)
     }
@@ -196,20 +206,10 @@ mod tests {
             ),
             (json!({"prompt": "omit"}), "access_type=offline&state=st"),
         ] {
-            let mut document = json!({"authUrl": "https://p.test/a", "tokenUrl": "https://p.test/token"});
+            let mut document = json!({"authUrl": "https://p.test/a"});
             document.as_object_mut().unwrap().extend(schema.as_object().unwrap().clone());
-            let schema: OAuth2 = serde_json::from_value(document).unwrap();
-            let request = Authorization {
-                client_id: "cid",
-                redirect_uri: "https://app.test/cb",
-                state: "st",
-                pkce: None,
-                props: None,
-                prompt: Some("consent"),
-                access_type: Some("offline"),
-            };
-            let url = authorization_url(&schema, &request).unwrap();
-            assert!(url.as_str().ends_with(&format!("response_type=code&{expected}")), "{url}");
+            let url = wished(document, None, json!({}), (Some("consent"), Some("offline"))).unwrap();
+            assert!(url.ends_with(&format!("response_type=code&{expected}")), "{url}");
         }
     }
 

@@ -97,14 +97,10 @@ pub(super) struct Page {
 pub(super) async fn list(_: Operator, State(app): State<Arc<App>>, query: Query) -> Result<Json<Page>, Rejection> {
     let text = |name: &'static str| query.get(name).filter(|text| !text.is_empty()).map(str::to_owned);
     let mut faults = Vec::new();
-    let limit = match query.get("limit").map(str::parse) {
-        None => LIMIT,
-        Some(Ok(limit)) if (1..=MAX_LIMIT).contains(&limit) => limit,
-        Some(_) => {
-            faults.push(Fault::new("limit", format!("must be a whole number from 1 to {MAX_LIMIT}")));
-            LIMIT
-        }
-    };
+    let limit = query.limit(MAX_LIMIT).unwrap_or_else(|fault| {
+        faults.push(fault);
+        None
+    });
     let before = query.get("cursor").map(read_cursor);
     if before == Some(None) {
         faults.push(Fault::new("cursor", "must be `next` of a page of this host"));
@@ -118,6 +114,7 @@ pub(super) async fn list(_: Operator, State(app): State<Arc<App>>, query: Query)
         event: text("event"),
         before: before.flatten(),
     };
+    let limit = limit.unwrap_or(LIMIT);
     let rows = app.audit.page(&filter, limit).await?;
     let full = i64::try_from(rows.len()).unwrap_or(limit) == limit;
     let next = rows.last().filter(|_| full).map(|row| URL_SAFE_NO_PAD.encode(format!("{}:{}", row.at, row.id)));

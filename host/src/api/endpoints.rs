@@ -222,14 +222,14 @@ pub(super) async fn deliveries(
         }
         known
     });
-    let limit = query.get("limit").map(|limit| limit.parse().ok().filter(|limit| (1..=MOST).contains(limit)));
-    if limit == Some(None) {
-        faults.push(Fault::new("limit", format!("must be a whole number from 1 to {MOST}")));
-    }
+    let limit = query.limit(MOST).unwrap_or_else(|fault| {
+        faults.push(fault);
+        None
+    });
     if !faults.is_empty() {
         return Err(Rejection::invalid_query(faults));
     }
-    let limit = limit.flatten().unwrap_or(DEFAULT);
+    let limit = limit.unwrap_or(DEFAULT);
     let rows = app.endpoints.deliveries(&Owner::from(&caller.actor), &id, status, limit).await;
     let rows = rows.map_err(Rejection::from)?.ok_or_else(missing)?;
     Ok(Json(DeliveryList { data: rows.into_iter().map(delivery).collect() }))

@@ -75,20 +75,15 @@ struct Wanted {
 impl Wanted {
     fn parse(query: &Query) -> Result<Self, Rejection> {
         let mut problems = Vec::new();
-        let mut refuse = |name: &str, message: String| problems.push(Fault::new(name, message));
-        let limit = match query.get("limit").map(str::parse) {
-            None => None,
-            Some(Ok(limit)) if (1..=MAX_LIMIT).contains(&limit) => Some(limit),
-            Some(_) => {
-                refuse("limit", format!("must be a whole number from 1 to {MAX_LIMIT}"));
-                None
-            }
-        };
+        let limit = query.limit(MAX_LIMIT).unwrap_or_else(|fault| {
+            problems.push(fault);
+            None
+        });
         let full = match query.get("view") {
             None | Some("summary") => false,
             Some("full") => true,
             Some(_) => {
-                refuse("view", "must be `summary` or `full`".into());
+                problems.push(Fault::new("view", "must be `summary` or `full`"));
                 false
             }
         };

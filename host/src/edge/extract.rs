@@ -1,5 +1,7 @@
 //! What a handler takes from a request, each refusal a [`Rejection`].
 
+use std::{fmt::Display, str::FromStr};
+
 use axum::extract::{FromRequestParts, Path as AxumPath, rejection::PathRejection};
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use leno_base::budget::Spec;
@@ -60,6 +62,21 @@ impl Query {
             None | Some("" | "false" | "0") => Ok(false),
             Some("true" | "1") => Ok(true),
             Some(_) => Err(Fault::new(name, "must be true or false")),
+        }
+    }
+
+    /// The most rows that the client wants: `limit`, from 1 to `most`. `None` when it is absent.
+    ///
+    /// # Errors
+    /// It is no whole number, or out of range.
+    pub(crate) fn limit<N>(&self, most: N) -> Result<Option<N>, Fault>
+    where
+        N: FromStr + PartialOrd + Display + From<u8> + Copy,
+    {
+        match self.get("limit").map(str::parse) {
+            None => Ok(None),
+            Some(Ok(limit)) if (N::from(1)..=most).contains(&limit) => Ok(Some(limit)),
+            Some(_) => Err(Fault::new("limit", format!("must be a whole number from 1 to {most}"))),
         }
     }
 

@@ -14,10 +14,7 @@ async fn given_up_meanwhile(db: &Db, alive: bool) -> (Host, Provider, Owner, len
     let row = host.store(&owner, "c", &provider).await;
     host.advance(HOUR);
     provider.hold();
-    let waiting = tokio::spawn({
-        let (connections, owner) = (host.connections.clone(), owner.clone());
-        async move { connections.find(&owner, &"c".parse().unwrap()).await.unwrap().value().await.map(drop) }
-    });
+    let waiting = host.asks(&owner, "c");
     provider.is_asked(1).await;
     let mut tx = db.begin(Party::Host).await.unwrap();
     assert!(app_connections::broken(&mut tx, &row, None, None, "invalid_grant: used twice", 1).await.unwrap());
@@ -110,10 +107,7 @@ on_both! {
         host.store(&anonymous, "c", &provider).await;
         host.advance(HOUR);
         provider.hold();
-        let waiting = tokio::spawn({
-            let (connections, owner) = (host.connections.clone(), anonymous.clone());
-            async move { connections.find(&owner, &"c".parse().unwrap()).await.unwrap().value().await.map(drop) }
-        });
+        let waiting = host.asks(&anonymous, "c");
         provider.is_asked(1).await;
         assert_eq!(host.connections.link(&anonymous, &real).await.unwrap().len(), 1);
         provider.release();

@@ -61,10 +61,7 @@ on_both! {
         let row = host.store_for(&provider.piece(), &owner, "c", host.tokens(&provider)).await;
         host.advance(HOUR);
         provider.hold();
-        let waiting = tokio::spawn({
-            let (connections, owner) = (host.connections.clone(), owner.clone());
-            async move { connections.find(&owner, &"c".parse().unwrap()).await.unwrap().value().await.map(drop) }
-        });
+        let waiting = host.asks(&owner, "c");
         provider.is_asked(1).await;
         let removing = tokio::spawn({
             let (connections, owner) = (host.connections.clone(), owner.clone());

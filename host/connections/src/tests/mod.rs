@@ -14,6 +14,7 @@ use leno_events::Events;
 use leno_metadata::ConnectionValue;
 use leno_vault::{Key, Keyring};
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use self::provider::Provider;
@@ -97,6 +98,12 @@ impl Host {
     async fn token(&self, owner: &Owner, id: &str) -> Result<String, ConnectionError> {
         let stored = self.connections.find(owner, &id.parse().unwrap()).await?;
         Ok(stored.value().await?.expose()["access_token"].as_str().unwrap().to_owned())
+    }
+
+    /// A caller that needs the value of a connection, and waits for it in a task of its own.
+    fn asks(&self, owner: &Owner, id: &str) -> JoinHandle<Result<(), ConnectionError>> {
+        let (connections, owner, id) = (self.connections.clone(), owner.clone(), id.parse().unwrap());
+        tokio::spawn(async move { connections.find(&owner, &id).await.unwrap().value().await.map(drop) })
     }
 
     /// Another host begins a refresh, and dies.

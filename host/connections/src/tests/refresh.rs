@@ -38,10 +38,7 @@ async fn reconnected_meanwhile(host: &Host, refused: bool) {
         provider.instead(400, None, json!({"error": "invalid_grant"}));
     }
     provider.hold();
-    let waiting = tokio::spawn({
-        let (connections, owner) = (host.connections.clone(), owner.clone());
-        async move { connections.find(&owner, &"c".parse().unwrap()).await.unwrap().value().await.map(drop) }
-    });
+    let waiting = host.asks(&owner, "c");
     provider.is_asked(1).await;
     let mut fresh = host.tokens(&provider);
     (fresh["access_token"], fresh["refresh_token"]) = ("at-new".into(), "rt-new".into());
@@ -101,10 +98,7 @@ on_both! {
         host.store(&owner, "c", &provider).await;
         host.advance(HOUR);
         provider.hold();
-        let caller = tokio::spawn({
-            let (connections, owner) = (host.connections.clone(), owner.clone());
-            async move { connections.find(&owner, &"c".parse().unwrap()).await.unwrap().value().await.map(drop) }
-        });
+        let caller = host.asks(&owner, "c");
         provider.is_asked(1).await;
         caller.abort();
         assert!(caller.await.unwrap_err().is_cancelled());

@@ -121,10 +121,9 @@ impl Wanted {
     fn parse(query: &Query) -> Result<Self, Rejection> {
         let mut problems = Vec::new();
         let mut wanted = Self { filter: ConnectionFilter::default(), limit: LIMIT, from: None, backwards: false };
-        match query.get("limit").map(str::parse) {
-            None => {}
-            Some(Ok(limit)) if (1..=MAX_LIMIT).contains(&limit) => wanted.limit = limit,
-            Some(_) => problems.push(Fault::new("limit", format!("must be a whole number from 1 to {MAX_LIMIT}"))),
+        match query.limit(MAX_LIMIT) {
+            Ok(limit) => wanted.limit = limit.unwrap_or(LIMIT),
+            Err(fault) => problems.push(fault),
         }
         match query.get("cursor").map(read_cursor) {
             None => {}
