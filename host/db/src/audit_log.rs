@@ -1,4 +1,4 @@
-//! The audit log: table `audit_log`, to which rows are only ever added.
+//! The audit log: table `audit_log`, to which rows are only ever added, until a seal covers them and they are archived.
 
 use std::{fmt::Write as _, sync::LazyLock};
 
@@ -166,6 +166,8 @@ pub struct AuditRow {
     pub address: Option<String>,
     /// The process that wrote it: `PID@HOST`.
     pub process: Option<String>,
+    /// The number of the seal that covers it.
+    pub seal: Option<i64>,
 }
 
 /// Which rows to read.
@@ -186,7 +188,7 @@ pub struct AuditFilter {
 /// # Errors
 /// [`DbError::Query`].
 pub async fn page(db: &Db, filter: &AuditFilter, limit: i64) -> Result<Vec<AuditRow>, DbError> {
-    const SQL: &str = "SELECT id, at, tenant_id, actor, event, subject, detail, request, address, process FROM audit_log \
+    const SQL: &str = "SELECT id, at, tenant_id, actor, event, subject, detail, request, address, process, seal FROM audit_log \
         WHERE (CAST($1 AS TEXT) IS NULL OR tenant_id = $1) AND (CAST($2 AS TEXT) IS NULL OR subject = $2) \
         AND (CAST($3 AS TEXT) IS NULL OR event = $3) \
         AND (CAST($4 AS BIGINT) IS NULL OR at < $4 OR (at = $4 AND id < $5)) ORDER BY at DESC, id DESC LIMIT $6";
@@ -203,7 +205,7 @@ pub async fn page(db: &Db, filter: &AuditFilter, limit: i64) -> Result<Vec<Audit
     Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }
 
-fn read(row: &AnyRow) -> Result<AuditRow, sqlx::Error> {
+pub(crate) fn read(row: &AnyRow) -> Result<AuditRow, sqlx::Error> {
     Ok(AuditRow {
         id: row.try_get("id")?,
         at: row.try_get("at")?,
@@ -215,11 +217,13 @@ fn read(row: &AnyRow) -> Result<AuditRow, sqlx::Error> {
         request: row.try_get("request")?,
         address: row.try_get("address")?,
         process: row.try_get("process")?,
+        seal: row.try_get("seal")?,
     })
 }
 
 /// This process: `PID@HOST`.
-fn process() -> &'static str {
+#[must_use]
+pub fn process() -> &'static str {
     static PROCESS: LazyLock<String> = LazyLock::new(|| {
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         format!("{}@{}", std::process::id(), host.trim())

@@ -9,6 +9,7 @@
 pub mod app_connections;
 mod audit_entry;
 pub mod audit_log;
+pub mod audit_seals;
 pub mod backup;
 mod budgets;
 mod connect;

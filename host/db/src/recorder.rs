@@ -12,7 +12,7 @@ use crate::{DbError, audit_entry::AuditEntry};
 /// The most entries that are written at once.
 const MOST: usize = 256;
 
-/// The entries that wait. Each has a caller that waits as well, so their number is bounded by the callers'.
+/// The entries that wait. Each has a caller, or a task, that waits as well, so their number is bounded by those.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder(Mutex<Waiting>);
 

@@ -63,6 +63,8 @@ pub struct Key {
     id: KeyId,
     cipher: Zeroizing<[u8; 32]>,
     mac: Zeroizing<[u8; 32]>,
+    /// What seals the audit log.
+    audit: Zeroizing<[u8; 32]>,
     /// The oldest version of seals that it opens.
     oldest: AtomicI64,
 }
@@ -88,7 +90,8 @@ impl Key {
         }
         let id = derive(&bytes, b"leno key id v1");
         let id = KeyId(hex::encode(id.iter().take(8).copied().collect::<Vec<u8>>()));
-        Ok(Self { id, mac: derive(&bytes, b"leno mac key v1"), cipher: bytes, oldest: AtomicI64::new(1) })
+        let (mac, audit) = (derive(&bytes, b"leno mac key v1"), derive(&bytes, b"leno audit key v1"));
+        Ok(Self { id, mac, audit, cipher: bytes, oldest: AtomicI64::new(1) })
     }
 
     /// The key's id.
@@ -144,6 +147,16 @@ impl Key {
         };
         let parts = [place.table, place.tenant, place.row, self.id.as_str(), &sealed.iv, &sealed.data];
         for part in version.into_iter().chain(parts).chain(facts.iter().copied()) {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part.as_bytes());
+        }
+        mac
+    }
+
+    /// The MAC of something about the audit log.
+    fn audit_mac(&self, parts: &[String]) -> HmacSha256 {
+        let mut mac = hmac(&self.audit);
+        for part in parts {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
         }
@@ -269,12 +282,33 @@ impl Keyring {
 
     /// All keys, the one that writes first.
     pub fn ids(&self) -> impl Iterator<Item = &KeyId> {
-        std::iter::once(&self.active).chain(&self.older).map(|key| &key.id)
+        self.keys().map(|key| &key.id)
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &Key> {
+        std::iter::once(&self.active).chain(&self.older)
+    }
+
+    /// The MAC of something about the audit log, under the key that writes.
+    pub(crate) fn attest(&self, parts: &[String]) -> String {
+        hex::encode(self.active.audit_mac(parts).finalize().into_bytes())
+    }
+
+    /// Whether `mac` is that of `parts` under the key `kid`; `None` without that key.
+    pub(crate) fn attested_by(&self, kid: &str, parts: &[String], mac: &str) -> Option<bool> {
+        let key = self.keys().find(|key| key.id.as_str() == kid)?;
+        // Constant time.
+        Some(hex::decode(mac).is_ok_and(|mac| key.audit_mac(parts).verify_slice(&mac).is_ok()))
+    }
+
+    /// Whether `mac` is that of `parts` under one of the keys.
+    pub(crate) fn attested(&self, parts: &[String], mac: &str) -> bool {
+        self.ids().any(|kid| self.attested_by(kid.as_str(), parts, mac) == Some(true))
     }
 
     /// Opens no seals of versions before `version` under the key `kid` any more.
     pub(crate) fn require(&self, kid: &str, version: i64) {
-        let key = std::iter::once(&self.active).chain(&self.older).find(|key| key.id.as_str() == kid);
+        let key = self.keys().find(|key| key.id.as_str() == kid);
         if let Some(key) = key {
             key.oldest.fetch_max(version, Ordering::Relaxed);
         }
@@ -301,7 +335,7 @@ impl Keyring {
     pub fn open(&self, sealed: &str, place: Place<'_>) -> Result<SecretString, OpenError> {
         let sealed = Sealed::parse(sealed)?;
         let (Some(id), Some(mac)) = (&sealed.kid, &sealed.mac) else { return Err(OpenError::Unauthenticated) };
-        let key = std::iter::once(&self.active).chain(&self.older).find(|key| key.id == *id);
+        let key = self.keys().find(|key| key.id == *id);
         let Some(key) = key else { return Err(OpenError::UnknownKey(id.clone())) };
         match sealed.v {
             None if key.oldest.load(Ordering::Relaxed) > 1 => return Err(OpenError::Tampered),
