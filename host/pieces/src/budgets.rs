@@ -21,6 +21,18 @@ pub(crate) static FAILURES_LOGGED: Spec = Spec {
     range: (0, 1_000_000),
 };
 
+/// Connections in use whose uses are counted for the audit log: one for each actor and version of a piece, for a minute after its
+/// last use. Tenants share them. A tenant that finds no place has its uses counted all the same, as one number.
+///
+/// 10,000: each takes about 500 bytes.
+pub(crate) static CONNECTION_USES: Spec = Spec {
+    env: "LENO_CONNECTION_USES",
+    per: Per::Host,
+    what: "connections in use that are counted for the audit log",
+    default: 10_000,
+    range: (16, 1_000_000),
+};
+
 /// Components that are compiled at once, each in a child process at the lowest priority that may take 2 GiB. Two, so that one
 /// which takes a minute does not hold up the next. An upload waits 10 s for its turn and is then refused; files of the
 /// pieces directory wait for as long as it takes.
@@ -59,4 +71,4 @@ pub(crate) static STORE_BYTES: Spec = Spec {
 
 /// All of them.
 pub const BUDGETS: &[&Spec] =
-    &[&DENIALS_LOGGED, &FAILURES_LOGGED, &COMPILES, &COMPONENT_BYTES, &STORE_KEYS, &STORE_BYTES];
+    &[&DENIALS_LOGGED, &FAILURES_LOGGED, &CONNECTION_USES, &COMPILES, &COMPONENT_BYTES, &STORE_KEYS, &STORE_BYTES];

@@ -22,6 +22,7 @@ mod status;
 mod store;
 mod table;
 mod trail;
+mod uses;
 
 pub use approval::Asks;
 pub use budgets::{BUDGETS, COMPONENT_BYTES};

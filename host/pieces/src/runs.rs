@@ -9,7 +9,7 @@ use leno_base::{
     Actor, Digest, TenantId,
     budget::{Budget, Budgets},
 };
-use leno_db::Db;
+use leno_db::{Db, DbError};
 use leno_egress::Transport;
 use leno_metadata::{Connection, PieceName, VersionReq};
 use leno_sandbox::{CallOptions, Capabilities, Context, Failure, Prepared, Report, Step, Store, TriggerSetup, Usage};
@@ -22,6 +22,7 @@ use crate::{
     lines::Lines,
     observer::Observer,
     trail::Trail,
+    uses::{User, Uses},
 };
 
 /// Makes the store of one call: of the actor's tenant, the piece, and the flow if there is one.
@@ -126,6 +127,7 @@ struct Inner {
     breaker: Breaker,
     denials_logged: Arc<Budget>,
     failures: Lines,
+    uses: Uses,
 }
 
 impl Runs {
@@ -142,7 +144,24 @@ impl Runs {
     ) -> Self {
         let denials_logged = budgets.get(&DENIALS_LOGGED);
         let (breaker, failures) = (Breaker::default(), Lines::new(budgets.get(&FAILURES_LOGGED)));
-        Self(Arc::new(Inner { registry, transport, store_for, db, observer, breaker, denials_logged, failures }))
+        let uses = Uses::new(db.clone(), budgets);
+        Self(Arc::new(Inner { registry, transport, store_for, db, observer, breaker, denials_logged, failures, uses }))
+    }
+
+    /// Writes the uses of connections that were counted for a minute to the audit log. Returns how many entries there were.
+    ///
+    /// # Errors
+    /// The database failed; they are counted still.
+    pub async fn write_uses(&self) -> Result<usize, DbError> {
+        self.0.uses.pass(Instant::now()).await
+    }
+
+    /// Writes all uses of connections that were counted, once no step runs any more.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn finish(&self) -> Result<(), DbError> {
+        self.0.uses.finish().await
     }
 
     /// Runs a step once, for `actor`. Dropping the future ends the call.
@@ -151,9 +170,12 @@ impl Runs {
     /// [`Refusal`], when nothing ran. What happened in the piece is in the report.
     pub async fn run(&self, actor: &Actor, request: StepRequest) -> Result<Run, Refusal> {
         let version = self.0.registry.get(&request.piece, &request.version)?;
+        let stored =
+            request.connection.as_ref().and_then(|connection| Some((connection.id()?.into(), label(&request.step))));
         let prepared = version.piece.prepare(request.step, request.connection.is_some())?;
         let call = Call {
             connection: request.connection,
+            stored,
             context: request.context,
             options: CallOptions { wall: request.wall, trace: false },
         };
@@ -167,14 +189,22 @@ impl Runs {
             .breaker
             .admit(digest, &actor.tenant, Instant::now())
             .map_err(|retry_after| Refusal::CircuitOpen { piece: name.short().to_owned(), retry_after })?;
-        let Call { connection, context, options } = call;
+        let Call { connection, stored, context, options } = call;
+        let user = |connection| User {
+            tenant: actor.tenant.clone(),
+            connection,
+            by: actor.name().into(),
+            piece: name.clone(),
+            version: version.version().clone(),
+        };
         let id = context.run.unwrap_or_else(|| Uuid::now_v7().to_string());
         let trail = Arc::new(Trail {
             run: id.clone(),
             step: context.step,
             piece: name.clone(),
             actor: actor.clone(),
-            connection: connection.as_ref().and_then(|connection| connection.id().map(str::to_owned)),
+            using: stored.map(|(connection, step)| (user(connection), step)),
+            uses: inner.uses.clone(),
             db: inner.db.clone(),
             observer: inner.observer.clone(),
             logged: inner.denials_logged.clone(),
@@ -212,8 +242,19 @@ impl Runs {
 
 struct Call {
     connection: Option<Arc<dyn Connection>>,
+    /// The row of the connection, if it is stored, and what the step is called in the audit log.
+    stored: Option<(Arc<str>, String)>,
     context: StepContext,
     options: CallOptions,
+}
+
+/// The action, the trigger, `OWNER.PROPERTY` of options, or `validate`.
+fn label(step: &Step) -> String {
+    match step {
+        Step::Action { name, .. } | Step::Trigger { name, .. } => name.clone(),
+        Step::Options { owner, property, .. } => format!("{owner}.{property}"),
+        Step::Validate => "validate".to_owned(),
+    }
 }
 
 /// The record of a run in the log and the metrics, also when its caller is dropped.

@@ -12,7 +12,10 @@ use leno_metadata::{ErrorKind, PieceError, PieceName};
 use leno_sandbox::Audit;
 use serde_json::{Value, json};
 
-use crate::observer::Observer;
+use crate::{
+    observer::Observer,
+    uses::{User, Uses},
+};
 
 /// Records the use of a secret and the refusals of one call: the first of each as an entry, and how many there were when the
 /// call has ended. A piece that repeats itself fills neither the audit log nor that of the host.
@@ -21,8 +24,9 @@ pub(crate) struct Trail {
     pub(crate) step: Option<String>,
     pub(crate) piece: PieceName,
     pub(crate) actor: Actor,
-    /// The row of the connection, if it is stored.
-    pub(crate) connection: Option<String>,
+    /// The use of the connection, if that is stored, and by which action, trigger or other step.
+    pub(crate) using: Option<(User, String)>,
+    pub(crate) uses: Uses,
     pub(crate) db: Db,
     pub(crate) observer: Arc<dyn Observer>,
     /// How many refusals are logged one by one.
@@ -41,7 +45,7 @@ impl Audit for Trail {
             return Ok(());
         }
         let (at, actor) = (milliseconds(&SystemClock), format!("piece:{}", self.piece));
-        let subject = self.connection.clone().unwrap_or_default();
+        let subject = self.using.as_ref().map_or("", |(user, _)| &*user.connection);
         let entry =
             AuditEntry::new(at, self.actor.tenant.clone(), actor, "secret.revealed", subject).with(detail(self));
         if let Err(error) = audit_log::record(&self.db, entry).await {
@@ -52,6 +56,12 @@ impl Audit for Trail {
         self.reveals.store(1, Ordering::Relaxed);
         tracing::info!(target: "audit", event = "secret_revealed", run = self.run, piece = %self.piece, tenant = %self.actor.tenant, user = %self.actor.user, "a piece read a connection's value");
         Ok(())
+    }
+
+    fn used(&self) {
+        if let Some((user, step)) = &self.using {
+            self.uses.note(user, step);
+        }
     }
 
     fn denied(&self, function: &'static str, why: &str) {

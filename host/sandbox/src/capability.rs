@@ -109,6 +109,8 @@ pub trait TriggerSetup: Send + Sync {
 /// Records every use of a secret and every refusal.
 #[async_trait]
 pub trait Audit: Send + Sync {
+    /// The call needs its connection, for the first time, and has its value. Returns at once.
+    fn used(&self);
     /// The piece is about to see the connection's value (`secrets.reveal`).
     ///
     /// # Errors

@@ -48,6 +48,11 @@ impl Door {
         Self { manifest, resolved: None }
     }
 
+    /// Whether the connection was resolved.
+    pub(crate) fn is_resolved(&self) -> bool {
+        self.resolved.is_some()
+    }
+
     /// The connection, resolved on first use. `None` when the call has none.
     pub(crate) async fn resolve(
         &mut self,

@@ -97,6 +97,8 @@ struct Trail {
 
 #[async_trait]
 impl Audit for Trail {
+    fn used(&self) {}
+
     async fn revealed(&self) -> Result<(), PieceError> {
         self.revealed.store(true, Ordering::Relaxed);
         Ok(())

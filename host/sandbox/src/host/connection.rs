@@ -12,9 +12,13 @@ impl CallState {
     /// The call's connection; its secrets are masked from here on.
     pub(super) async fn connection(&mut self) -> Result<Option<Arc<Resolved>>, PieceError> {
         let reach = self.reach()?;
+        let before = reach.door.is_resolved();
         let resolved = reach.door.resolve(reach.capabilities.connection.as_ref()).await?;
         if let Some(resolved) = &resolved {
             self.mask = resolved.mask.clone();
+            if !before && let Some(audit) = self.capabilities().and_then(|capabilities| capabilities.audit.as_deref()) {
+                audit.used();
+            }
         }
         Ok(resolved)
     }
