@@ -15,7 +15,7 @@ use leno_pieces::{
 };
 use leno_sandbox::{Engine, EngineConfig, EngineError, Store};
 use leno_vault::{
-    Keyring,
+    Keyring, audit,
     keys::{self, KeyError},
 };
 use tokio::time::Instant;
@@ -47,6 +47,10 @@ const ENDS: Duration = Duration::from_secs(60);
 const REVOKE: Duration = Duration::from_secs(30);
 /// How often it is counted what is stored for all owners, for the metrics.
 const COUNT: Duration = Duration::from_secs(30);
+/// How often rows of the audit log are sealed: what is changed before that does not show.
+const SEAL: Duration = Duration::from_secs(60);
+/// How often it is looked whether uses of connections were counted for a minute.
+const USES: Duration = Duration::from_secs(15);
 /// How often the pieces directory is scanned even if the system reported no change: some file systems report none.
 const RESCAN: Duration = Duration::from_secs(30);
 
@@ -273,6 +277,18 @@ impl Host {
             async move { Ok::<_, DbError>(format!("{} callers known", rates.sweep())) }
         };
         tasks.every("sweep-rates", Rates::INTERVAL, Arc::default(), callers).await;
+        let runs = self.app.runs.clone();
+        let uses = move || {
+            let runs = runs.clone();
+            async move { runs.write_uses().await.map(|count| format!("{count} entries written")) }
+        };
+        tasks.every("write-uses-of-connections", USES, Arc::default(), uses).await;
+        let (db, keyring, clock) = (self.app.db.clone(), self.keyring.clone(), self.clock.clone());
+        let seal = move || {
+            let (db, keyring, clock) = (db.clone(), keyring.clone(), clock.clone());
+            async move { audit::seal(&db, &keyring, &*clock).await.map(|rows| format!("{rows} rows sealed")) }
+        };
+        tasks.every("seal-audit-log", SEAL, Arc::default(), seal).await;
         let (app, stored) = (self.app.clone(), self.stored.clone());
         let count = move || {
             let (app, stored) = (app.clone(), stored.clone());
@@ -329,6 +345,9 @@ impl Host {
     /// Closes the database, once what is being written to it is there.
     pub async fn close(&self) {
         let _ = tokio::time::timeout(GRACE, self.history.finish()).await;
+        if !matches!(tokio::time::timeout(GRACE, self.app.runs.finish()).await, Ok(Ok(()))) {
+            tracing::error!("uses of connections of the last minute were not written to the audit log");
+        }
         let _ = tokio::time::timeout(GRACE, self.presence.leave(&self.app.db)).await;
         let _ = tokio::time::timeout(GRACE, self.app.db.close()).await;
     }

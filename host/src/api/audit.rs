@@ -47,6 +47,9 @@ pub(super) struct RowView {
     /// The process that wrote it.
     #[schema(required = true)]
     process: Option<String>,
+    /// The number of the seal that covers it; none in its first minute.
+    #[schema(required = true)]
+    seal: Option<i64>,
 }
 
 impl From<AuditRow> for RowView {
@@ -62,6 +65,7 @@ impl From<AuditRow> for RowView {
             request_id: row.request,
             address: row.address,
             process: row.process,
+            seal: row.seal,
         }
     }
 }
@@ -76,6 +80,8 @@ pub(super) struct Page {
 }
 
 /// Lists who did what to which secret, user or piece, the latest first.
+///
+/// Rows that `leno audit archive` moved to a file are not here any more.
 #[utoipa::path(
     get,
     path = "/api/admin/audit",

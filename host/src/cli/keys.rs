@@ -5,22 +5,15 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use indicatif::HumanCount;
 use leno_base::{SystemClock, milliseconds};
-use leno_db::Db;
-use leno_vault::{
-    Keyring,
-    keys::{self, KeyState, KeyUse, Retirement},
-};
-use secrecy::ExposeSecret as _;
+use leno_vault::keys::{self, KeyState, KeyUse, Retirement};
 use serde_json::json;
 
 use super::{
     exit::NO,
     exit::block_on,
-    flags::{Data, Flags},
-    keyring::keyring,
+    keyring::Common,
     terminal::{self, Progress, Style},
 };
-use crate::config::DataDir;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -33,7 +26,7 @@ use crate::config::DataDir;
                   2. set INTEGRATION_ENCRYPTION_KEY to the new key, add the old one to LENO_OLD_ENCRYPTION_KEYS, restart\n  \
                   3. leno keys rotate    while the hosts serve; can be interrupted and repeated\n  \
                   4. leno keys retire ID, then remove the old key from LENO_OLD_ENCRYPTION_KEYS\n\n\
-                  Keep the old key as long as you keep backups that were made with it."
+                  Keep the old key as long as you keep backups that were made with it, or rows of the audit log that it sealed."
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -54,25 +47,6 @@ enum Command {
         #[command(flatten)]
         common: Common,
     },
-}
-
-#[derive(Debug, clap::Args)]
-struct Common {
-    /// Print a JSON object instead
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    settings: Flags<Data>,
-}
-
-impl Common {
-    async fn open(&self) -> anyhow::Result<(Db, Keyring)> {
-        let config = self.settings.config()?;
-        let keyring = keyring(&config, &DataDir::open(&config.data_dir)?)?;
-        let db = Db::connect(config.database_url.expose_secret(), &config.budgets).await?;
-        db.migrate().await?;
-        Ok((db, keyring))
-    }
 }
 
 pub(super) fn keys(args: &Args) -> anyhow::Result<ExitCode> {

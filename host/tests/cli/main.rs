@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod auditing;
 mod backups;
 mod commands;
 mod locking;

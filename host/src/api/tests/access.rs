@@ -151,6 +151,8 @@ async fn the_operator_sees_every_background_task_and_nobody_else_does() {
         "revoke-tokens",
         "sweep-store",
         "sweep-rates",
+        "write-uses-of-connections",
+        "seal-audit-log",
         "count-quotas",
     ];
     assert_eq!(names, expected);

@@ -1,5 +1,9 @@
 //! `leno audit`: who did what to which secret, user or piece.
 
+mod archive;
+mod file;
+mod verify;
+
 use std::process::ExitCode;
 
 use leno_base::iso;
@@ -17,9 +21,26 @@ use super::{
 #[command(
     about = "Show the audit log",
     long_about = "Show the audit log, the latest rows first: who did what to which secret, user or piece, with the request, the \
-                  address that it came from, and the process. Rows are never changed and never removed."
+                  address that it came from, and the process. Rows are never changed. Hosts seal them about once a minute: \
+                  what is changed, removed or added past Leno then shows in `leno audit verify`. They stay until they are moved \
+                  to a file with `leno audit archive`.",
+    args_conflicts_with_subcommands = true
 )]
 pub(super) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    list: List,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Verify(verify::Args),
+    Archive(archive::Args),
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
     /// Of one tenant
     #[arg(long, value_name = "UUID")]
     tenant: Option<String>,
@@ -40,6 +61,14 @@ pub(super) struct Args {
 }
 
 pub(super) fn audit(args: &Args) -> anyhow::Result<ExitCode> {
+    match &args.command {
+        None => list(&args.list),
+        Some(Command::Verify(args)) => block_on(verify::verify(args)),
+        Some(Command::Archive(args)) => block_on(archive::archive(args)),
+    }
+}
+
+fn list(args: &List) -> anyhow::Result<ExitCode> {
     let config = args.settings.config()?;
     let filter = AuditFilter {
         tenant: args.tenant.clone(),
@@ -64,7 +93,7 @@ fn object(row: &AuditRow) -> Value {
     json!({
         "id": row.id, "at": iso(row.at), "tenantId": row.tenant, "actor": row.actor, "event": row.event,
         "subject": row.subject, "detail": serde_json::from_str::<Value>(&row.detail).unwrap_or_default(),
-        "requestId": row.request, "address": row.address, "process": row.process,
+        "requestId": row.request, "address": row.address, "process": row.process, "seal": row.seal,
     })
 }
 
