@@ -31,11 +31,11 @@ async fn a_value_that_breaks_the_canonical_abi_ends_the_call_and_nothing_else() 
 async fn an_answer_that_is_not_json_is_refused() -> anyhow::Result<()> {
     let scene = Scene::with_hostile(Options::new()).await?;
     for run in [Run::new(HOSTILE, "not_json"), Run::new(HOSTILE, "deep_json")] {
-        assert_failed(&scene.client.run(&run).await?, "invalid_output", 500);
+        assert_failed(&scene.client.run(&run).await?, "invalid_output", 502);
     }
     for text in ["", " ", "{", "nul", "NaN", "{\"a\":1} x", "[1,]", "{\"a\" 1}", "\"\\ud800\"", "'a'", "\u{feff}{}"] {
         let answer = scene.client.run(&Run::new(HOSTILE, "raw_output").input(json!({ "text": text }))).await?;
-        assert_failed(&answer, "invalid_output", 500);
+        assert_failed(&answer, "invalid_output", 502);
     }
     scene.end().await
 }

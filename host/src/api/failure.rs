@@ -89,6 +89,9 @@ fn failed(run: Run, failure: Failure) -> Rejection {
         Failure::Cancelled => {
             ended(StatusCode::SERVICE_UNAVAILABLE, "The call was cancelled", &failure).retry_after(LATER)
         }
+        // As a gateway answers that got no valid response (RFC 9110, section 15.6.3): the piece ran to its end, and this host
+        // works.
+        Failure::InvalidOutput { .. } => ended(StatusCode::BAD_GATEWAY, "The piece's output is not valid", &failure),
         _ => ended(StatusCode::INTERNAL_SERVER_ERROR, "The piece failed", &failure),
     };
     problem.kind(kind).of_run(run.id, run.report)
@@ -193,7 +196,7 @@ mod tests {
             (Failure::MemoryLimit { limit: 1, wanted: 2 }, 500, "memory_limit", None),
             (Failure::OutputTooLarge { limit: 1 }, 500, "output_too_large", None),
             (Failure::HostCallTooLarge { limit: 1 }, 500, "host_call_too_large", None),
-            (Failure::InvalidOutput { reason: "x".into() }, 500, "invalid_output", None),
+            (Failure::InvalidOutput { reason: "x".into() }, 502, "invalid_output", None),
             (Failure::GuestTrap { trap: "unreachable".into(), panic: None }, 500, "guest_trap", None),
             (Failure::Overloaded { what: "x".into(), exhausted: busy }, 429, "overloaded", Some("2")),
             (Failure::TooManyDenials(many), 403, "too_many_denials", None),

@@ -85,7 +85,7 @@ impl JsonBody for OptionsBody {
         (status = 422, description = "The piece does not resolve the property, or the input or connection does not fit."),
         (status = 424, description = "The service refused the credentials."),
         (status = 429, description = "Too many calls; `Retry-After` says when to retry."),
-        (status = 502, description = "The service is unavailable."),
+        (status = 502, description = "The service is unavailable, or what the piece returned are no options (`invalid_output`)."),
         (status = 504, description = "The call took too long."),
     ),
 )]

@@ -328,7 +328,7 @@ pub(super) enum RunFailures {
     /// The piece failed: `code` says how. `host_error` alone is this host's own fault.
     #[response(status = 500)]
     Failed,
-    /// The service is unavailable.
+    /// The service is unavailable, or the output of the piece is not valid (`invalid_output`): no JSON, or half of a surrogate pair.
     #[response(status = 502)]
     Unavailable,
     /// The call was cancelled: the piece was removed or the host is shutting down.

@@ -148,7 +148,7 @@ async fn options_come_as_choices_or_as_properties() {
 #[tokio::test]
 async fn options_that_cannot_be_had_are_a_problem_and_never_an_empty_list() {
     let host = Host::with_piece().await;
-    let broken = ask(&host, "ask", "nothing").await.refused(500, "invalid_output");
+    let broken = ask(&host, "ask", "nothing").await.refused(502, "invalid_output");
     assert!(broken.detail().contains("/options"), "{}", broken.text);
     let problem = ask(&host, "ask", "text").await.refused(422, "not_resolvable");
     assert!(problem.detail().contains("SHORT_TEXT"), "{}", problem.text);
@@ -175,4 +175,20 @@ async fn the_documents_example_of_a_run_is_what_the_text_piece_answers() {
     let run = host.json(&path, &document["components"]["schemas"]["RunRequest"]["example"]).await;
     let promised = &document["components"]["schemas"]["RunAnswer"]["example"];
     assert_eq!((&run.body["output"], &run.body["piece"]), (&promised["output"], &promised["piece"]), "{}", run.text);
+}
+
+#[tokio::test]
+async fn half_of_a_surrogate_pair_from_a_piece_is_the_pieces_failure_and_not_the_hosts() {
+    use leno_testkit::craft::{self, ANSWER};
+    let mut core = craft::core("half");
+    let text = r#"{"name":"\ud800"}"#;
+    let (at, length) = (core.data(text.as_bytes()), text.len());
+    let store = |at: u32, value: usize| format!("(i32.store (i32.const {at}) (i32.const {value}))");
+    let run = store(ANSWER + 8, at as usize) + &store(ANSWER + 12, length) + &format!("(i32.const {ANSWER})");
+    let pieces = vec![("half.wasm", core.run(run).component())];
+    let host = Host::new(Setup { pieces, ..Setup::default() }).await;
+    let failed = host.json("/api/pieces/half/actions/run/run", &json!({"input": {}})).await;
+    let failed = failed.refused(502, "invalid_output");
+    assert!(failed.detail().contains("half of a surrogate pair"), "{}", failed.text);
+    assert_eq!((&failed.body["kind"], failed.body["runId"].is_string()), (&json!("internal"), true), "{}", failed.text);
 }
