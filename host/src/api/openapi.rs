@@ -108,6 +108,10 @@ fn problems(operation: &mut Operation) {
         common.push(("401", "The access token is missing, expired or not valid; see `WWW-Authenticate`."));
         common.push(("429", "The caller, or the tenant, has sent too many requests, or has too much under way."));
     }
+    // Those that take another proof than a user's token say so.
+    if operation.security.is_none() && operation.tags.iter().flatten().any(|tag| tag == "connections") {
+        common.push(("403", "The token does not have the permission that this needs; `WWW-Authenticate` names it."));
+    }
     if operation.request_body.is_some() {
         common.push(("408", "The body came too slowly."));
         common.push(("413", "The body is too large, or a part of it; `details` names the limit."));

@@ -90,6 +90,60 @@ async fn only_the_operator_may_look_into_the_pieces_directory_or_change_it() {
 }
 
 #[tokio::test]
+async fn each_route_of_connections_takes_its_own_permission_and_no_other() {
+    use Permission::{AddConnections, DeleteConnections, EditConnections, ViewConnections};
+    let routes = [
+        ("GET", "/api/app-connections", ViewConnections),
+        ("POST", "/api/app-connections", AddConnections),
+        ("POST", "/api/app-connections/test", AddConnections),
+        ("POST", "/api/app-connections/oauth2/start", AddConnections),
+        ("GET", "/api/app-connections/{id}", ViewConnections),
+        ("POST", "/api/app-connections/{id}", EditConnections),
+        ("DELETE", "/api/app-connections/{id}", DeleteConnections),
+        ("POST", "/api/app-connections/{id}/refresh", EditConnections),
+        ("GET", "/api/app-connections/{id}/usages", ViewConnections),
+        ("POST", "/api/app-connections/{id}/test", ViewConnections),
+    ];
+    let mut known: Vec<_> = routes.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
+    let mut declared: Vec<_> = document::operations()
+        .into_iter()
+        .filter(|(_, template, operation)| {
+            // Events and webhooks have former paths there.
+            let of_connections =
+                template.starts_with("/api/app-connections") && operation["tags"] == json!(["connections"]);
+            of_connections && !OPEN.contains(&template.as_str())
+        })
+        .map(|(method, template, _)| (method, template))
+        .collect();
+    known.sort();
+    declared.sort();
+    assert_eq!(known, declared, "a route of connections that is not in this table");
+
+    let host = Host::with_piece().await;
+    let id = host.stored("crm").await["id"].as_str().unwrap().to_owned();
+    for (method, template, needed) in routes {
+        let path = template.replace("{id}", &id);
+        let as_one_with = async |permissions: Vec<String>| {
+            let claims = Claims { permissions, ..host.claims.clone() };
+            let token = host.identity.mint(&claims, Duration::from_secs(60));
+            host.call(method, &path, &token, (method == "POST").then(|| json!({}))).await
+        };
+        let others = own().into_iter().filter(|name| name != needed.as_str()).collect();
+        for without in [Vec::new(), vec![Permission::Admin.as_str().to_owned()], others] {
+            let refused = as_one_with(without).await.refused(403, "permission_required");
+            assert!(refused.detail().contains(needed.as_str()), "{method} {template}: {}", refused.text);
+            let challenge = refused.headers["www-authenticate"].to_str().unwrap();
+            assert!(challenge.ends_with(&format!("scope=\"{}\"", needed.as_str())), "{challenge}");
+        }
+        // What it is asked for is incomplete in some cases, and not forbidden. Removing it would end this test.
+        if method != "DELETE" {
+            assert_ne!(as_one_with(vec![needed.as_str().to_owned()]).await.status, 403, "{method} {template}");
+        }
+    }
+    assert_eq!(host.get(&format!("/api/app-connections/{id}")).await.status, 200, "nothing of it was done");
+}
+
+#[tokio::test]
 async fn a_panic_becomes_a_problem_that_tells_nothing_and_the_next_request_is_served() {
     let (host, _temporary) = open(Setup::default()).await;
     async fn boom() -> &'static str {

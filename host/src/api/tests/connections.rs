@@ -2,10 +2,10 @@
 
 use super::*;
 
-const LIST: &str = "/api/app-connections";
-const CANARY: &str = "canary-7f3a-secret";
+pub(super) const LIST: &str = "/api/app-connections";
+pub(super) const CANARY: &str = "canary-7f3a-secret";
 
-fn body(external_id: &str, secret: &str) -> Value {
+pub(super) fn body(external_id: &str, secret: &str) -> Value {
     json!({
         "externalId": external_id, "displayName": format!("My {external_id}"), "pieceName": "text",
         "type": "SECRET_TEXT", "value": {"type": "SECRET_TEXT", "secret_text": secret}, "metadata": {"team": "a"},
@@ -14,16 +14,16 @@ fn body(external_id: &str, secret: &str) -> Value {
 
 impl Host {
     /// A further user: of the same tenant, or of another.
-    fn stranger(&self, tenant: Uuid) -> String {
+    pub(super) fn stranger(&self, tenant: Uuid) -> String {
         let claims = Claims { user_id: Uuid::new_v4(), tenant_id: tenant, permissions: own(), ..Claims::default() };
         self.identity.mint(&claims, Duration::from_secs(600))
     }
 
-    async fn call(&self, method: &str, path: &str, token: &str, body: Option<Value>) -> Answer {
+    pub(super) async fn call(&self, method: &str, path: &str, token: &str, body: Option<Value>) -> Answer {
         self.call_with(method, path, token, &[], body).await
     }
 
-    async fn call_with(
+    pub(super) async fn call_with(
         &self,
         method: &str,
         path: &str,
@@ -46,19 +46,19 @@ impl Host {
     }
 
     /// Stores a connection and returns it.
-    async fn stored(&self, external_id: &str) -> Value {
+    pub(super) async fn stored(&self, external_id: &str) -> Value {
         let answer = self.call("POST", LIST, &self.token, Some(body(external_id, CANARY))).await;
         assert_eq!(answer.status, 201, "{}", answer.text);
         answer.body
     }
 
     /// The user of the host's own token.
-    fn me(&self) -> (String, String) {
+    pub(super) fn me(&self) -> (String, String) {
         let caller = self.identity.verify(&self.token).unwrap();
         (caller.actor.tenant.to_string(), caller.actor.user.to_string())
     }
 
-    async fn decrypted(&self, external_id: &str, extra: &str) -> Answer {
+    pub(super) async fn decrypted(&self, external_id: &str, extra: &str) -> Answer {
         let (tenant, owner) = self.me();
         let path = format!("/api/internal/connections/{external_id}/decrypt?tenantId={tenant}&ownerId={owner}{extra}");
         self.send(request("GET", &path).header("x-internal-token", INTERNAL).body(Body::empty()).unwrap()).await
@@ -403,12 +403,7 @@ async fn a_connection_in_use_is_removed_only_by_force_and_its_uses_are_told() {
 async fn somebody_who_gets_an_account_keeps_every_connection() {
     let host = Host::with_piece().await;
     let (tenant, _) = host.me();
-    let anonymous = request("POST", "/api/users/anonymous")
-        .header("x-internal-token", INTERNAL)
-        .header("content-type", "application/json");
-    let anonymous = host.send(anonymous.body(json!({"tenantId": tenant}).to_string().into()).unwrap()).await;
-    assert_eq!(anonymous.status, 201, "{}", anonymous.text);
-    let guest = anonymous.body["token"].as_str().unwrap().to_owned();
+    let guest = host.guest().await;
     for (id, secret) in [("crm", "guest-crm"), ("mail", "guest-mail"), ("crm-2", "guest-crm-2")] {
         assert_eq!(host.call("POST", LIST, &guest, Some(body(id, secret))).await.status, 201);
     }
@@ -466,4 +461,23 @@ async fn a_row_that_was_moved_to_another_owner_does_not_open() {
     assert_eq!(host.get(LIST).await.body["data"].as_array().unwrap().len(), 1);
     host.stored("crm").await;
     assert_eq!(host.decrypted("crm", "").await.status, 200, "storing it again mends it");
+}
+
+#[tokio::test]
+async fn a_connection_of_a_piece_that_checks_nothing_is_stored_and_not_said_to_work() {
+    let host = Host::with_piece().await;
+    let id = host.stored("crm").await["id"].as_str().unwrap().to_owned();
+    let found = host.call("POST", &format!("{LIST}/{id}/test"), &host.token, None).await;
+    let said = "stored, not tried: the piece sends no request to check its connections";
+    assert_eq!((found.status, found.body), (200, json!({"status": "success", "message": said})));
+    let new = json!({"pieceName": "text", "type": "SECRET_TEXT", "value": {"secret_text": "x"}});
+    let found = host.call("POST", &format!("{LIST}/test"), &host.token, Some(new)).await;
+    let said = "complete, not tried: the piece sends no request to check its connections";
+    assert_eq!((found.status, found.body), (200, json!({"status": "success", "message": said})));
+    let mut elsewhere = body("other", CANARY);
+    elsewhere["pieceName"] = "elsewhere".into();
+    let id = host.call("POST", LIST, &host.token, Some(elsewhere)).await.body["id"].as_str().unwrap().to_owned();
+    let found = host.call("POST", &format!("{LIST}/{id}/test"), &host.token, None).await;
+    let said = "stored, not tried: this host does not have the piece";
+    assert_eq!((found.status, found.body), (200, json!({"status": "success", "message": said})));
 }

@@ -110,3 +110,27 @@ async fn the_former_paths_reach_the_same_endpoints_and_deliveries() {
     assert_eq!(host.as_user(&host.token, "DELETE", &format!("{FORMER}/{id}")).await.status, 204);
     host.as_user(&host.token, "DELETE", &format!("{PATH}/{id}")).await.refused(404, "webhook_not_found");
 }
+
+#[tokio::test]
+async fn webhooks_of_a_user_without_an_account_move_along_to_the_account() {
+    let host = Host::empty().await;
+    let guest = host.guest().await;
+    let body = json!({"url": "https://example.com/hooks", "events": ["connection.created"]});
+    let made = host.call("POST", PATH, &guest, Some(body)).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let id = made.body["id"].as_str().unwrap();
+    assert_eq!(host.get(PATH).await.body["data"], json!([]));
+
+    let linked = host.json("/api/users/link", &json!({"anonymousToken": guest})).await;
+    assert_eq!(linked.status, 200, "{}", linked.text);
+    let own = host.get(PATH).await;
+    let own = own.body["data"].as_array().unwrap();
+    assert_eq!((own.len(), &own[0]["id"], &own[0]["url"]), (1, &json!(id), &json!("https://example.com/hooks")));
+    assert_eq!(host.as_user(&guest, "GET", PATH).await.body["data"], json!([]));
+    host.as_user(&guest, "DELETE", &format!("{PATH}/{id}")).await.refused(404, "webhook_not_found");
+    // It is told what happens to the account now.
+    let (tenant, owner) = (host.claims.tenant_id.to_string(), host.claims.user_id.to_string());
+    let event = happen(&host.events, &host.db, "connection.created", &tenant, &owner).await;
+    let deliveries = host.get(&format!("{PATH}/{id}/deliveries")).await;
+    assert_eq!(deliveries.body["data"][0]["eventId"], event.id, "{}", deliveries.text);
+}

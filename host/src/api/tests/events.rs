@@ -122,3 +122,18 @@ async fn what_is_no_id_of_an_event_and_one_stream_too_many_are_refused() {
     readers.pop();
     Reader::open(&host, &host.token, None).await;
 }
+
+#[tokio::test]
+async fn a_stream_ends_when_its_token_does() {
+    let host = Host::empty().await;
+    let short = host.identity.mint(&host.claims, Duration::from_secs(2));
+    let (mut ending, mut lasting) =
+        (Reader::open(&host, &short, None).await, Reader::open(&host, &host.token, None).await);
+    assert!(ending.block().await.is_some() && lasting.block().await.is_some(), "both are open");
+    assert_eq!(ending.block().await, None);
+    host.send(request("GET", PATH).header("authorization", format!("Bearer {short}")).body(Body::empty()).unwrap())
+        .await
+        .refused(401, "token-expired");
+    change(&host, &host.claims).await;
+    lasting.event().await;
+}

@@ -9,11 +9,13 @@ mod connections;
 mod directory;
 mod document;
 mod endpoints;
+mod erasure;
 mod events;
 mod metadata;
 mod piece;
 mod requests;
 mod running;
+mod sign_in;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -199,6 +201,17 @@ impl Host {
 
     async fn json(&self, path: &str, body: &Value) -> Answer {
         self.post(path, body.to_string()).await
+    }
+
+    /// A user without an account, in the tenant of the host's own token: their token.
+    async fn guest(&self) -> String {
+        let request = request("POST", "/api/users/anonymous")
+            .header("x-internal-token", INTERNAL)
+            .header("content-type", "application/json");
+        let body = json!({"tenantId": self.claims.tenant_id}).to_string();
+        let made = self.send(request.body(body.into()).unwrap()).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        made.body["token"].as_str().unwrap().to_owned()
     }
 
     /// Sends a request as the operator.
