@@ -249,7 +249,19 @@ on_both! {
         let old = ring(OLD, &[]).active().to_string();
         assert_eq!(first(&db, &ring(NEW, &[])).await, Some((1, Misfit::UnknownKey(old.clone()))));
         assert_eq!(verify(&db, &ring(NEW, &[]), report.last.as_ref()).await.misfits, 0);
-        // No host seals with a key that was retired.
+        // The digest that was kept vouches for each one before it.
+        without_triggers(&db).await;
+        let kept = audit_seals::list(&db, 1, 1).await.unwrap().remove(0);
+        run(&db, "UPDATE audit_log SET actor = 'user:nobody' WHERE seal = 1").await;
+        let forged = Seal { digest: digest("", &kept, &audit_seals::rows(&db, 1).await.unwrap()), ..kept };
+        run(&db, "DELETE FROM audit_seals WHERE number = 1").await;
+        add(&db, &forged).await;
+        let found = verify(&db, &ring(NEW, &[]), report.last.as_ref()).await;
+        assert_eq!(found.first, Some((2, Misfit::Changed)));
+    }
+
+    no_host_seals_with_a_key_that_was_retired(db) {
+        let old = ring(OLD, &[]).active().to_string();
         run(&db, &format!("INSERT INTO encryption_keys (kid, created_at, retired_at) VALUES ('{old}', 0, 1)")).await;
         record(&db, 2).await;
         assert!(matches!(seal(&db, &ring(OLD, &[]), &SystemClock).await, Err(DbError::KeyRetired)));
