@@ -35,6 +35,8 @@ pub enum Per {
     Destination,
     /// One endpoint that events are sent to.
     Endpoint,
+    /// One OAuth client.
+    Client,
     /// All of this host.
     Host,
 }
@@ -52,6 +54,7 @@ impl Per {
             Self::Peer => "peer",
             Self::Destination => "destination",
             Self::Endpoint => "endpoint",
+            Self::Client => "client",
             Self::Host => "host",
         }
     }
@@ -67,6 +70,7 @@ impl Per {
             Self::Peer => "your address",
             Self::Destination => "this destination",
             Self::Endpoint => "this endpoint",
+            Self::Client => "this client",
             Self::Host => "this host",
         }
     }

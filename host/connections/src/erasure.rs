@@ -72,7 +72,7 @@ impl Connections {
                 inner.to_be_revoked(&mut tx, row, &value).await?;
             }
         }
-        if !erasure::user(&mut tx, &owner.tenant, &owner.user).await? {
+        if !erasure::user(&mut tx, &owner.tenant, &owner.user, inner.now()).await? {
             return Err(ConnectionError::NotFound);
         }
         let connections = rows.len() as u64;

@@ -24,6 +24,7 @@ mod kind;
 mod lane;
 mod migrate;
 pub mod oauth_apps;
+pub mod oauth_server;
 pub mod oauth_sessions;
 mod piece_versions;
 mod pool;

@@ -25,12 +25,27 @@ pub enum Counted {
     StoreKeys,
     /// Bytes of values there.
     StoreBytes,
+    /// Clients of the authorization server, of a user and of a tenant.
+    OAuthClients,
+    /// Authorization requests under way, of an address and of all.
+    OAuthRequests,
+    /// What users allowed clients, of a user and of a tenant.
+    OAuthGrants,
 }
 
 impl Counted {
     /// All of it.
-    pub const ALL: [Self; 6] =
-        [Self::Connections, Self::SignIns, Self::Endpoints, Self::Events, Self::StoreKeys, Self::StoreBytes];
+    pub const ALL: [Self; 9] = [
+        Self::Connections,
+        Self::SignIns,
+        Self::Endpoints,
+        Self::Events,
+        Self::StoreKeys,
+        Self::StoreBytes,
+        Self::OAuthClients,
+        Self::OAuthRequests,
+        Self::OAuthGrants,
+    ];
 
     fn as_str(self) -> &'static str {
         match self {
@@ -40,6 +55,9 @@ impl Counted {
             Self::Events => "events",
             Self::StoreKeys => "store-keys",
             Self::StoreBytes => "store-bytes",
+            Self::OAuthClients => "oauth-clients",
+            Self::OAuthRequests => "oauth-requests",
+            Self::OAuthGrants => "oauth-grants",
         }
     }
 }

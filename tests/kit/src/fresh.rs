@@ -72,6 +72,25 @@ impl Fresh {
     }
 }
 
+/// The URL of the Redis of this machine. Without one it returns `None` and says so; in CI it panics. Keys are for the test to choose
+/// so that no other has them.
+///
+/// # Panics
+/// In CI, when there is none.
+#[must_use]
+#[allow(clippy::print_stderr)]
+pub fn redis(test: &str) -> Option<&'static str> {
+    const ADDRESS: ([u8; 4], u16) = ([127, 0, 0, 1], 6379);
+    match std::net::TcpStream::connect_timeout(&ADDRESS.into(), std::time::Duration::from_secs(1)) {
+        Ok(_) => Some("redis://127.0.0.1:6379"),
+        Err(error) => {
+            assert!(std::env::var_os("CI").is_none(), "no Redis at {ADDRESS:?}: {error}");
+            eprintln!("skipped: {test} on Redis: no server at {ADDRESS:?}: {error}");
+            None
+        }
+    }
+}
+
 async fn administer(sql: &str) -> Result<(), DbError> {
     let db = Db::connect(&format!("{SERVER}/postgres"), &Budgets::default()).await?;
     sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *db.writer(Party::Host).await?).await?;

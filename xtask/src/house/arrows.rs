@@ -38,13 +38,14 @@ pub(crate) const HOUSE: &[Room] = &[
     room("leno-egress",      &["leno-base"]),
     room("leno-db",          &["leno-base"]),
     room("leno-vault",       &["leno-base", "leno-db"]),
+    room("leno-authorization", &["leno-base", "leno-db", "leno-vault"]),
     room("leno-oauth2",      &["leno-base", "leno-metadata", "leno-egress"]),
     room("leno-events",      &["leno-base", "leno-egress", "leno-db", "leno-vault"]),
     room("leno-connections", &["leno-base", "leno-metadata", "leno-egress", "leno-db", "leno-vault", "leno-oauth2", "leno-events"]),
     room("leno-sandbox",     &["leno-base", "leno-metadata", "leno-egress"]),
     room("leno-pieces",      &["leno-base", "leno-metadata", "leno-egress", "leno-db", "leno-sandbox"]),
     room("leno",             &["leno-base", "leno-metadata", "leno-egress", "leno-db", "leno-vault", "leno-oauth2", "leno-events",
-                               "leno-connections", "leno-sandbox", "leno-pieces"]),
+                               "leno-connections", "leno-sandbox", "leno-pieces", "leno-authorization"]),
 
     // For authors.
     room("leno-sdk-macros",  &[]),
