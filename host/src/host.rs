@@ -3,6 +3,7 @@
 use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::Router;
+use leno_authorization::{AuthorizationServer, RedisShelf, Revoked, Shelf};
 use leno_base::{Actor, Clock, Periodic, SystemClock, Tasks, budget::Budgets, milliseconds};
 use leno_connections::{Connections, OAuth2Of, Parts, PrivateFor};
 use leno_db::{Db, DbError, PieceVersions, Presence, StoreEntries, quota};
@@ -23,6 +24,7 @@ use tokio::time::Instant;
 use crate::{
     api::{self, App},
     audit::Audit,
+    config::OAuthApp,
     edge::{Bodies, PublicUrl, budgets::PAGE_BYTES, rate::Rates},
     identity::Identity,
     metrics::Metrics,
@@ -45,6 +47,8 @@ const IDLE: Duration = Duration::from_secs(3_600);
 const ENDS: Duration = Duration::from_secs(60);
 /// How often tokens that are to be revoked are looked for, which were not revoked at once.
 const REVOKE: Duration = Duration::from_secs(30);
+/// How often this host reads which grants were revoked, by whichever host.
+const REVOKED: Duration = Duration::from_secs(1);
 /// How often it is counted what is stored for all owners, for the metrics.
 const COUNT: Duration = Duration::from_secs(30);
 /// How often rows of the audit log are sealed: what is changed before that does not show.
@@ -88,6 +92,10 @@ pub struct Setup {
     pub public_url: PublicUrl,
     /// Whether raw connection values in requests are refused.
     pub production: bool,
+    /// The authorization server: its client and where it keeps what is under way.
+    pub oauth_app: OAuthApp,
+    /// The grants whose tokens no longer count, as `identity` sees them.
+    pub revoked: Revoked,
 }
 
 /// A host that could not be opened.
@@ -108,6 +116,12 @@ pub enum OpenError {
     /// The HTTP client could not be made.
     #[error(transparent)]
     Egress(#[from] leno_egress::SetupError),
+    /// The address of Redis cannot be used.
+    #[error("Redis: {0}")]
+    Redis(#[from] leno_authorization::ShelfError),
+    /// The operating system returns no random bytes.
+    #[error(transparent)]
+    Randomness(#[from] leno_base::NoRandomness),
 }
 
 /// An open host.
@@ -182,7 +196,23 @@ impl Host {
         let counted = metrics.clone();
         let tasks = Periodic::new(Arc::new(move |task, took, ok| counted.task(task, took, ok)));
         let store = StoreEntries::new(db.clone());
+        let shelf = setup.oauth_app.redis.as_ref().map(RedisShelf::new).transpose()?;
+        let parts = leno_authorization::Parts {
+            db: db.clone(),
+            keyring: keyring.clone(),
+            clock: clock.clone(),
+            shelf: shelf.map(|shelf| Arc::new(shelf) as Arc<dyn Shelf>),
+            client: setup.oauth_app.client,
+            issuer: setup.public_url.to_string(),
+            resources: vec![setup.public_url.to_string()],
+            code_ttl: setup.oauth_app.code_ttl,
+            revoked: setup.revoked,
+        };
+        let authorization = AuthorizationServer::new(parts, &setup.budgets)?;
+        authorization.learn_revocations().await?;
         let app = App {
+            authorization,
+            oauth_app: setup.oauth_app.settings,
             registry,
             runs,
             connections,
@@ -265,6 +295,18 @@ impl Host {
             async move { connections.revoke_due().await.map(|count| format!("{count} tokens were due")) }
         };
         tasks.every("revoke-tokens", REVOKE, Arc::default(), revoke).await;
+        let authorization = self.app.authorization.clone();
+        let revoked = move || {
+            let authorization = authorization.clone();
+            async move { authorization.learn_revocations().await.map(|count| format!("{count} grants were revoked lately")) }
+        };
+        tasks.every("learn-revocations", REVOKED, Arc::default(), revoked).await;
+        let authorization = self.app.authorization.clone();
+        let allowed = move || {
+            let authorization = authorization.clone();
+            async move { authorization.sweep().await.map(removed) }
+        };
+        tasks.every("sweep-grants", SWEEP, Arc::default(), allowed).await;
         let (store, clock) = (self.store.clone(), self.clock.clone());
         let entries = move || {
             let (store, clock) = (store.clone(), clock.clone());
@@ -359,6 +401,7 @@ async fn count(app: &App, stored: &StoreQuota) -> Result<(), DbError> {
         app.connections.observe(counted, used);
         app.endpoints.observe(counted, used);
         app.events.observe(counted, used);
+        app.authorization.observe(counted, used);
         stored.observe(counted, used);
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Leno: hosts automation pieces as WebAssembly components.
 //!
 //! The rooms are crates of their own (`leno-base`, `leno-db`, `leno-sandbox`, …). Here they become a server:
-//! [`cli`] → [`host`] → [`api`] → [`edge`] → [`identity`], [`metrics`], [`audit`]; [`cli`] → [`config`].
+//! [`cli`] → [`host`] → [`api`], [`oauth_app`] → [`edge`] → [`identity`], [`metrics`], [`audit`]; [`cli`] → [`config`].
 
 pub mod api;
 pub mod audit;
@@ -11,3 +11,4 @@ pub mod edge;
 pub mod host;
 pub mod identity;
 pub mod metrics;
+pub mod oauth_app;

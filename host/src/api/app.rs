@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
+use leno_authorization::AuthorizationServer;
 use leno_base::{Periodic, budget::Budget};
 use leno_connections::Connections;
 use leno_db::Db;
@@ -15,6 +16,7 @@ use crate::{
     edge::{Bodies, PublicUrl, rate::Rates},
     identity::Identity,
     metrics::Metrics,
+    oauth_app::settings::Settings,
 };
 
 /// What the routes use.
@@ -27,6 +29,10 @@ pub struct App {
     pub connections: Connections,
     /// Verifies callers.
     pub identity: Identity,
+    /// Lets applications act for users.
+    pub authorization: AuthorizationServer,
+    /// How its endpoints and pages are set.
+    pub oauth_app: Settings,
     /// The audit log.
     pub audit: Audit,
     /// How many requests they may send.

@@ -9,6 +9,8 @@
 //! | `workflows` | `/api/workflows/{id}/connections` |
 //! | `users` | `/api/users` |
 //! | `oauth_apps` | `/api/admin/oauth-apps` |
+//! | `oauth_clients` | `/api/oauth-clients` |
+//! | `oauth_grants` | `/api/oauth-grants` |
 //! | `events` | `GET /api/events` |
 //! | `endpoints` | `/api/events/endpoints` |
 //! | `admin` | `/api/admin/pieces` |
@@ -31,6 +33,8 @@ mod events;
 mod failure;
 mod lookup;
 mod oauth_apps;
+mod oauth_clients;
+mod oauth_grants;
 mod openapi;
 mod operations;
 mod options;
@@ -51,13 +55,17 @@ use http::{StatusCode, Uri};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use self::app::App;
-use crate::edge::{Rejection, rejection::render_with, ring};
+use crate::{
+    edge::{Rejection, rejection::render_with, ring},
+    oauth_app,
+};
 
 /// All routes, ready to be served.
 pub fn router(app: Arc<App>) -> Router {
     let (documented, document) = routes().split_for_parts();
     let document = openapi::Document::new(document);
-    within_edge(app, documented.merge(aliases::routes()).merge(openapi::docs()).layer(Extension(document)))
+    let documented = documented.merge(aliases::routes()).merge(openapi::docs()).layer(Extension(document));
+    within_edge(app, documented.merge(oauth_app::routes()))
 }
 
 /// The same in two: what callers use, and what only the operator does, which is then nowhere else. Both tell whether the host is
@@ -66,6 +74,7 @@ pub fn routers(app: &Arc<App>) -> (Router, Router) {
     let (callers, _) = callers().merge(health()).split_for_parts();
     let document = openapi::Document::new(routes().into_openapi());
     let callers = callers.merge(aliases::routes()).merge(openapi::docs()).layer(Extension(document));
+    let callers = callers.merge(oauth_app::routes());
     let (operator, _) = operator().merge(health()).split_for_parts();
     (within_edge(app.clone(), callers.layer(Extension(operations::Apart))), within_edge(app.clone(), operator))
 }
@@ -110,6 +119,11 @@ fn callers() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(endpoints::remove))
         .routes(routes!(endpoints::deliveries))
         .routes(routes!(endpoints::retry))
+        .routes(routes!(oauth_clients::list, oauth_clients::register))
+        .routes(routes!(oauth_clients::show, oauth_clients::change, oauth_clients::remove))
+        .routes(routes!(oauth_clients::rotate))
+        .routes(routes!(oauth_grants::list))
+        .routes(routes!(oauth_grants::revoke))
         .routes(routes!(openapi::document))
 }
 

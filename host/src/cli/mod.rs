@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod clients;
 mod compile;
 mod completions;
 mod component;
@@ -55,6 +56,7 @@ enum Command {
     Prune(prune::Args),
     Token(token::Args),
     Keys(keys::Args),
+    Clients(clients::Args),
     Import(import::Args),
     Audit(audit::Args),
     Backup(backup::BackupArgs),
@@ -77,6 +79,7 @@ pub fn main() -> ExitCode {
         Command::Prune(args) => prune::prune(&args),
         Command::Token(args) => token::token(&args),
         Command::Keys(args) => keys::keys(&args),
+        Command::Clients(args) => clients::clients(&args),
         Command::Import(args) => import::import(&args),
         Command::Audit(args) => audit::audit(&args),
         Command::Backup(args) => backup::backup(&args),

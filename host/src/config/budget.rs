@@ -4,7 +4,7 @@ use leno_base::budget::Spec;
 
 /// Every budget with a setting, by room.
 pub fn all() -> impl Iterator<Item = &'static Spec> {
-    let rooms: [&[&'static Spec]; 7] = [
+    let rooms: [&[&'static Spec]; 8] = [
         crate::edge::BUDGETS,
         leno_sandbox::BUDGETS,
         leno_egress::BUDGETS,
@@ -12,6 +12,7 @@ pub fn all() -> impl Iterator<Item = &'static Spec> {
         leno_events::BUDGETS,
         leno_connections::BUDGETS,
         leno_pieces::BUDGETS,
+        leno_authorization::BUDGETS,
     ];
     rooms.into_iter().flatten().copied()
 }

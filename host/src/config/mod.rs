@@ -7,6 +7,7 @@ mod encryption;
 mod file;
 mod grants;
 mod limit;
+mod oauth_app;
 mod problem;
 mod secrets;
 pub mod setting;
@@ -37,6 +38,7 @@ use self::{
 };
 pub use self::{
     grants::Grants,
+    oauth_app::OAuthApp,
     problem::Problems,
     secrets::{DataDir, DataDirError},
     source::Sources,
@@ -73,6 +75,8 @@ pub struct Config {
     pub encryption_key: Option<SecretString>,
     /// Keys of earlier times, which are still read with.
     pub old_encryption_keys: Vec<SecretString>,
+    /// The OAuth app.
+    pub oauth_app: OAuthApp,
     /// The limits of everything that many share.
     pub budgets: Budgets,
     /// How long a call waits for a place.
@@ -145,6 +149,7 @@ impl Config {
             internal_api_tokens: internal_tokens(&mut reader, production),
             encryption_key: encryption::key(&mut reader, production),
             old_encryption_keys: encryption::old_keys(&mut reader),
+            oauth_app: oauth_app::read(&mut reader, production),
             budgets: budgets(&mut reader),
             queue_wait: Duration::from_millis(reader.number(&setting::QUEUE_WAIT_MS, 0..=600_000).unwrap_or(1_000)),
             grants: Grants::new(limits.clone(), rules),

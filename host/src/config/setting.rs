@@ -117,6 +117,40 @@ settings! {
         "Activepieces' name of INTEGRATION_ENCRYPTION_KEY, read if that is not set";
     OLD_ENCRYPTION_KEYS = "LENO_OLD_ENCRYPTION_KEYS", None, "KEY,...", "none", true,
         "Further keys that decrypt but never encrypt, separated by commas; see `leno keys`";
+    OAUTH_APP_CLIENT_ID = "GAUZY_OAUTH_APP_CLIENT_ID", None, "ID", "none", false,
+        "The id of the OAuth client by which Activepieces signs in to Gauzy; further ones are registered";
+    OAUTH_APP_CLIENT_SECRET = "GAUZY_OAUTH_APP_CLIENT_SECRET", None, "TEXT", "none", true,
+        "Its secret";
+    OAUTH_APP_CODE_SECRET = "GAUZY_OAUTH_APP_CODE_SECRET", None, "TEXT", "none", true,
+        "The secret that its codes are signed with";
+    OAUTH_APP_REDIRECT_URIS = "GAUZY_OAUTH_APP_REDIRECT_URIS", None, "URL,...", "none", false,
+        "Where its codes may be sent, separated by commas";
+    OAUTH_APP_SCOPES = "LENO_OAUTH_APP_SCOPES", Some("oauth-app-scopes"), "SCOPE,...", "any", false,
+        "The scopes that it may ask for";
+    JWT_TOKEN_EXPIRATION_TIME = "JWT_TOKEN_EXPIRATION_TIME", None, "SECONDS", "86400", false,
+        "How long its access tokens live";
+    OAUTH_CODE_SECONDS = "LENO_OAUTH_CODE_SECONDS", Some("oauth-code-seconds"), "SECONDS", "60", false,
+        "How long a code lives, up to 600";
+    CONSENT_URL = "LENO_CONSENT_URL", Some("consent-url"), "URL", "a page of this host", false,
+        "Where users allow clients, with {request_id} in it, such as https://app.gauzy.co/#/auth/oauth-authorize?request_id={request_id}";
+    CLIENT_REGISTRATION = "LENO_CLIENT_REGISTRATION", Some("client-registration"), "BOOL", "false", false,
+        "Whether OAuth clients may register themselves (RFC 7591), as MCP clients do";
+    ALLOWED_ORIGINS = "LENO_ALLOWED_ORIGINS", Some("allowed-origins"), "ORIGIN,...", "none", false,
+        "Origins whose pages may sign users in to the pages of this host, such as https://app.gauzy.co";
+    REDIS_ENABLED = "REDIS_ENABLED", None, "BOOL", "false", false,
+        "Whether authorization requests and codes are kept in Redis, as Gauzy keeps them, not in the database";
+    REDIS_URL = "REDIS_URL", None, "URL", "REDIS_HOST and REDIS_PORT", true,
+        "Where Redis is: redis:// or rediss://";
+    REDIS_HOST = "REDIS_HOST", None, "HOST", "none", false,
+        "The host of Redis";
+    REDIS_PORT = "REDIS_PORT", None, "PORT", "none", false,
+        "The port of Redis";
+    REDIS_TLS = "REDIS_TLS", None, "BOOL", "false", false,
+        "Whether Redis is reached by TLS only";
+    REDIS_USER = "REDIS_USER", None, "NAME", "none", false,
+        "The user at Redis";
+    REDIS_PASSWORD = "REDIS_PASSWORD", None, "TEXT", "none", true,
+        "The password at Redis";
     QUEUE_WAIT_MS = "LENO_QUEUE_WAIT_MS", Some("queue-wait-ms"), "MS", "1000", false,
         "How long a call waits for a free place before it is refused as overloaded";
     CALL_TIMEOUT_MS = "LENO_CALL_TIMEOUT_MS", Some("call-timeout-ms"), "MS", "30000", false,

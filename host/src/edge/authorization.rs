@@ -1,6 +1,6 @@
 //! Authentication: the bearer token of a request (RFC 6750) as a [`Caller`], and the operator's routes.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use axum::extract::{FromRef, FromRequestParts};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Part
 use super::{Rejection, rate::Rates};
 use crate::{
     audit::Audit,
-    identity::{Caller, Identity, Permission},
+    identity::{AuthError, Caller, Identity, Permission},
 };
 
 /// The header with the internal token of the operator's own processes.
@@ -30,6 +30,11 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         let token = bearer(&parts.headers)?;
         let caller = Identity::from_ref(state).verify(token).map_err(|error| {
+            if error == AuthError::Unknown {
+                let words = "Try again";
+                return Rejection::new(StatusCode::SERVICE_UNAVAILABLE, error.code(), words, error.to_string())
+                    .retry_after(Duration::from_secs(2));
+            }
             let description: String = error.to_string().chars().map(quotable).collect();
             let challenge = format!(r#"Bearer realm="leno", error="invalid_token", error_description="{description}""#);
             unauthorized(error.code(), error.to_string(), &challenge)

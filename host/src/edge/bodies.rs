@@ -1,9 +1,9 @@
-//! Reading the bodies of requests: each from a caller who is known, within the memory that there is for bodies.
+//! Reading the bodies of requests: each from a caller who is known, or from an address, within the memory that there is for bodies.
 //!
 //! Memory is taken as bytes arrive, and for the values of a JSON text before it is parsed. It is held until the handler has
 //! done with the body. Who finds no room waits for a moment: the sender meanwhile waits as well, as nothing is read.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{body::Body, extract::Request};
 use http::{HeaderMap, StatusCode, header};
@@ -19,6 +19,7 @@ use super::{
     authorization::{Internal, Operator},
     budgets::{REQUEST_BYTES, REQUEST_VALUES, TENANT_REQUEST_BYTES},
     extract::{self, JsonBody},
+    ring::Sender,
     weight::Weight,
 };
 use crate::identity::Caller;
@@ -37,6 +38,14 @@ pub(crate) enum Payer {
     Tenant(TenantId),
     /// The operator, for whom only the limit of the host holds.
     Operator,
+    /// An address, where nobody is known yet. It has the share of a tenant.
+    Peer(IpAddr),
+}
+
+impl From<Sender> for Payer {
+    fn from(sender: Sender) -> Self {
+        Self::Peer(sender.0)
+    }
 }
 
 impl From<&Caller> for Payer {
@@ -144,7 +153,7 @@ impl Bodies {
 
     fn portion(&self, payer: Payer) -> Portion<Payer> {
         match payer {
-            Payer::Tenant(_) => self.memory.portion(payer),
+            Payer::Tenant(_) | Payer::Peer(_) => self.memory.portion(payer),
             Payer::Operator => self.memory.unlimited_portion(payer),
         }
     }

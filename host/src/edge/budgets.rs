@@ -21,6 +21,9 @@ pub const BUDGETS: &[&Spec] = &[
     &PAGE_BYTES,
     &TENANT_REQUESTS,
     &USER_REQUESTS,
+    &OAUTH_PEER_REQUESTS,
+    &OAUTH_PEER_FAILURES,
+    &OAUTH_CLIENT_REQUESTS,
 ];
 
 /// Clients' connections. A connection costs about 100 kB at most, with its buffers: these are 100 MiB. It is lowered to what
@@ -181,5 +184,33 @@ pub(crate) static USER_REQUESTS: Spec = Spec {
     per: Per::User,
     what: "requests a second",
     default: 20_000,
+    range: (0, 10_000_000),
+};
+
+/// Requests to the authorization server, in a second and as many at once after a pause; 0 for no limit. All clients behind a
+/// reverse proxy are one address: set it to 0 there, and limit at the proxy.
+pub(crate) static OAUTH_PEER_REQUESTS: Spec = Spec {
+    env: "LENO_OAUTH_PEER_REQUESTS",
+    per: Per::Peer,
+    what: "requests to the authorization server a second",
+    default: 200,
+    range: (0, 10_000_000),
+};
+
+/// Requests of clients that did not prove who they are: more than a person who makes mistakes, fewer than somebody who guesses.
+pub(crate) static OAUTH_PEER_FAILURES: Spec = Spec {
+    env: "LENO_OAUTH_PEER_FAILURES",
+    per: Per::Peer,
+    what: "refused client secrets a second",
+    default: 10,
+    range: (0, 10_000_000),
+};
+
+/// Requests of one client for tokens.
+pub(crate) static OAUTH_CLIENT_REQUESTS: Spec = Spec {
+    env: "LENO_OAUTH_CLIENT_REQUESTS",
+    per: Per::Client,
+    what: "requests for tokens a second",
+    default: 500,
     range: (0, 10_000_000),
 };

@@ -12,6 +12,7 @@
 //! | `rate` | requests a second of each user and tenant |
 //! | `rejection` | why a request was refused, before any surface gives it a form |
 //! | `public_url` | how the outside world reaches this host |
+//! | `cookie` | cookies of this host's pages |
 //!
 //! Extractors need only what they name: `Authorized` works in every router whose state yields an
 //! `Identity` and the `Rates` (`FromRef`). They refuse with a [`Rejection`]; the surface that the request is
@@ -23,6 +24,7 @@ pub(crate) mod authorization;
 pub(crate) mod bodies;
 pub(crate) mod body;
 pub(crate) mod budgets;
+pub(crate) mod cookie;
 pub(crate) mod extract;
 pub(crate) mod listener;
 pub(crate) mod public_url;

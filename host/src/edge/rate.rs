@@ -1,4 +1,4 @@
-//! How many requests a second each user and each tenant may send.
+//! How many requests a second each user and each tenant may send; to the authorization server, each address and each client.
 //!
 //! The generic cell rate algorithm: a bucket that holds as many requests as the limit and is refilled evenly. It is asked once
 //! a token is verified, so nobody can spend what belongs to others, or make buckets for users who do not exist.
@@ -6,7 +6,7 @@
 //! A refusal has the `RateLimit-Policy` and `RateLimit` fields of draft-ietf-httpapi-ratelimit-headers, and `Retry-After`.
 //! Other responses have none: what is left of thousands a second is another number by the time the client reads it.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use governor::{Quota, RateLimiter, clock::DefaultClock, middleware::NoOpMiddleware, state::keyed::DashMapStateStore};
 use http::{HeaderName, HeaderValue};
@@ -17,7 +17,7 @@ use leno_base::{
 
 use super::{
     Rejection,
-    budgets::{TENANT_REQUESTS, USER_REQUESTS},
+    budgets::{OAUTH_CLIENT_REQUESTS, OAUTH_PEER_FAILURES, OAUTH_PEER_REQUESTS, TENANT_REQUESTS, USER_REQUESTS},
 };
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -30,13 +30,21 @@ pub(crate) struct Rates(Arc<Inner>);
 struct Inner {
     tenants: Rate<TenantId>,
     users: Rate<Owner>,
+    peers: Rate<IpAddr>,
+    failures: Rate<IpAddr>,
+    clients: Rate<String>,
 }
 
 impl Rates {
     /// The rates of `budgets`.
     pub(crate) fn new(budgets: &Budgets) -> Self {
-        let (tenants, users) = (budgets.get(&TENANT_REQUESTS), budgets.get(&USER_REQUESTS));
-        Self(Arc::new(Inner { tenants: Rate::new(tenants), users: Rate::new(users) }))
+        Self(Arc::new(Inner {
+            tenants: Rate::new(budgets.get(&TENANT_REQUESTS)),
+            users: Rate::new(budgets.get(&USER_REQUESTS)),
+            peers: Rate::new(budgets.get(&OAUTH_PEER_REQUESTS)),
+            failures: Rate::new(budgets.get(&OAUTH_PEER_FAILURES)),
+            clients: Rate::new(budgets.get(&OAUTH_CLIENT_REQUESTS)),
+        }))
     }
 
     /// How often [`Rates::sweep`] is due.
@@ -51,10 +59,35 @@ impl Rates {
         self.0.tenants.admit(&actor.tenant)
     }
 
+    /// Counts a request to the authorization server from `peer`, before anything is known of it.
+    ///
+    /// # Errors
+    /// 429: the address has sent too many.
+    pub(crate) fn admit_peer(&self, peer: IpAddr) -> Result<(), Rejection> {
+        self.0.peers.admit(&peer)
+    }
+
+    /// Counts a client that did not prove who it is, from `peer`. Nobody else can use that up for the client.
+    ///
+    /// # Errors
+    /// 429: too many have come from there.
+    pub(crate) fn admit_failure(&self, peer: IpAddr) -> Result<(), Rejection> {
+        self.0.failures.admit(&peer)
+    }
+
+    /// Counts a request of a client that has proved who it is.
+    ///
+    /// # Errors
+    /// 429: the client has sent too many.
+    pub(crate) fn admit_client(&self, client: &str) -> Result<(), Rejection> {
+        self.0.clients.admit(&client.to_owned())
+    }
+
     /// Forgets those whose bucket is full again. What remains are the users and tenants of the last second. Returns their
     /// number.
     pub(crate) fn sweep(&self) -> usize {
-        self.0.tenants.sweep() + self.0.users.sweep()
+        let Inner { tenants, users, peers, failures, clients } = &*self.0;
+        tenants.sweep() + users.sweep() + peers.sweep() + failures.sweep() + clients.sweep()
     }
 }
 

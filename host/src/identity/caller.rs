@@ -17,6 +17,19 @@ pub struct Caller {
     pub permissions: Arc<[String]>,
     /// When the access token ends, in seconds since 1970.
     pub expires_at: u64,
+    /// The OAuth client that acts for the user; `None` when it is the user.
+    pub client: Option<ActingClient>,
+}
+
+/// An OAuth client that acts for a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActingClient {
+    /// The `client_id`.
+    pub id: Arc<str>,
+    /// What the user allowed, which may be revoked meanwhile. `None` for tokens of Gauzy's.
+    pub grant: Option<Arc<str>>,
+    /// What the token is good for.
+    pub scope: Arc<str>,
 }
 
 /// A permission that this host checks.
@@ -35,6 +48,10 @@ pub enum Permission {
     EditConnections,
     /// To remove connections of one's own: Gauzy's.
     DeleteConnections,
+    /// To see the tenant's OAuth clients: Gauzy's.
+    ViewClients,
+    /// To register, change and remove them: Gauzy's.
+    EditClients,
 }
 
 impl Permission {
@@ -51,6 +68,8 @@ impl Permission {
             Self::AddConnections => "INTEGRATION_ADD",
             Self::EditConnections => "INTEGRATION_EDIT",
             Self::DeleteConnections => "INTEGRATION_DELETE",
+            Self::ViewClients => "OAUTH_CLIENT_VIEW",
+            Self::EditClients => "OAUTH_CLIENT_EDIT",
         }
     }
 }

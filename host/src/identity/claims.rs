@@ -2,20 +2,21 @@
 
 use std::time::Duration;
 
+use leno_authorization::{Issued, Subject, scope};
 use leno_base::{Actor, Behalf};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{AuthError, Caller};
+use super::{ActingClient, AuthError, Caller};
 
 const ACCESS: &str = "ACCESS_TOKEN_TYPE";
-/// The scope of everything that the user may do.
-const EVERYTHING: &str = "gauzy:all";
 /// The longest life of a token, in seconds: Gauzy's lives for a day, that of a user without an account for 30 days. What leaks
 /// must not be good for ever.
 pub const LONGEST_LIFE: u64 = 31 * 24 * 3600;
 /// How far a clock may be ahead of this host's, in seconds.
 const AHEAD: u64 = 300;
+/// How far two clocks may be apart where a token begins and where it ends, in seconds.
+pub(super) const LEEWAY: u64 = 30;
 
 /// What to say in a token that this host mints.
 #[derive(Debug, Clone, Default)]
@@ -46,11 +47,62 @@ impl Claims {
             permissions: Some(self.permissions.clone()),
             token_type: Some(ACCESS.to_owned()),
             token_id: Some(Uuid::new_v4().to_string()),
+            jti: None,
             scope: None,
             client_id: None,
+            grant_id: None,
+            iss: None,
+            aud: None,
             iat: Some(now),
             nbf: None,
             exp: now.saturating_add(lifetime.as_secs()),
+        }
+    }
+}
+
+impl From<&Subject> for Claims {
+    fn from(subject: &Subject) -> Self {
+        Self {
+            user_id: subject.user_id,
+            tenant_id: subject.tenant_id,
+            organization_id: subject.organization_id,
+            employee_id: subject.employee_id,
+            role: subject.role.clone(),
+            permissions: subject.permissions.clone(),
+        }
+    }
+}
+
+/// The claims of a client's token: Gauzy's, with the permissions that the scope allows, and who it was issued to, by whom.
+pub(super) fn of_client(issued: &Issued, issuer: &str, now: u64) -> Wire {
+    let mut claims = Claims::from(&issued.subject);
+    claims.permissions.retain(|name| scope::allows(&issued.scope, name));
+    let wire = claims.wire(now, issued.lifetime);
+    Wire {
+        jti: wire.token_id.clone(),
+        scope: Some(issued.scope.clone()),
+        client_id: Some(issued.client_id.clone()),
+        grant_id: Some(issued.grant_id.clone()),
+        iss: Some(issuer.to_owned()),
+        aud: issued.resource.clone().map(Audience::One),
+        ..wire
+    }
+}
+
+/// Who a token is for (RFC 7519, section 4.1.3).
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Audience {
+    fn includes(&self, own: &[String]) -> bool {
+        let same = |one: &String| own.iter().any(|own| own.trim_end_matches('/') == one.trim_end_matches('/'));
+        match self {
+            Self::One(one) => same(one),
+            Self::Several(several) => several.iter().any(same),
         }
     }
 }
@@ -77,9 +129,17 @@ pub(super) struct Wire {
     #[serde(default)]
     token_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    jti: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     scope: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     client_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    grant_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    iss: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aud: Option<Audience>,
     #[serde(default)]
     iat: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,9 +152,16 @@ impl Wire {
         serde_json::from_slice(payload).map_err(|error| AuthError::Claims(error.to_string()))
     }
 
-    /// `now` in seconds since 1970. No leeway: Gauzy has none either.
+    /// Whether it was issued by another, or for another: such a token is not for this host, whoever signed it.
+    pub(super) fn check_parties(&self, own: &[String]) -> Result<(), AuthError> {
+        let issued_here = self.iss.as_ref().is_none_or(|issuer| own.contains(issuer));
+        let for_us = self.aud.as_ref().is_none_or(|audience| audience.includes(own));
+        if issued_here && for_us { Ok(()) } else { Err(AuthError::NotForUs) }
+    }
+
+    /// `now` in seconds since 1970.
     pub(super) fn check_time(&self, now: u64) -> Result<(), AuthError> {
-        if self.exp <= now {
+        if self.exp.saturating_add(LEEWAY) <= now {
             return Err(AuthError::Expired(self.exp));
         }
         // Without `iat` it may have been issued long ago, so what is left counts.
@@ -105,10 +172,10 @@ impl Wire {
         if self.exp.saturating_sub(issued) > LONGEST_LIFE {
             return Err(AuthError::TooLong { most: LONGEST_LIFE });
         }
-        self.nbf.filter(|nbf| *nbf > now).map_or(Ok(()), |nbf| Err(AuthError::NotYet(nbf)))
+        self.nbf.filter(|nbf| *nbf > now + LEEWAY).map_or(Ok(()), |nbf| Err(AuthError::NotYet(nbf)))
     }
 
-    /// The caller, and when the token expires.
+    /// The caller, and until when the token counts.
     pub(super) fn into_caller(self) -> Result<(Caller, u64), AuthError> {
         if self.token_type.as_deref() != Some(ACCESS) {
             return Err(AuthError::NotAnAccessToken);
@@ -124,11 +191,13 @@ impl Wire {
         };
         let mut permissions = self.permissions.unwrap_or_default();
         // The token of an OAuth client is narrowed to what the user agreed to.
-        if self.scope.is_some() || self.client_id.is_some() {
-            let scope = self.scope.unwrap_or_default();
-            if !scope.split(' ').any(|one| one == EVERYTHING) {
-                permissions.retain(|name| scope.split(' ').any(|one| one == name));
-            }
+        let client = (self.scope.is_some() || self.client_id.is_some()).then(|| ActingClient {
+            id: self.client_id.unwrap_or_default().into(),
+            grant: self.grant_id.map(Into::into),
+            scope: self.scope.unwrap_or_default().into(),
+        });
+        if let Some(client) = &client {
+            permissions.retain(|name| scope::allows(&client.scope, name));
         }
         let caller = Caller {
             actor,
@@ -136,7 +205,8 @@ impl Wire {
             role: self.role.map(Into::into),
             permissions: permissions.into(),
             expires_at: self.exp,
+            client,
         };
-        Ok((caller, self.exp))
+        Ok((caller, self.exp.saturating_add(LEEWAY)))
     }
 }

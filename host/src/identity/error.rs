@@ -33,6 +33,15 @@ pub enum AuthError {
     /// A claim is missing or has the wrong form.
     #[error("the access token's claims cannot be used: {0}")]
     Claims(String),
+    /// Issued by another server, or for another resource.
+    #[error("the access token is for another server (`iss`, `aud`); get one for this host")]
+    NotForUs,
+    /// What the user allowed the client was revoked.
+    #[error("the access token was revoked; start a new authorization")]
+    Revoked,
+    /// This host does not know which tokens were revoked.
+    #[error("this host cannot tell at the moment whether the access token was revoked; try again")]
+    Unknown,
     /// The user belongs to no tenant yet.
     #[error("the access token names no tenant; finish the registration, then sign in again")]
     NoTenant,
@@ -48,6 +57,9 @@ impl AuthError {
             Self::Expired(_) | Self::NotYet(_) => "token-expired",
             Self::TooLong { .. } => "token-lifetime",
             Self::NotAnAccessToken => "token-type",
+            Self::NotForUs => "token-audience",
+            Self::Revoked => "token-revoked",
+            Self::Unknown => "token-unknown",
             Self::NoTenant => "token-no-tenant",
         }
     }

@@ -16,11 +16,12 @@ use std::{
 };
 
 use aws_lc_rs::{constant_time, digest};
-use leno_base::{Clock, SystemClock};
+use leno_authorization::{Issued, Revoked};
+use leno_base::{Clock, SystemClock, milliseconds};
 use secrecy::{ExposeSecret as _, SecretString};
 
 pub use self::{
-    caller::{Caller, Permission},
+    caller::{ActingClient, Caller, Permission},
     claims::{Claims, LONGEST_LIFE},
     error::{AuthError, MAX_TOKEN},
 };
@@ -33,6 +34,10 @@ pub struct Trusted {
     pub jwt: Vec<SecretString>,
     /// The internal tokens.
     pub internal: Vec<SecretString>,
+    /// This host as an issuer, first, and what else it is as a resource: what `iss` and `aud` may say.
+    pub names: Vec<String>,
+    /// The grants whose tokens no longer count.
+    pub revoked: Revoked,
 }
 
 /// Verifies and mints access tokens. Cheap to clone.
@@ -47,6 +52,8 @@ struct Inner {
     /// SHA-256 of the internal tokens: all that a comparison needs.
     internal: Vec<[u8; 32]>,
     recent: Recent,
+    names: Vec<String>,
+    revoked: Revoked,
     clock: Arc<dyn Clock>,
 }
 
@@ -66,6 +73,8 @@ impl Identity {
             others: trusted.jwt.iter().map(|secret| Signer::new(secret.expose_secret().as_bytes())).collect(),
             internal: trusted.internal.iter().map(|token| sha256(token.expose_secret().as_bytes())).collect(),
             recent: Recent::default(),
+            names: trusted.names.clone(),
+            revoked: trusted.revoked.clone(),
             clock,
         }))
     }
@@ -89,13 +98,24 @@ impl Identity {
             others.into_iter().find_map(Result::ok).ok_or(error)
         })?;
         if let Some(found) = this.recent.get(&verified.mac, now) {
-            return Ok(found);
+            return self.unrevoked(found);
         }
         let claims = claims::Wire::parse(&verified.payload()?)?;
         claims.check_time(now)?;
+        claims.check_parties(&this.names)?;
         let (caller, expires) = claims.into_caller()?;
         this.recent.put(verified.mac, caller.clone(), expires, now);
-        Ok(caller)
+        self.unrevoked(caller)
+    }
+
+    /// The caller, unless the grant of the client is revoked.
+    fn unrevoked(&self, caller: Caller) -> Result<Caller, AuthError> {
+        let grant = caller.client.as_ref().and_then(|client| client.grant.as_deref());
+        match grant.map(|grant| self.0.revoked.contains(grant, milliseconds(&*self.0.clock))) {
+            None | Some(Some(false)) => Ok(caller),
+            Some(Some(true)) => Err(AuthError::Revoked),
+            Some(None) => Err(AuthError::Unknown),
+        }
     }
 
     /// Whether `token` is the internal token, compared in constant time. Never so when none is set.
@@ -111,6 +131,13 @@ impl Identity {
     #[must_use]
     pub fn mint(&self, claims: &Claims, lifetime: Duration) -> String {
         self.0.signer.sign(&claims.wire(self.now(), lifetime))
+    }
+
+    /// A signed access token of an OAuth client.
+    #[must_use]
+    pub fn mint_for_client(&self, issued: &Issued) -> String {
+        let issuer = self.0.names.first().map_or("", String::as_str);
+        self.0.signer.sign(&claims::of_client(issued, issuer, self.now()))
     }
 
     /// How long it is until `seconds` since 1970.

@@ -53,6 +53,7 @@ mod tests {
             role: None,
             permissions: [].into(),
             expires_at: 10,
+            client: None,
         }
     }
 

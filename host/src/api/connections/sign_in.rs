@@ -26,6 +26,7 @@ use crate::{
         Rejection,
         authorization::Authorized,
         budgets,
+        cookie::Cookie,
         extract::{JsonBody, Kind, Member, Path, Query},
     },
     identity::Permission,
@@ -35,8 +36,8 @@ use crate::{
 const CALLBACK: &str = "/api/app-connections/oauth2/callback";
 /// The longest `prompt` or `access_type`, in bytes.
 const MAX_WISH: usize = 100;
-/// How long the browser keeps its cookie, in seconds: as long as a sign-in may take.
-const COOKIE_LIFE: u32 = 600;
+/// Binds a sign-in to the browser that began it, for as long as it may take.
+const COOKIE: Cookie = Cookie { name: "__Host-leno-sign-in", plain: "leno-sign-in", life: 600 };
 
 /// The sign-in to start.
 #[derive(Deserialize, ToSchema)]
@@ -160,7 +161,7 @@ pub(in crate::api) async fn start(
         );
         return Err(Rejection::invalid_members(vec![fault]));
     }
-    let browser = match cookie(&app, &headers) {
+    let browser = match COOKIE.get(&app.public_url, &headers) {
         Some(browser) => browser,
         None => leno_connections::new_browser().map_err(|error| Rejection::internal(error.to_string()))?,
     };
@@ -186,7 +187,7 @@ pub(in crate::api) async fn start(
         scope: begun.scope,
     };
     let mut response = Json(started).into_response();
-    response.headers_mut().insert(header::SET_COOKIE, set_cookie(&app, &browser)?);
+    response.headers_mut().insert(header::SET_COOKIE, COOKIE.set(&app.public_url, &browser)?);
     Ok(response)
 }
 
@@ -360,7 +361,7 @@ async fn finish(app: &App, at: &str, headers: &HeaderMap, query: &Query) -> Resp
         (None, _) => Err(failed("missing_code", "the provider returned no code; start again")),
     };
     let piece = |name: &str| input::oauth2(&*input::piece(app, name)?).cloned();
-    let browser = cookie(app, headers);
+    let browser = COOKIE.get(&app.public_url, headers);
     let base = format!("{}{CALLBACK}", app.public_url);
     let arrival = Arrival { base: &base, at, issuer: query.get("iss") };
     let result = match app.connections.signed_in(&state, browser.as_ref(), arrival, answer, piece).await {
@@ -415,34 +416,6 @@ fn script(value: &Value) -> String {
 
 fn escape_html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
-}
-
-/// The name of the cookie. With https it is bound to this very host (RFC 6265bis, section 4.1.3.2); browsers do not take
-/// that over plain http, which is for development.
-fn cookie_name(app: &App) -> &'static str {
-    if app.public_url.is_https() { "__Host-leno-sign-in" } else { "leno-sign-in" }
-}
-
-fn cookie(app: &App, headers: &HeaderMap) -> Option<SecretString> {
-    let name = cookie_name(app);
-    let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let value = pairs
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find_map(|(key, value)| (key == name).then_some(value))?;
-    // As this host makes them: 32 bytes in base64url.
-    let ours = value.len() == 43 && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-    ours.then(|| SecretString::from(value))
-}
-
-fn set_cookie(app: &App, browser: &SecretString) -> Result<HeaderValue, Rejection> {
-    let secure = if app.public_url.is_https() { "; Secure" } else { "" };
-    let text = format!(
-        "{}={}; Path=/; Max-Age={COOKIE_LIFE}; HttpOnly; SameSite=Lax{secure}",
-        cookie_name(app),
-        browser.expose_secret()
-    );
-    HeaderValue::from_str(&text).map_err(|error| Rejection::internal(error.to_string()))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Access control, and what is public.
 
+use leno_base::{Clock as _, MovingClock};
+
 use super::*;
 
 /// The routes that need no token.
@@ -36,7 +38,10 @@ async fn a_token_that_does_not_hold_is_refused_with_the_reason() {
     let claims = Claims { user_id: Uuid::new_v4(), tenant_id: Uuid::new_v4(), ..Claims::default() };
     let stranger =
         Identity::new(&"another-secret-that-is-long-enough".into(), None).mint(&claims, Duration::from_secs(60));
-    let expired = host.identity.mint(&claims, Duration::ZERO);
+    let earlier = MovingClock::at(SystemClock.now() - Duration::from_secs(120));
+    let secret = "a-secret-that-is-long-enough-for-hs256".into();
+    let earlier = Identity::with_clock(&secret, &Trusted::default(), Arc::new(earlier));
+    let expired = earlier.mint(&claims, Duration::from_secs(60));
     for (header, code) in [
         (format!("Bearer {stranger}"), "token-signature"),
         (format!("Bearer {expired}"), "token-expired"),
@@ -203,6 +208,8 @@ async fn the_operator_sees_every_background_task_and_nobody_else_does() {
         "renew-idle-tokens",
         "tell-ends-of-tokens",
         "revoke-tokens",
+        "learn-revocations",
+        "sweep-grants",
         "sweep-store",
         "sweep-rates",
         "write-uses-of-connections",

@@ -12,6 +12,7 @@ mod endpoints;
 mod erasure;
 mod events;
 mod metadata;
+mod oauth;
 mod piece;
 mod requests;
 mod running;
@@ -36,7 +37,7 @@ use self::piece::{CRASH, ECHO, REFUSE, SECURE_ECHO};
 use super::openapi;
 use crate::{
     edge::{PublicUrl, budgets::MAX_BODY_BYTES},
-    identity::{Claims, Identity, Permission},
+    identity::{Claims, Identity, Permission, Trusted},
 };
 
 const INTERNAL: &str = "an-internal-token-of-some-length";
@@ -119,10 +120,17 @@ async fn open(setup: Setup) -> (crate::host::Host, tempfile::TempDir) {
         .await
         .unwrap();
     db.migrate().await.unwrap();
+    let public_url = PublicUrl::new(None, ([127, 0, 0, 1], 4747).into());
+    let trusted =
+        Trusted { internal: vec![INTERNAL.into()], names: vec![public_url.to_string()], ..Trusted::default() };
     let setup = crate::host::Setup {
         db,
         keyring: Keyring::new(Key::parse(&"ab".repeat(32).into()).unwrap(), Vec::new()),
-        identity: Identity::new(&"a-secret-that-is-long-enough-for-hs256".into(), Some(&INTERNAL.into())),
+        identity: Identity::with_clock(
+            &"a-secret-that-is-long-enough-for-hs256".into(),
+            &trusted,
+            Arc::new(SystemClock),
+        ),
         budgets: Budgets::new([(&leno_sandbox::budgets::MAX_CALLS, 16), (&MAX_BODY_BYTES, MAX_BODY as u64)]),
         clock: Arc::new(SystemClock),
         engine: EngineConfig::default(),
@@ -136,8 +144,10 @@ async fn open(setup: Setup) -> (crate::host::Host, tempfile::TempDir) {
         providers: Arc::new(|_: &PieceName| vec!["127.0.0.0/8".parse().unwrap()]),
         endpoints: Vec::new(),
         own: Vec::new(),
-        public_url: PublicUrl::new(None, ([127, 0, 0, 1], 4747).into()),
+        public_url,
         production: setup.production,
+        oauth_app: oauth::settings(),
+        revoked: trusted.revoked,
     };
     (crate::host::Host::open(setup).await.unwrap(), temporary)
 }

@@ -7,6 +7,7 @@ use std::{future::Future, net::SocketAddr, pin::Pin, process::ExitCode, sync::Ar
 
 use anyhow::Context as _;
 use futures_util::future::OptionFuture;
+use leno_authorization::Revoked;
 use leno_base::{SystemClock, budget::Budgets};
 use leno_db::Db;
 use leno_metadata::PieceName;
@@ -52,7 +53,11 @@ use crate::{
                   INTEGRATION_ENCRYPTION_KEY, else AP_ENCRYPTION_KEY\n  \
                   \u{20}                   the key that encrypts connections; `openssl rand -hex 32` makes one\n  \
                   LENO_OLD_ENCRYPTION_KEYS\n  \
-                  \u{20}                   keys that still decrypt, separated by commas; see `leno keys`\n\n\
+                  \u{20}                   keys that still decrypt, separated by commas; see `leno keys`\n  \
+                  GAUZY_OAUTH_APP_CLIENT_SECRET, GAUZY_OAUTH_APP_CODE_SECRET\n  \
+                  \u{20}                   the secrets of the OAuth client that GAUZY_OAUTH_APP_CLIENT_ID names\n  \
+                  REDIS_URL, REDIS_PASSWORD\n  \
+                  \u{20}                   with REDIS_ENABLED=true, where authorization requests and codes are kept\n\n\
                   What a piece may do beyond its manifest is granted in leno.toml; see `leno grants`:\n  \
                   [grants.http]\n  \
                   private = [\"10.1.2.3:8080\"]"
@@ -168,10 +173,12 @@ async fn open(config: &Config, address: SocketAddr, own: Vec<SocketAddr>) -> any
         compiler,
     };
     let (grants, providers) = (config.grants.clone(), config.grants.clone());
+    let public_url = PublicUrl::new(config.public_url.as_ref(), address);
+    let trusted = trusted(config, &public_url);
     let setup = Setup {
         db,
         keyring: keyring(config, &data)?,
-        identity: Identity::with_clock(&jwt_secret, &trusted(config), Arc::new(SystemClock)),
+        identity: Identity::with_clock(&jwt_secret, &trusted, Arc::new(SystemClock)),
         budgets: config.budgets.clone(),
         clock: Arc::new(SystemClock),
         engine,
@@ -183,15 +190,22 @@ async fn open(config: &Config, address: SocketAddr, own: Vec<SocketAddr>) -> any
         providers: Arc::new(move |piece: &PieceName| providers.for_piece(piece).private),
         endpoints: config.webhook_private.clone(),
         own,
-        public_url: PublicUrl::new(config.public_url.as_ref(), address),
+        public_url,
         production: config.production,
+        oauth_app: config.oauth_app.clone(),
+        revoked: trusted.revoked,
     };
     Ok(Host::open(setup).await?)
 }
 
-/// The secrets besides the one that signs.
-fn trusted(config: &Config) -> Trusted {
-    Trusted { jwt: config.old_jwt_secrets.clone(), internal: config.internal_api_tokens.clone() }
+/// What is trusted besides the secret that signs.
+fn trusted(config: &Config, public_url: &PublicUrl) -> Trusted {
+    Trusted {
+        jwt: config.old_jwt_secrets.clone(),
+        internal: config.internal_api_tokens.clone(),
+        names: vec![public_url.to_string()],
+        revoked: Revoked::default(),
+    }
 }
 
 /// The signals that stop this process.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -13,19 +13,18 @@ use std::{
 use leno_base::budget::{Budget, Exhausted, Share};
 use tokio::sync::Notify;
 
+use crate::edge::ring;
+
 /// When a client that found no room may come back: some request has ended by then.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Whose connection it is: an address, of IPv6 the network of 64 bits that one customer gets.
+/// Whose connection it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Peer(IpAddr);
 
 impl Peer {
     pub(super) fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V6(address) => Self(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into()),
-            address => Self(address),
-        }
+        Self(ring::Peer(address).network())
     }
 }
 
