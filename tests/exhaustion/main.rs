@@ -13,6 +13,7 @@ mod calls;
 mod database;
 mod egress;
 mod listener;
+mod oauth_app;
 mod permits;
 mod quotas;
 mod raw;
@@ -27,6 +28,7 @@ const EXHAUSTED: &[&[&str]] = &[
     database::EXHAUSTS,
     egress::EXHAUSTS,
     listener::EXHAUSTS,
+    oauth_app::EXHAUSTS,
     permits::EXHAUSTS,
     quotas::EXHAUSTS,
     registry::EXHAUSTS,

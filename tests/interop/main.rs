@@ -10,9 +10,12 @@
 
 mod answers;
 mod canaries;
+mod clients;
 mod contract;
 mod encryption;
 mod herd;
+mod oauth_app;
+mod pages;
 mod power_cut;
 mod random_requests;
 mod scene;

@@ -33,6 +33,11 @@ pub(crate) fn missing() -> Vec<String> {
             needed_by: "the database conformance suite, two hosts on one database, and the exhaustion suite on it",
         },
         Peer {
+            name: format!("Redis at {}", redis_address()),
+            is_there: has_redis(),
+            needed_by: "authorization requests and codes in Redis",
+        },
+        Peer {
             name: "Node 20 or newer".into(),
             is_there: has_node(),
             needed_by: "everything beside a real provider, and the client in TypeScript",
@@ -40,7 +45,7 @@ pub(crate) fn missing() -> Vec<String> {
         Peer {
             name: "Python 3.11 or newer, with venv".into(),
             is_there: has_python(),
-            needed_by: "the client in Python",
+            needed_by: "the client in Python, and Python's OAuth libraries",
         },
         Peer {
             name: format!("Chromium at {}", chromium.display()),
@@ -64,6 +69,14 @@ pub(crate) fn missing() -> Vec<String> {
 
 fn postgres_address() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 5432))
+}
+
+fn redis_address() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 6379))
+}
+
+fn has_redis() -> bool {
+    TcpStream::connect_timeout(&redis_address(), Duration::from_secs(1)).is_ok()
 }
 
 /// Whether the PostgreSQL server listens.
@@ -104,6 +117,7 @@ pub(crate) fn install() -> Result<Vec<(&'static str, PathBuf)>> {
     }
     if has_python() {
         places.push(("LENO_CLIENT_PYTHON", python_packages("examples/client-python", "client-python")?));
+        places.push(("LENO_CLIENTS_PYTHON", python_packages("tests/interop/clients-python", "clients-python")?));
     }
     Ok(places)
 }

@@ -102,7 +102,7 @@ async fn readers(table: &mut Table, effort: Effort, server: &Server, provider: &
             load::post("/api/app-connections", client.token(), &body.to_string())
         })
         .collect();
-    load::each_once(address, &stored).await?;
+    load::once(address, stored, 16).await?;
 
     let owner = server.operator();
     let tenant = owner.tenant_id.unwrap_or_default();

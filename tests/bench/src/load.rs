@@ -69,27 +69,32 @@ pub(crate) async fn run_each(
     Ok(Measured { rate: times.len() as f64 / begun.elapsed().as_secs_f64(), times })
 }
 
-/// Sends each of `requests` once.
-pub(crate) async fn each_once(address: SocketAddr, requests: &[Vec<u8>]) -> Result<()> {
-    let shares = requests.chunks(requests.len().div_ceil(CONNECTIONS).max(1));
+/// Sends each of `requests` once, on so many connections.
+pub(crate) async fn once(address: SocketAddr, requests: Vec<Vec<u8>>, connections: usize) -> Result<Measured> {
+    let begun = Instant::now();
+    let shares = requests.chunks(requests.len().div_ceil(connections).max(1));
     let tasks: Vec<_> = shares
         .map(|share| {
             let share = share.to_vec();
             tokio::spawn(async move {
                 let mut stream = TcpStream::connect(address).await?;
-                let mut buffer = Vec::new();
+                stream.set_nodelay(true)?;
+                let (mut buffer, mut times) = (Vec::new(), Vec::new());
                 for request in share {
+                    let begun = Instant::now();
                     stream.write_all(&request).await?;
                     answer(&mut stream, &mut buffer).await?;
+                    times.push(begun.elapsed());
                 }
-                anyhow::Ok(())
+                anyhow::Ok(times)
             })
         })
         .collect();
+    let mut times = Vec::new();
     for task in tasks {
-        task.await??;
+        times.extend(task.await??);
     }
-    Ok(())
+    Ok(Measured { rate: times.len() as f64 / begun.elapsed().as_secs_f64(), times })
 }
 
 /// Sends `request` `count` times.

@@ -9,6 +9,7 @@ mod effort;
 mod host;
 mod http;
 mod load;
+mod oauth_app;
 mod pieces;
 mod serve;
 mod start;
@@ -39,6 +40,7 @@ fn main() -> Result<()> {
         http::measure(&mut table, effort, bare).await?;
         cipher::measure(&mut table, effort)?;
         connections::measure(&mut table, effort).await?;
+        oauth_app::measure(&mut table, effort).await?;
         cache::measure(&mut table).await?;
         start::measure(&mut table).await?;
         steady::measure(&mut table, effort).await

@@ -1,0 +1,276 @@
+//! The OAuth app on two hosts, beside Redis, and as Activepieces uses it.
+
+use std::time::Duration;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use leno_testkit::{
+    Caller, Client, Options, Server,
+    fresh::{self, Fresh},
+    peers,
+};
+use redis::AsyncCommands as _;
+use serde_json::{Value, json};
+
+const CLIENT: &str = "activepieces";
+const SECRET: &str = "secret-of-activepieces";
+const REDIRECT: &str = "https://cloud.activepieces.com/redirect";
+const AT: &str = "/api/integration/ever-gauzy/oauth";
+const ISSUER: &str = "http://leno.test";
+
+fn options() -> Options {
+    Options::new()
+        .env("LENO_PUBLIC_URL", ISSUER)
+        .env("GAUZY_OAUTH_APP_CLIENT_ID", CLIENT)
+        .env("GAUZY_OAUTH_APP_CLIENT_SECRET", SECRET)
+        .env("GAUZY_OAUTH_APP_CODE_SECRET", "code-secret")
+        .env("GAUZY_OAUTH_APP_REDIRECT_URIS", REDIRECT)
+        .env("INTEGRATION_ENCRYPTION_KEY", &"ab".repeat(32))
+        .env("JWT_SECRET", "a-secret-that-is-the-same-on-both-hosts")
+        .env("LENO_OAUTH_PEER_REQUESTS", "0")
+        .env("LENO_OAUTH_CLIENT_REQUESTS", "0")
+}
+
+fn http() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+}
+
+/// The parameters of an address.
+fn parameter(url: &str, name: &str) -> Option<String> {
+    let url = reqwest::Url::parse(url).unwrap();
+    url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+/// Hosts that share what `options` names, and a user.
+struct Hosts {
+    servers: Vec<Server>,
+    user: Client,
+    http: reqwest::Client,
+}
+
+impl Hosts {
+    async fn start(all: &[Options]) -> Self {
+        let mut servers = Vec::new();
+        for options in all {
+            servers.push(Server::start(options.clone()).await.unwrap());
+        }
+        let token = Caller::user().token("a-secret-that-is-the-same-on-both-hosts");
+        let user = Client::new(servers[0].url(), &token);
+        Self { servers, user, http: http() }
+    }
+
+    fn at(&self, host: usize, path: &str) -> String {
+        format!("{}{path}", self.servers[host].url())
+    }
+
+    async fn begin(&self, host: usize) -> reqwest::Response {
+        let query = [("client_id", CLIENT), ("redirect_uri", REDIRECT), ("response_type", "code"), ("state", "s")];
+        let url = reqwest::Url::parse_with_params(&self.at(host, &format!("{AT}/authorize")), query).unwrap();
+        self.http.get(url).send().await.unwrap()
+    }
+
+    async fn approve(&self, host: usize, id: &str) -> (u16, Value) {
+        let request = self.http.post(self.at(host, &format!("{AT}/authorize"))).bearer_auth(self.user.token());
+        let answer = request.json(&json!({"request_id": id})).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    async fn code(&self, host: usize) -> String {
+        let begun = self.begin(host).await;
+        assert_eq!(begun.status(), 302);
+        let id = parameter(begun.headers()["location"].to_str().unwrap(), "request_id").unwrap();
+        // Decided on another host, if there is one.
+        let (status, body) = self.approve(self.servers.len() - 1 - host, &id).await;
+        assert_eq!(status, 200, "{body}");
+        parameter(body["redirect_url"].as_str().unwrap(), "code").unwrap()
+    }
+
+    async fn post(&self, host: usize, path: &str, form: &[(&str, &str)]) -> reqwest::Response {
+        let body = reqwest::Url::parse_with_params("http://form", form).unwrap().query().unwrap().to_owned();
+        let request = self.http.post(self.at(host, path)).body(body);
+        request.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap()
+    }
+
+    async fn token(&self, host: usize, form: &[(&str, &str)]) -> (u16, Value) {
+        let answer = self.post(host, &format!("{AT}/token"), form).await;
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    async fn redeem(&self, host: usize, code: &str) -> (u16, Value) {
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("redirect_uri", REDIRECT),
+            ("code", code),
+            ("client_id", CLIENT),
+            ("client_secret", SECRET),
+        ];
+        self.token(host, &form).await
+    }
+
+    async fn opens(&self, host: usize, token: &Value) -> u16 {
+        let request = self.http.get(self.at(host, "/api/app-connections")).bearer_auth(token.as_str().unwrap());
+        request.send().await.unwrap().status().as_u16()
+    }
+
+    /// Redeems each of `codes` on all hosts, many times at once.
+    async fn race(&self, codes: usize, times: usize) {
+        for number in 0..codes {
+            let code = self.code(number % self.servers.len()).await;
+            let tries = (0..times).map(|at| self.redeem(at % self.servers.len(), &code));
+            let answers = futures_util::future::join_all(tries).await;
+            let won = answers.iter().filter(|(status, _)| *status == 200).count();
+            assert_eq!(won, 1, "{answers:?}");
+            for (_, body) in answers.iter().filter(|(status, _)| *status != 200) {
+                assert_eq!(body["error"], "invalid_grant", "{body}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_code_has_one_winner_of_two_hosts_and_a_revocation_reaches_both() {
+    let Some(fresh) = Fresh::postgres("two hosts").await else { return };
+    let shared = options().env("DATABASE_URL", &fresh.url());
+    let hosts = Hosts::start(&[shared.clone(), shared]).await;
+    hosts.race(20, 50).await;
+    let (_, got) = hosts.redeem(0, &hosts.code(0).await).await;
+    assert_eq!(hosts.opens(1, &got["access_token"]).await, 200);
+    let form = [("token", got["refresh_token"].as_str().unwrap()), ("client_id", CLIENT), ("client_secret", SECRET)];
+    let revoked = hosts.post(0, "/revoke", &form).await;
+    assert_eq!(revoked.status(), 200);
+    assert_eq!(hosts.opens(0, &got["access_token"]).await, 401);
+    // The other host reads it once a second.
+    let end = std::time::Instant::now() + Duration::from_secs(10);
+    while hosts.opens(1, &got["access_token"]).await != 401 {
+        assert!(std::time::Instant::now() < end, "the other host never hears of it");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    drop(hosts);
+    fresh.remove().await;
+}
+
+/// Where Gauzy keeps a code: by the `jti` that anybody can read in it.
+fn code_key(code: &str) -> String {
+    let payload = URL_SAFE_NO_PAD.decode(code.split('.').nth(1).unwrap()).unwrap();
+    let payload: Value = serde_json::from_slice(&payload).unwrap();
+    format!("oauth_app_code:{}", payload["jti"].as_str().unwrap())
+}
+
+#[tokio::test]
+async fn requests_and_codes_are_in_redis_as_gauzy_keeps_them() {
+    let Some(redis) = fresh::redis("two hosts") else { return };
+    let Some(fresh) = Fresh::postgres("two hosts beside Redis").await else { return };
+    let shared = options()
+        .env("DATABASE_URL", &fresh.url())
+        .env("REDIS_ENABLED", "true")
+        .env("REDIS_HOST", "127.0.0.1")
+        .env("REDIS_PORT", "6379");
+    let hosts = Hosts::start(&[shared.clone(), shared]).await;
+    let mut redis = redis::Client::open(redis).unwrap().get_multiplexed_async_connection().await.unwrap();
+
+    let begun = hosts.begin(0).await;
+    let id = parameter(begun.headers()["location"].to_str().unwrap(), "request_id").unwrap();
+    let key = format!("oauth_app_request:{id}");
+    let kept: String = redis.get(&key).await.unwrap();
+    let kept: Value = serde_json::from_str(&kept).unwrap();
+    assert_eq!(
+        (&kept["requestId"], &kept["clientId"], &kept["redirectUri"]),
+        (&json!(id), &json!(CLIENT), &json!(REDIRECT))
+    );
+    assert!(kept["state"] == "s" && kept["createdAt"].as_i64().unwrap() > 1_700_000_000_000, "{kept}");
+    let life: i64 = redis.pttl(&key).await.unwrap();
+    assert!((500_000..=600_000).contains(&life), "{life}");
+
+    let (_, approved) = hosts.approve(1, &id).await;
+    assert!(!redis.exists::<_, bool>(&key).await.unwrap());
+    let code = parameter(approved["redirect_url"].as_str().unwrap(), "code").unwrap();
+    let key = code_key(&code);
+    let life: i64 = redis.pttl(&key).await.unwrap();
+    assert!((1..=60_000).contains(&life), "{life}");
+    let (status, body) = hosts.redeem(0, &code).await;
+    assert_eq!(status, 200, "{body}");
+    assert!(!redis.exists::<_, bool>(&key).await.unwrap());
+    hosts.race(10, 50).await;
+
+    // A request that Gauzy took.
+    let id = format!("gauzy-{}", uuid::Uuid::new_v4());
+    let made = json!({"requestId": id, "clientId": CLIENT, "redirectUri": REDIRECT, "scope": "gauzy:all", "state": "g", "createdAt": 1});
+    let _: () = redis.set_ex(format!("oauth_app_request:{id}"), made.to_string(), 60).await.unwrap();
+    let (status, body) = hosts.approve(0, &id).await;
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(parameter(body["redirect_url"].as_str().unwrap(), "state").as_deref(), Some("g"));
+
+    // What was in Redis is gone: no code is good that cannot be found there.
+    let code = hosts.code(0).await;
+    let _: () = redis.del(code_key(&code)).await.unwrap();
+    let (status, body) = hosts.redeem(0, &code).await;
+    assert_eq!((status, &body["error"]), (400, &json!("invalid_grant")));
+    drop(hosts);
+    fresh.remove().await;
+}
+
+#[tokio::test]
+async fn without_its_redis_nothing_is_issued() {
+    let port = peers::free_port().unwrap();
+    let options = options().env("REDIS_ENABLED", "true").env("REDIS_URL", &format!("redis://127.0.0.1:{port}"));
+    let hosts = Hosts::start(&[options]).await;
+    let begun = hosts.begin(0).await;
+    // The client is known, so it is told.
+    assert_eq!(begun.status(), 302);
+    let to = begun.headers()["location"].to_str().unwrap();
+    assert_eq!(parameter(to, "error").as_deref(), Some("temporarily_unavailable"), "{to}");
+    let (status, body) = hosts.approve(0, "any").await;
+    assert_eq!((status, &body["error"]), (503, &json!("temporarily_unavailable")), "{body}");
+    // The rest of the host works.
+    assert_eq!(hosts.user.get("/api/app-connections").await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn activepieces_own_requests_are_answered_as_it_expects() {
+    let hosts = Hosts::start(&[options()]).await;
+    // As Activepieces 0.83 sends it, in this order, with parameters that it always adds.
+    let url = format!(
+        "{}?response_type=code&client_id={CLIENT}&redirect_uri={REDIRECT}&access_type=offline&state=st&prompt=consent&scope=gauzy%3Aall",
+        hosts.at(0, &format!("{AT}/authorize"))
+    );
+    for header in [false, true] {
+        let begun = hosts.http.get(&url).send().await.unwrap();
+        let page = begun.headers()["location"].to_str().unwrap();
+        assert!(page.starts_with(&format!("{ISSUER}/pages/auth/oauth/authorize?request_id=")), "{page}");
+        let (_, approved) = hosts.approve(0, &parameter(page, "request_id").unwrap()).await;
+        let code = parameter(approved["redirect_url"].as_str().unwrap(), "code").unwrap();
+        let mut form = format!(
+            "grant_type=authorization_code&redirect_uri=https%3A%2F%2Fcloud.activepieces.com%2Fredirect&code={code}"
+        );
+        let mut request = hosts
+            .http
+            .post(hosts.at(0, &format!("{AT}/token")))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("accept", "application/json")
+            .header("user-agent", "axios/1.15.0")
+            .header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+        if header {
+            request = request.basic_auth(CLIENT, Some(SECRET));
+        } else {
+            form.push_str(&format!("&client_id={CLIENT}&client_secret={SECRET}"));
+        }
+        let answer = request.body(form).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        let body: Value = answer.json().await.unwrap();
+        // Without a refresh token Activepieces takes a connection for one that never ends.
+        assert!(
+            body["refresh_token"].is_string() && body["expires_in"] == 86_400 && body["scope"] == "gauzy:all",
+            "{body}"
+        );
+        assert_eq!(hosts.opens(0, &body["access_token"]).await, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_code_ends_when_its_time_is_up() {
+    let hosts = Hosts::start(&[options().env("LENO_OAUTH_CODE_SECONDS", "1")]).await;
+    let code = hosts.code(0).await;
+    let end = std::time::Instant::now() + Duration::from_millis(2_100);
+    tokio::time::sleep_until(end.into()).await;
+    let (status, body) = hosts.redeem(0, &code).await;
+    assert_eq!((status, &body["error"]), (400, &json!("invalid_grant")), "{body}");
+}

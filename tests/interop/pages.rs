@@ -1,0 +1,86 @@
+//! The pages of the OAuth app in a real browser that runs no scripts.
+
+use std::path::{Path, PathBuf};
+
+use leno_testkit::{Caller, Options, Server, peers};
+use serde_json::{Value, json};
+
+const CLIENT: &str = "activepieces";
+const SECRET: &str = "secret-of-activepieces";
+
+/// Where the pictures of the documentation are, when they are to be made again.
+fn shots() -> Option<PathBuf> {
+    std::env::var_os("LENO_BLESS")?;
+    Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/pictures"))
+}
+
+#[tokio::test]
+async fn a_user_signs_in_allows_denies_and_takes_back_without_a_script() {
+    let chromium = std::env::var("CHROMIUM").unwrap_or_else(|_| "/usr/bin/chromium".into());
+    if !Path::new(&chromium).is_file() {
+        eprintln!("skipped: no browser at {chromium}; set CHROMIUM");
+        return;
+    }
+    let Some(folder) = peers::folder() else { return };
+    let redirect = format!("http://127.0.0.1:{}/redirect", peers::free_port().unwrap());
+    let options = Options::new()
+        .env("GAUZY_OAUTH_APP_CLIENT_ID", CLIENT)
+        .env("GAUZY_OAUTH_APP_CLIENT_SECRET", SECRET)
+        .env("GAUZY_OAUTH_APP_CODE_SECRET", "code-secret")
+        .env("GAUZY_OAUTH_APP_REDIRECT_URIS", &redirect);
+    let server = Server::start(options).await.unwrap();
+    let user = Caller::user();
+    let client = server.client_of(&user);
+    let shots = shots();
+    if let Some(shots) = &shots {
+        std::fs::create_dir_all(shots).unwrap();
+    }
+    let ask = json!({
+        "base": server.url(), "client": CLIENT, "redirectUri": redirect, "token": client.token(), "chromium": chromium,
+        "shots": shots,
+    });
+    let seen = peers::node(&folder, "pages.mjs", &ask).await.unwrap();
+
+    for (page, violations) in seen["violations"].as_object().unwrap() {
+        assert_eq!(*violations, json!([]), "{page}");
+    }
+    let said = seen["consent"].as_str().unwrap();
+    for words in ["Activepieces", "127.0.0.1", "See your connections", "Add and change tasks", &user.id.to_string()] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let parameter = |url: &Value, name: &str| {
+        let url = reqwest::Url::parse(url.as_str().unwrap()).unwrap();
+        url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    };
+    assert_eq!(parameter(&seen["allowed"], "state").as_deref(), Some("first"));
+    assert_eq!(seen["back"], "This request has ended");
+    assert_eq!(parameter(&seen["denied"], "error").as_deref(), Some("access_denied"));
+    assert_eq!(parameter(&seen["denied"], "state").as_deref(), Some("second"));
+    assert_eq!(parameter(&seen["tabs"][0], "state").as_deref(), Some("third"));
+    assert_eq!(parameter(&seen["tabs"][1], "state").as_deref(), Some("fourth"));
+    assert_eq!(seen["elsewhere"], "This is not yours to decide");
+    assert_eq!(seen["framed"], 0);
+    // Nothing is loaded from elsewhere, and no code was redeemed yet: there is no grant.
+    for url in seen["requests"].as_array().unwrap() {
+        let url = url.as_str().unwrap();
+        assert!(url.starts_with(server.url()) || url.starts_with(&redirect) || url.starts_with("data:"), "{url}");
+    }
+    assert_eq!(seen["grants"], 0);
+
+    // The code that the browser carried is good, once.
+    let code = parameter(&seen["allowed"], "code").unwrap();
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", &redirect),
+        ("client_id", CLIENT),
+        ("client_secret", SECRET),
+    ];
+    let body = reqwest::Url::parse_with_params("http://form", form).unwrap().query().unwrap().to_owned();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let request = http.post(format!("{}/token", server.url())).body(body);
+    let answer = request.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let seen = peers::node(&folder, "pages.mjs", &ask).await.unwrap();
+    assert_eq!((&seen["grants"], &seen["left"]), (&json!(1), &json!(0)));
+}
