@@ -11,6 +11,7 @@ use crate::scene::Scene;
 
 /// The budgets that these tests exhaust.
 pub(crate) const EXHAUSTS: &[&str] = &[
+    "connection_uses",
     "deliveries",
     "endpoint_events",
     "slow_deliveries",
@@ -428,4 +429,23 @@ async fn user_streams_beyond_the_limit_are_refused_to_their_user_alone() {
     assert_eq!(open(&scene.third).await.status(), 200);
     drop(streams);
     scene.end(&["user_streams"]).await.unwrap();
+}
+
+#[tokio::test]
+async fn connection_uses_beyond_those_that_are_counted_one_by_one_hold_up_no_run() {
+    let scene = Scene::start(Options::new().guest("oauth-probe").env("LENO_CONNECTION_USES", "16")).await.unwrap();
+    scene.operator.active("oauth-probe.wasm").await.unwrap();
+    for number in 0..40 {
+        let name = format!("c{number}");
+        let body = json!({
+            "externalId": name, "displayName": name, "pieceName": "oauth-probe", "type": "SECRET_TEXT",
+            "value": {"type": "SECRET_TEXT", "secret_text": "a-secret-of-the-test"},
+        });
+        let stored = scene.attacker.post("/api/app-connections", &body).await.unwrap();
+        assert_eq!(stored.status, 201, "{}", stored.text);
+        let run = Run::new("oauth-probe", "noop").with("connectionExternalId", name);
+        let answer = scene.attacker.run(&run).await.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+    scene.end_holding(&["connection_uses"], &["connection_uses"]).await.unwrap();
 }

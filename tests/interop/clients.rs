@@ -8,7 +8,7 @@ use tokio::{io::AsyncWriteExt as _, process::Command};
 
 const CLIENT: &str = "client";
 /// Characters that libraries encode, each in its own way.
-const SECRET: &str = "s:%+ x&=ecret";
+const SECRET: &str = "s:%+ x&=7";
 const REDIRECT: &str = "https://cloud.activepieces.com/redirect";
 
 struct Scene {

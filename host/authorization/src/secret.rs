@@ -99,8 +99,11 @@ mod tests {
 
     #[test]
     fn a_hash_of_gauzys_fits_its_secret_and_no_other() {
-        let key = "054bc36b65095c3af77111e63f3ed2fd590df2ddcc6ffe6b1d5262df0b99eade8ea0fd0f271c5bae30b6e8ae8133a8f82731679a\
-                   d8ff65121a3ede6c27e39e44";
+        let key = concat!(
+            "054bc36b65095c3af77111e63f3ed2fd590df2ddcc6ffe6b1d5262df0b99ead",
+            "e8ea0fd0f271c5bae30b6e8ae8133a8f82731679ad8ff65121a3ed",
+            "e6c27e39e44"
+        );
         let hash = format!("$scrypt$16384$8$1$000102030405060708090a0b0c0d0e0f${key}");
         let stored = SecretHash { hash, created_at: 0 };
         assert!(stored.fits(&"client-secret".into()));

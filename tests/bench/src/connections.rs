@@ -35,6 +35,8 @@ pub(crate) async fn measure(table: &mut Table, effort: Effort) -> Result<()> {
     let options = Options::new()
         .env("LENO_LOG", "warn")
         .env("INTERNAL_API_TOKEN", INTERNAL)
+        .env("LENO_USER_CONNECTIONS", "100000")
+        .env("LENO_TENANT_CONNECTIONS", "100000")
         .guest(PIECE)
         .grant(PIECE, Grant::private([provider.address]));
     let server = Server::start(options).await?;
