@@ -2,14 +2,19 @@
 
 use std::time::Duration;
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use leno_testkit::{
     Caller, Client, Options, Server,
     fresh::{self, Fresh},
     peers,
+    process::Running,
 };
 use redis::AsyncCommands as _;
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 const CLIENT: &str = "activepieces";
 const SECRET: &str = "secret-of-activepieces";
@@ -206,6 +211,55 @@ async fn requests_and_codes_are_in_redis_as_gauzy_keeps_them() {
     assert_eq!((status, &body["error"]), (400, &json!("invalid_grant")));
     drop(hosts);
     fresh.remove().await;
+}
+
+/// RFC 7468.
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
+
+#[tokio::test]
+async fn redis_is_reached_by_tls_and_only_with_a_certificate_that_is_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&certificate, pem("CERTIFICATE", own.cert.der())).unwrap();
+    std::fs::write(&key, pem("PRIVATE KEY", own.signing_key.serialized_der())).unwrap();
+    let port = peers::free_port().unwrap();
+    let mut command = Command::new("redis-server");
+    command.current_dir(folder.path()).args([
+        "--port",
+        "0",
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--tls-auth-clients",
+        "no",
+    ]);
+    command.args(["--tls-port", &port.to_string()]).arg("--tls-cert-file").arg(&certificate);
+    command.arg("--tls-key-file").arg(&key).arg("--tls-ca-cert-file").arg(&certificate);
+    let redis = match Running::start(command) {
+        Ok(redis) => redis,
+        Err(error) => {
+            assert!(std::env::var_os("CI").is_none(), "{error}");
+            eprintln!("skipped: Redis over TLS: {error}");
+            return;
+        }
+    };
+    let ready = |line: &str| line.contains("Ready to accept connections").then_some(());
+    redis.stdout.first(Duration::from_secs(10), ready).await.unwrap();
+    let by_tls = options().env("REDIS_ENABLED", "true").env("REDIS_URL", &format!("rediss://localhost:{port}"));
+    let hosts = Hosts::start(&[by_tls.clone().env("SSL_CERT_FILE", certificate.to_str().unwrap())]).await;
+    let (status, body) = hosts.redeem(0, &hosts.code(0).await).await;
+    assert_eq!(status, 200, "{body}");
+    // Without the certificate it could be anybody.
+    let hosts = Hosts::start(&[by_tls]).await;
+    let begun = hosts.begin(0).await;
+    let to = begun.headers()["location"].to_str().unwrap();
+    assert_eq!(parameter(to, "error").as_deref(), Some("temporarily_unavailable"), "{to}");
 }
 
 #[tokio::test]
