@@ -29,7 +29,7 @@ async fn many_pieces(table: &mut Table) -> Result<()> {
     let one = Options::new().env("LENO_LOG", "warn").piece("text", text()?);
     let many = (0..PIECES).fold(one.clone(), |options, number| {
         let name = format!("piece-{number}");
-        let bytes = versioned(&name, "1.0.0", &format!("marker-{number:03}")).component();
+        let bytes = versioned(&name, "1.0.0", &format!("mark-{number:03}")).component();
         options.piece(&name, bytes)
     });
     let (one, many) = (started_again(one).await?, started_again(many).await?);
