@@ -132,11 +132,11 @@ settings! {
     OAUTH_CODE_SECONDS = "LENO_OAUTH_CODE_SECONDS", Some("oauth-code-seconds"), "SECONDS", "60", false,
         "How long a code lives, up to 600";
     CONSENT_URL = "LENO_CONSENT_URL", Some("consent-url"), "URL", "a page of this host", false,
-        "Where users allow clients, with {request_id} in it, such as https://app.gauzy.co/#/auth/oauth-authorize?request_id={request_id}";
+        "Where users allow clients, with {request_id} in it, such as `https://app.gauzy.co/#/auth/oauth-authorize?request_id={request_id}`";
     CLIENT_REGISTRATION = "LENO_CLIENT_REGISTRATION", Some("client-registration"), "BOOL", "false", false,
         "Whether OAuth clients may register themselves (RFC 7591), as MCP clients do";
     ALLOWED_ORIGINS = "LENO_ALLOWED_ORIGINS", Some("allowed-origins"), "ORIGIN,...", "none", false,
-        "Origins whose pages may sign users in to the pages of this host, such as https://app.gauzy.co";
+        "Origins whose pages may sign users in to the pages of this host, such as `https://app.gauzy.co`";
     REDIS_ENABLED = "REDIS_ENABLED", None, "BOOL", "false", false,
         "Whether authorization requests and codes are kept in Redis, as Gauzy keeps them, not in the database";
     REDIS_URL = "REDIS_URL", None, "URL", "REDIS_HOST and REDIS_PORT", true,

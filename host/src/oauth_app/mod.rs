@@ -10,7 +10,7 @@
 //! | `settings` | where all of it is, and how it is set |
 //! | `form` | the parameters of a request; refusals as RFC 6749 and Gauzy write them |
 //!
-//! The endpoints are at Gauzy's paths below [`settings::PREFIX`], and at those of its documents: `/authorize`, `/token`.
+//! The endpoints are at Gauzy's paths below `settings::PREFIX`, and at those of its documents: `/authorize`, `/token`.
 
 mod authorize;
 mod form;
