@@ -24,10 +24,10 @@ use tokio::time::Instant;
 use crate::{
     api::{self, App},
     audit::Audit,
-    config::OAuthApp,
     edge::{Bodies, PublicUrl, budgets::PAGE_BYTES, rate::Rates},
     identity::Identity,
     metrics::Metrics,
+    oauth_app::settings::OAuthApp,
 };
 
 /// How long the requests under way have to end: less than the 30 s after which Kubernetes kills.

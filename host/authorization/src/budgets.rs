@@ -22,7 +22,7 @@ pub(crate) static PEER_AUTHORIZATIONS: Spec = Spec {
     range: (1, 1_000_000),
 };
 
-/// The same for all addresses: 100 MB of rows at the worst.
+/// The same for all addresses.
 pub(crate) static AUTHORIZATIONS: Spec = Spec {
     env: "LENO_AUTHORIZATIONS",
     per: Per::Host,

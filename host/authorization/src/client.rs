@@ -29,7 +29,27 @@ pub enum GrantType {
     RefreshToken,
 }
 
+impl ClientKind {
+    /// The word of RFC 6749.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Confidential => "confidential",
+            Self::Public => "public",
+        }
+    }
+}
+
 impl GrantType {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::AuthorizationCode, Self::RefreshToken];
+
+    /// The grant of a registered name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|grant| grant.as_str() == name)
+    }
+
     /// The registered name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -69,6 +89,21 @@ impl ClientSettings {
     pub const ACCESS_TTL: std::ops::RangeInclusive<u64> = 60..=604_800;
     /// The lives of a refresh token that a client may have, in seconds.
     pub const REFRESH_TTL: std::ops::RangeInclusive<u64> = 60..=7_776_000;
+
+    /// A client that may use every grant and ask for any scope, with Gauzy's lives: a day, and 30 days.
+    #[must_use]
+    pub fn new(client_type: ClientKind, redirect_uris: Vec<String>) -> Self {
+        Self {
+            description: String::new(),
+            client_type,
+            redirect_uris,
+            allowed_scopes: None,
+            allowed_grant_types: GrantType::ALL.to_vec(),
+            pkce_required: false,
+            access_token_ttl: 86_400,
+            refresh_token_ttl: 2_592_000,
+        }
+    }
 }
 
 /// A client, ready to be checked against. No secret in `Debug`.

@@ -81,16 +81,6 @@ impl OAuthError {
         Self { problem, description: description.into(), retry_after: None, exhausted: None, cause: None }
     }
 
-    /// A refusal in its own words.
-    #[must_use]
-    pub fn from_problem(problem: Problem) -> Self {
-        match problem {
-            Problem::InvalidClient => Self::client(),
-            Problem::InvalidGrant => Self::grant(),
-            other => Self::new(other, other.as_str()),
-        }
-    }
-
     pub(crate) fn request(description: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Problem::InvalidRequest, description)
     }
@@ -105,7 +95,8 @@ impl OAuthError {
     }
 
     /// The one answer to a client that is not known, and to one with a wrong secret.
-    pub(crate) fn client() -> Self {
+    #[must_use]
+    pub fn client() -> Self {
         Self::new(Problem::InvalidClient, "the client is not known, or its secret is wrong")
     }
 

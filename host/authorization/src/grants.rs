@@ -1,6 +1,8 @@
 //! What users allowed, and how it ends: by the user, by the client (RFC 7009), or by an operator. And what a token is good for
 //! (RFC 7662).
 
+use std::collections::BTreeMap;
+
 use leno_base::Owner;
 use leno_db::oauth_server::grants::{self, GrantRow};
 
@@ -40,10 +42,15 @@ impl AuthorizationServer {
     pub async fn grants_of(&self, owner: &Owner) -> Result<Vec<Grant>, OAuthError> {
         let this = &*self.0;
         let rows = grants::of_owner(&this.db, owner, this.now(), SHOWN).await?;
+        // One client has many of them.
+        let mut names: BTreeMap<String, Option<String>> = BTreeMap::new();
         let mut shown = Vec::with_capacity(rows.len());
         for row in rows {
-            let name = this.client(&row.client_id).await?.map(|client| client.name);
-            let ends = row.expires_at;
+            if !names.contains_key(&row.client_id) {
+                let name = this.client(&row.client_id).await?.map(|client| client.name);
+                names.insert(row.client_id.clone(), name);
+            }
+            let (name, ends) = (names.get(&row.client_id).cloned().flatten(), row.expires_at);
             shown.push(view(row, name, ends));
         }
         Ok(shown)

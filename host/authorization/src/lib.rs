@@ -8,6 +8,7 @@
 //!
 //! Access tokens are made by the caller from what is [`Issued`]. Nothing here knows HTTP.
 
+mod authenticate;
 mod budgets;
 mod client;
 pub mod code;
@@ -20,6 +21,7 @@ mod request;
 mod revoked;
 pub mod scope;
 mod secret;
+mod secrets;
 mod server;
 mod sessions;
 mod shelf;
@@ -28,6 +30,7 @@ mod subject;
 mod token;
 
 pub use self::{
+    authenticate::{Credentials, TokenRequest},
     budgets::BUDGETS,
     client::{Client, ClientKind, ClientSettings, GrantType, check_redirect_uri},
     error::{OAuthError, Problem},
@@ -41,5 +44,5 @@ pub use self::{
     sessions::{csrf_token, is_csrf_token},
     shelf::{DbShelf, Shelf, ShelfError},
     subject::Subject,
-    token::{Credentials, Issued, TokenRequest},
+    token::Issued,
 };

@@ -8,10 +8,10 @@ use subtle::ConstantTimeEq as _;
 use crate::{
     client::{Client, GrantType},
     code::{self, Payload},
-    error::OAuthError,
+    error::{OAuthError, Problem},
     request::{AuthorizationRequest, answer},
     server::{AuthorizationServer, Inner, ms},
-    shelf::hash,
+    shelf::{ShelfError, hash},
     subject::Subject,
     token::Stored,
 };
@@ -58,6 +58,12 @@ pub enum PendingError {
     OAuth(#[from] OAuthError),
 }
 
+impl From<ShelfError> for PendingError {
+    fn from(error: ShelfError) -> Self {
+        Self::OAuth(error.into())
+    }
+}
+
 impl AuthorizationServer {
     /// The request that a user looks at. From then on nobody else can decide on it.
     ///
@@ -66,11 +72,11 @@ impl AuthorizationServer {
     pub async fn pending(&self, decision: Decision<'_>) -> Result<Shown, PendingError> {
         let this = &*self.0;
         let now = this.now();
-        let text = this.shelf.request(decision.id, now).await.map_err(OAuthError::from)?;
+        let text = this.shelf.request(decision.id, now).await?;
         let request = read(text)?;
         check_browser(&request, decision)?;
         let who = user(decision.owner);
-        match this.shelf.claim_request(decision.id, &who, now).await.map_err(OAuthError::from)? {
+        match this.shelf.claim_request(decision.id, &who, now).await? {
             Some(decider) if decider == who => {}
             Some(_) => return Err(PendingError::Another),
             None => return Err(PendingError::Missing),
@@ -113,9 +119,9 @@ impl AuthorizationServer {
         let stored = Stored::new(subject.clone(), &request);
         let stored = serde_json::to_string(&stored).unwrap_or_default();
         // The request first, so that it makes one code; a code that is not stored afterwards is none.
-        let taken = this.shelf.take_request(decision.id, now).await.map_err(OAuthError::from)?;
+        let taken = this.shelf.take_request(decision.id, now).await?;
         taken.ok_or(PendingError::Missing)?;
-        this.shelf.put_code(&jti, &stored, now, end).await.map_err(OAuthError::from)?;
+        this.shelf.put_code(&jti, &stored, now, end).await?;
         this.decided(decision, &request, "oauth.approved").await;
         let code = code::sign(&payload, secret);
         Ok(answer(&request.redirect_uri, request.state.as_deref(), &this.issuer, &[("code", &code)])?)
@@ -128,12 +134,12 @@ impl AuthorizationServer {
     pub async fn deny(&self, decision: Decision<'_>) -> Result<String, PendingError> {
         let this = &*self.0;
         let Shown { request, client } = self.pending(decision).await?;
-        let taken = this.shelf.take_request(decision.id, this.now()).await.map_err(OAuthError::from)?;
+        let taken = this.shelf.take_request(decision.id, this.now()).await?;
         taken.ok_or(PendingError::Missing)?;
         this.decided(decision, &request, "oauth.denied").await;
         let client = client.ok_or(PendingError::Gone)?;
         client.redirect_uri(Some(&request.redirect_uri)).ok_or(PendingError::Gone)?;
-        let told = [("error", "access_denied"), ("error_description", "the user refused")];
+        let told = [("error", Problem::AccessDenied.as_str()), ("error_description", "the user refused")];
         Ok(answer(&request.redirect_uri, request.state.as_deref(), &this.issuer, &told)?)
     }
 }

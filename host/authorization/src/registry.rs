@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use crate::{
-    client::{Client, ClientKind, ClientSettings, check_redirect_uri},
+    client::{Client, ClientKind, ClientSettings, GrantType, check_redirect_uri},
     error::OAuthError,
     scope,
     secret::{self, SecretHash},
@@ -61,15 +61,42 @@ pub struct Registration {
     pub life: Option<Duration>,
 }
 
-/// What is to be changed of a client.
+/// What is to be changed of a client; what is `None` stays.
 #[derive(Debug, Clone, Default)]
 pub struct Change {
     /// What people see.
     pub name: Option<String>,
-    /// What it may do.
-    pub settings: Option<ClientSettings>,
+    /// What people read about it.
+    pub description: Option<String>,
+    /// Where codes may be sent.
+    pub redirect_uris: Option<Vec<String>>,
+    /// The scopes that it may ask for.
+    pub allowed_scopes: Option<Vec<String>>,
+    /// The grants that it may use.
+    pub allowed_grant_types: Option<Vec<GrantType>>,
+    /// Whether its authorization requests need PKCE.
+    pub pkce_required: Option<bool>,
+    /// How long an access token lives, in seconds.
+    pub access_token_ttl: Option<u64>,
+    /// How long a refresh token lives, in seconds.
+    pub refresh_token_ttl: Option<u64>,
     /// Whether it may do anything.
     pub active: Option<bool>,
+}
+
+impl Change {
+    fn settings(self, present: ClientSettings) -> ClientSettings {
+        ClientSettings {
+            description: self.description.unwrap_or(present.description),
+            client_type: present.client_type,
+            redirect_uris: self.redirect_uris.unwrap_or(present.redirect_uris),
+            allowed_scopes: self.allowed_scopes.or(present.allowed_scopes),
+            allowed_grant_types: self.allowed_grant_types.unwrap_or(present.allowed_grant_types),
+            pkce_required: self.pkce_required.unwrap_or(present.pkce_required),
+            access_token_ttl: self.access_token_ttl.unwrap_or(present.access_token_ttl),
+            refresh_token_ttl: self.refresh_token_ttl.unwrap_or(present.refresh_token_ttl),
+        }
+    }
 }
 
 /// What the registry does not do.
@@ -200,11 +227,11 @@ impl AuthorizationServer {
         let Some(mut row) = self.row(tenant, id).await? else { return Ok(None) };
         let read_at = row.updated_at;
         let present = registered(&this.keyring, &row)?;
-        let settings = change.settings.unwrap_or(present.client.settings);
-        row.name = change.name.unwrap_or(row.name);
+        row.name = change.name.clone().unwrap_or(row.name);
+        row.active = change.active.unwrap_or(row.active);
+        let settings = change.settings(present.client.settings);
         check(&row.name, &settings)?;
         row.settings = text(&settings);
-        row.active = change.active.unwrap_or(row.active);
         row.updated_at = this.now().max(read_at + 1);
         if !clients::update(&this.db, &row, read_at).await? {
             return Err(RegistryError::Changed);

@@ -11,7 +11,7 @@ use std::{
 /// How old the list may be, in milliseconds, before no access token of a client is accepted: one whose revocation cannot be seen
 /// may be revoked.
 const OLDEST: i64 = 60_000;
-/// Grants that are remembered. Each takes about 100 bytes.
+/// Grants that are remembered.
 const MOST: usize = 1_000_000;
 
 /// Revoked grants, by their id. Cheap to clone.

@@ -1,13 +1,8 @@
 //! The authorization server.
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use leno_base::{
-    Clock, Owner,
-    budget::{Budgets, Exhausted},
-    fair::Gate,
-    milliseconds, random,
-};
+use leno_base::{Clock, Owner, budget::Budgets, milliseconds, random};
 use leno_db::{
     AuditEntry, Db, DbError, audit_log,
     oauth_server::{clients, grants, sessions},
@@ -16,29 +11,20 @@ use leno_db::{
 use leno_vault::Keyring;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
-use tokio::sync::RwLock;
 
 use crate::{
-    budgets::{
-        AUTHORIZATIONS, PEER_AUTHORIZATIONS, SECRET_CHECKS, TENANT_CLIENTS, TENANT_GRANTS, USER_CLIENTS, USER_GRANTS,
-    },
+    budgets::{AUTHORIZATIONS, PEER_AUTHORIZATIONS, TENANT_CLIENTS, TENANT_GRANTS, USER_CLIENTS, USER_GRANTS},
     client::Client,
     error::OAuthError,
     request::{self, AuthorizationRequest, Parameters, Refused, answer},
     revoked::Revoked,
-    secret::{self, SecretHash},
+    secrets::Secrets,
     shelf::{DbShelf, Shelf, hash},
     stored_client,
 };
 
 /// How long a user has to decide.
 pub(crate) const PENDING: Duration = Duration::from_secs(600);
-/// How long a check of a secret waits for its turn.
-const TURN: Duration = Duration::from_secs(2);
-/// Checks of secrets that wait.
-const QUEUE: usize = 256;
-/// Secrets that are known again, each by 32 bytes.
-const KNOWN: usize = 10_000;
 /// How far the clocks of two hosts, or a transaction and its end, may be apart when revocations are read.
 const OVERLAP: i64 = 60_000;
 
@@ -73,7 +59,7 @@ pub(crate) struct Inner {
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shelf: Arc<dyn Shelf>,
-    client: Option<(Client, SecretString)>,
+    pub(crate) client: Option<(Client, SecretString)>,
     pub(crate) issuer: String,
     pub(crate) resources: Vec<String>,
     pub(crate) code_ttl: Duration,
@@ -81,11 +67,7 @@ pub(crate) struct Inner {
     pub(crate) clients: Quota,
     pub(crate) grants: Quota,
     authorizations: Quota,
-    checks: Gate<String>,
-    /// Secrets that were right, as [`Inner::stamp`]s.
-    known: RwLock<HashMap<[u8; 32], ()>>,
-    /// Makes stamps, in this process only.
-    pepper: [u8; 32],
+    pub(crate) secrets: Secrets,
 }
 
 impl fmt::Debug for AuthorizationServer {
@@ -125,9 +107,7 @@ impl AuthorizationServer {
             clients: Quota::new(Counted::OAuthClients, budgets, &USER_CLIENTS, &TENANT_CLIENTS, None),
             grants: Quota::new(Counted::OAuthGrants, budgets, &USER_GRANTS, &TENANT_GRANTS, None),
             authorizations,
-            checks: Gate::new(budgets.get(&SECRET_CHECKS), QUEUE, TURN),
-            known: RwLock::default(),
-            pepper: *random::bytes::<32>()?,
+            secrets: Secrets::new(budgets)?,
         })))
     }
 
@@ -258,65 +238,6 @@ impl Inner {
         Ok(Some(client).filter(|client| client.active))
     }
 
-    /// Whether one of `candidates` is the secret of the client, in the same time whether there is such a client or not. Checks
-    /// from one address wait for those from others.
-    pub(crate) async fn proves(
-        &self,
-        client: Option<&Client>,
-        candidates: Vec<SecretString>,
-        peer: &str,
-    ) -> Result<bool, Exhausted> {
-        let id = client.map_or("", |client| &client.id);
-        let hashes: Vec<SecretHash> = client.map(|client| client.secrets.clone()).unwrap_or_default();
-        let built_in = self.client.as_ref().filter(|(client, _)| client.id == id).map(|(_, secret)| secret);
-        for candidate in &candidates {
-            let own = built_in.is_some_and(|secret| equal(secret, candidate));
-            if own || self.known.read().await.contains_key(&self.stamp(id, &hashes, candidate)) {
-                return Ok(true);
-            }
-        }
-        let _turn = self.checks.enter(peer.to_owned()).await?;
-        let stamps: Vec<[u8; 32]> = candidates.iter().map(|one| self.stamp(id, &hashes, one)).collect();
-        let checking = tokio::task::spawn_blocking(move || {
-            // As many checks for a client that there is not as for one with one secret.
-            let fits = |candidate: &SecretString| match hashes.as_slice() {
-                [] => {
-                    secret::check_nothing(candidate);
-                    false
-                }
-                hashes => hashes.iter().fold(false, |fits, hash| fits | hash.fits(candidate)),
-            };
-            candidates.iter().map(fits).collect::<Vec<_>>()
-        });
-        let fits = checking.await.unwrap_or_default();
-        let right = fits.iter().zip(stamps).find_map(|(fits, stamp)| fits.then_some(stamp));
-        if let Some(stamp) = right {
-            let mut known = self.known.write().await;
-            if known.len() >= KNOWN {
-                known.clear();
-            }
-            known.insert(stamp, ());
-        }
-        Ok(right.is_some())
-    }
-
-    /// What stands for a client with its hashes and a secret. Another hash makes another stamp, so a secret that is retired is
-    /// not known again.
-    fn stamp(&self, id: &str, hashes: &[SecretHash], secret: &SecretString) -> [u8; 32] {
-        use hmac::{Hmac, KeyInit as _, Mac as _};
-        // HMAC takes keys of every length.
-        let mac = Hmac::<sha2::Sha256>::new_from_slice(&self.pepper);
-        let Ok(mut mac) = mac else { return [0; 32] };
-        for part in [id.as_bytes(), secret.expose_secret().as_bytes()] {
-            mac.update(&(part.len() as u64).to_le_bytes());
-            mac.update(part);
-        }
-        for hash in hashes {
-            mac.update(hash.text().as_bytes());
-        }
-        mac.finalize().into_bytes().into()
-    }
-
     /// An entry of the audit log about what `owner` has.
     pub(crate) fn entry(
         &self,
@@ -336,13 +257,6 @@ impl Inner {
             tracing::error!(event, %error, "an entry of the audit log was not written");
         }
     }
-}
-
-/// Compares in constant time, whatever the lengths.
-fn equal(one: &SecretString, other: &SecretString) -> bool {
-    use subtle::ConstantTimeEq as _;
-    let digest = |text: &SecretString| *leno_base::Digest::of(text.expose_secret().as_bytes()).as_bytes();
-    digest(one).ct_eq(&digest(other)).into()
 }
 
 pub(crate) fn ms(duration: Duration) -> i64 {

@@ -1,12 +1,12 @@
-//! The user that a grant is for.
+//! The user that a token is for.
 
 use leno_base::Owner;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// The user that a grant is for, as the token said with which the user allowed it. Kept on this host: nothing of it is taken
-/// from a code.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The user that a token is for. Of a grant: as the token said with which the user allowed it; that is kept on this host, and
+/// nothing of it is taken from a code.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Subject {
     /// The user.

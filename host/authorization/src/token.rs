@@ -1,17 +1,17 @@
 //! Codes and refresh tokens for access tokens (RFC 6749, sections 4.1.3 and 6).
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use leno_base::{Owner, random};
 use leno_db::{
     DbError, audit_log,
     oauth_server::grants::{self, GrantRow, RefreshToken, Spent},
 };
-use secrecy::{ExposeSecret as _, SecretString};
+use leno_metadata::PkceMethod;
+use leno_oauth2::Pkce;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
@@ -28,8 +28,6 @@ use crate::{
 
 /// Requests that may show a code and not fit it, before the code is gone.
 const TRIES: u32 = 5;
-/// The longest secret that is looked at, in bytes.
-const LONGEST_SECRET: usize = 1_024;
 
 /// What is kept of a request for its code. Nothing of it can be read from the code.
 #[derive(Serialize, Deserialize)]
@@ -55,31 +53,6 @@ impl Stored {
     }
 }
 
-/// How a client says who it is (RFC 6749, section 2.3). No secret in `Debug`.
-#[derive(Debug, Clone)]
-pub enum Credentials {
-    /// The `Authorization: Basic` header, decoded: what is before and after the colon.
-    Basic {
-        /// Before the colon.
-        id: String,
-        /// After it.
-        secret: SecretString,
-    },
-    /// The form.
-    Form,
-}
-
-/// A request to the token endpoint, or to one that clients prove themselves at alike.
-#[derive(Debug)]
-pub struct TokenRequest<'a> {
-    /// The address that it comes from.
-    pub peer: &'a str,
-    /// How the client says who it is.
-    pub credentials: Credentials,
-    /// The form.
-    pub form: &'a Parameters,
-}
-
 /// What an access token is to be made of.
 #[derive(Debug)]
 pub struct Issued {
@@ -100,56 +73,17 @@ pub struct Issued {
 }
 
 impl AuthorizationServer {
-    /// The client that sends a request, once it has proved who it is. A public client says so only.
-    ///
-    /// # Errors
-    /// [`OAuthError`]: the same, after the same time, for a client that there is not and for a wrong secret.
-    pub async fn authenticate(&self, request: &TokenRequest<'_>) -> Result<Client, OAuthError> {
-        let this = &*self.0;
-        let form = request.form;
-        let (id, secret) = (form.one("client_id")?, form.one("client_secret")?);
-        let (id, candidates) = match (&request.credentials, secret) {
-            (Credentials::Basic { .. }, Some(_)) => {
-                return Err(OAuthError::request(
-                    "the client proves itself in two ways; use Basic or the form, not both",
-                ));
-            }
-            (Credentials::Basic { id: sent, secret }, None) => basic(sent, secret, id)?,
-            (Credentials::Form, secret) => {
-                let id = id.ok_or_else(|| OAuthError::request("Missing token request parameters: send client_id"))?;
-                (id.to_owned(), secret.map(SecretString::from).into_iter().collect())
-            }
-        };
-        let client = this.client(&id).await?;
-        if let Some(client) = client.as_ref().filter(|client| client.is_public() && candidates.is_empty()) {
-            return Ok(client.clone());
-        }
-        if candidates.iter().any(|secret| secret.expose_secret().len() > LONGEST_SECRET) {
-            return Err(OAuthError::client());
-        }
-        let known = client.as_ref().filter(|client| !client.is_public());
-        match this.proves(known, candidates, request.peer).await {
-            Ok(true) => client.ok_or_else(OAuthError::client),
-            Ok(false) => Err(OAuthError::client()),
-            Err(refusal) => Err(OAuthError::exhausted(refusal)),
-        }
-    }
-
     /// Answers a request of a client that has proved who it is.
     ///
     /// # Errors
     /// [`OAuthError`].
     pub async fn token(&self, client: &Client, form: &Parameters) -> Result<Issued, OAuthError> {
-        let grant = form.one("grant_type")?;
-        let grant = match grant {
-            Some("authorization_code") => GrantType::AuthorizationCode,
-            Some("refresh_token") => GrantType::RefreshToken,
-            Some(_) => {
-                let words = "Missing or unsupported grant_type: use authorization_code or refresh_token";
-                return Err(OAuthError::new(Problem::UnsupportedGrantType, words));
-            }
-            None => return Err(OAuthError::request("Missing or unsupported grant_type: send grant_type")),
-        };
+        let named = form.one("grant_type")?;
+        let named = named.ok_or_else(|| OAuthError::request("Missing or unsupported grant_type: send grant_type"))?;
+        let grant = GrantType::parse(named).ok_or_else(|| {
+            let words = "Missing or unsupported grant_type: use authorization_code or refresh_token";
+            OAuthError::new(Problem::UnsupportedGrantType, words)
+        })?;
         if !client.may_use(grant) {
             let words = format!("the client may not use the grant {}", grant.as_str());
             return Err(OAuthError::new(Problem::UnauthorizedClient, words));
@@ -290,10 +224,7 @@ impl AuthorizationServer {
 impl Inner {
     /// A code that was shown after it was used: what it gave is revoked (RFC 6749, section 4.1.2).
     async fn replayed(&self, client: &Client, jti: &str, tenant: &str, user: &str) -> Result<OAuthError, OAuthError> {
-        let mut tx = self.db.begin(leno_db::Party::Host).await?;
-        let grant = grants::of_code(&mut tx, &hash(jti)).await?;
-        tx.rollback().await?;
-        match grant {
+        match grants::of_code(&self.db, &hash(jti)).await? {
             Some(grant) => {
                 self.revoke(&grant.id, "oauth.code_replayed", format!("client:{}", client.id)).await?;
             }
@@ -338,36 +269,13 @@ impl Inner {
     }
 }
 
-/// The client id and the secrets that a Basic header may mean. RFC 6749, section 2.3.1, wants both parts form-encoded; half of
-/// the libraries send them as they are. The decoded form comes first.
-fn basic(sent: &str, secret: &SecretString, id: Option<&str>) -> Result<(String, Vec<SecretString>), OAuthError> {
-    let decoded = decode(sent).unwrap_or_else(|| sent.to_owned());
-    if id.is_some_and(|id| id != decoded && id != sent) {
-        return Err(OAuthError::request("client_id is not the one of the Authorization header"));
-    }
-    let mut secrets: Vec<SecretString> = decode(secret.expose_secret()).map(SecretString::from).into_iter().collect();
-    if secrets.first().is_none_or(|decoded| decoded.expose_secret() != secret.expose_secret()) {
-        secrets.push(secret.clone());
-    }
-    Ok((decoded, secrets))
-}
-
-/// The text of one part of a form.
-fn decode(text: &str) -> Option<String> {
-    let pair = format!("x={text}");
-    if text.contains('&') {
-        return None;
-    }
-    url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned())
-}
-
 /// Whether a verifier is the one that a challenge was made of (RFC 7636, section 4.6). A verifier without a challenge is a
 /// downgrade that somebody made on the way (RFC 9700, section 2.1.1).
 fn proves(challenge: Option<&str>, verifier: Option<&str>) -> bool {
     match (challenge, verifier) {
         (None, None) => true,
         (Some(challenge), Some(verifier)) => {
-            let made = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
+            let made = Pkce::of(verifier.into(), PkceMethod::S256).challenge;
             made.as_bytes().ct_eq(challenge.as_bytes()).into()
         }
         _ => false,
@@ -382,10 +290,4 @@ fn is_verifier(text: &str) -> bool {
 /// Whether every token of a scope is in another.
 fn narrows(asked: &str, granted: &str) -> bool {
     scope::parse(asked).is_some_and(|tokens| tokens.iter().all(|token| granted.split(' ').any(|one| one == *token)))
-}
-
-impl fmt::Display for GrantType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }

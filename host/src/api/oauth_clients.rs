@@ -152,10 +152,7 @@ impl ClientView {
             client_id: client.id,
             name: client.name,
             description: settings.description,
-            client_type: match settings.client_type {
-                ClientKind::Confidential => "confidential",
-                ClientKind::Public => "public",
-            },
+            client_type: settings.client_type.as_str(),
             redirect_uris: settings.redirect_uris,
             allowed_scopes: settings.allowed_scopes,
             allowed_grant_types: settings.allowed_grant_types.iter().map(|grant| grant.as_str()).collect(),
@@ -201,22 +198,21 @@ pub(super) async fn register(
             ClientKind::Confidential
         }
     };
-    let both = || vec![GrantType::AuthorizationCode, GrantType::RefreshToken];
     let grants = body.allowed_grant_types.map(|names| grants(&names, &mut faults));
     if !faults.is_empty() {
         return Err(Rejection::invalid_members(faults));
     }
+    let usual = ClientSettings::new(client_type, body.redirect_uris);
     let registration = Registration {
         name: body.name,
         settings: ClientSettings {
             description: body.description.unwrap_or_default(),
-            client_type,
-            redirect_uris: body.redirect_uris,
             allowed_scopes: body.allowed_scopes,
-            allowed_grant_types: grants.unwrap_or_else(both),
-            pkce_required: body.pkce_required.unwrap_or(false),
-            access_token_ttl: body.access_token_ttl.unwrap_or(86_400),
-            refresh_token_ttl: body.refresh_token_ttl.unwrap_or(2_592_000),
+            allowed_grant_types: grants.unwrap_or(usual.allowed_grant_types),
+            pkce_required: body.pkce_required.unwrap_or(usual.pkce_required),
+            access_token_ttl: body.access_token_ttl.unwrap_or(usual.access_token_ttl),
+            refresh_token_ttl: body.refresh_token_ttl.unwrap_or(usual.refresh_token_ttl),
+            ..usual
         },
         tenant: Some(caller.actor.tenant.clone()),
         life: None,
@@ -313,24 +309,21 @@ pub(super) async fn change(
 ) -> Result<Json<ClientView>, Rejection> {
     require(&caller, Permission::EditClients)?;
     let (body, _memory) = app.bodies.json::<ChangeBody>(&caller, request).await?;
-    let found = app.authorization.find_client(Some(tenant(&caller)), &id).await.map_err(not_done)?;
-    let present = found.ok_or_else(missing)?.client.settings;
     let mut faults = Vec::new();
-    let named = body.allowed_grant_types.map(|names| grants(&names, &mut faults));
+    let change = Change {
+        name: body.name,
+        description: body.description,
+        redirect_uris: body.redirect_uris,
+        allowed_scopes: body.allowed_scopes,
+        allowed_grant_types: body.allowed_grant_types.map(|names| grants(&names, &mut faults)),
+        pkce_required: body.pkce_required,
+        access_token_ttl: body.access_token_ttl,
+        refresh_token_ttl: body.refresh_token_ttl,
+        active: body.is_active,
+    };
     if !faults.is_empty() {
         return Err(Rejection::invalid_members(faults));
     }
-    let settings = ClientSettings {
-        description: body.description.unwrap_or(present.description),
-        redirect_uris: body.redirect_uris.unwrap_or(present.redirect_uris),
-        allowed_scopes: body.allowed_scopes.or(present.allowed_scopes),
-        allowed_grant_types: named.unwrap_or(present.allowed_grant_types),
-        pkce_required: body.pkce_required.unwrap_or(present.pkce_required),
-        access_token_ttl: body.access_token_ttl.unwrap_or(present.access_token_ttl),
-        refresh_token_ttl: body.refresh_token_ttl.unwrap_or(present.refresh_token_ttl),
-        client_type: present.client_type,
-    };
-    let change = Change { name: body.name, settings: Some(settings), active: body.is_active };
     let actor = Owner::from(&caller.actor).actor();
     let changed =
         app.authorization.change_client(Some(tenant(&caller)), &actor, &id, change).await.map_err(not_done)?;
@@ -398,10 +391,9 @@ fn tenant(caller: &Caller) -> &TenantId {
 fn grants(names: &[String], faults: &mut Vec<Fault>) -> Vec<GrantType> {
     let mut known = Vec::new();
     for (at, name) in names.iter().enumerate() {
-        match name.as_str() {
-            "authorization_code" => known.push(GrantType::AuthorizationCode),
-            "refresh_token" => known.push(GrantType::RefreshToken),
-            _ => {
+        match GrantType::parse(name) {
+            Some(grant) => known.push(grant),
+            None => {
                 let path = format!("/allowedGrantTypes/{at}");
                 faults.push(Fault::new(path, "must be authorization_code or refresh_token"));
             }

@@ -25,7 +25,7 @@ use crate::{
         budgets,
         extract::{JsonBody, Kind, Member},
     },
-    identity::{Claims, Permission},
+    identity::{Permission, Subject},
 };
 
 /// How long the token of an anonymous user is valid.
@@ -81,7 +81,7 @@ pub(super) async fn anonymous(
     let user = app.connections.anonymous(TenantId::from(tenant_id.to_string())).await.map_err(refused)?;
     let user_id = user.user.as_str().parse::<Uuid>().map_err(|error| Rejection::internal(error.to_string()))?;
     let permissions = Permission::CONNECTIONS.iter().map(|one| one.as_str().to_owned()).collect();
-    let token = app.identity.mint(&Claims { user_id, tenant_id, permissions, ..Claims::default() }, LIFETIME);
+    let token = app.identity.mint(&Subject { user_id, tenant_id, permissions, ..Subject::default() }, LIFETIME);
     let user = AnonymousUser { user_id: user_id.to_string(), token, expires_in: LIFETIME.as_secs() };
     Ok((StatusCode::CREATED, Json(user)))
 }

@@ -4,7 +4,7 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Subcommand;
 use leno_authorization::{
-    AuthorizationServer, ClientKind, ClientSettings, GrantType, Parts, Revoked,
+    AuthorizationServer, ClientKind, ClientSettings, Parts, Revoked,
     registry::{Registered, Registration, RegistryError},
 };
 use leno_base::{Owner, SystemClock, TenantId, iso};
@@ -15,11 +15,9 @@ use uuid::Uuid;
 
 use super::{
     exit::{NO, block_on},
-    flags::{Data, Flags},
-    keyring::keyring,
+    keyring::Common,
     terminal::{self, Style},
 };
-use crate::config::DataDir;
 
 /// The most clients that are listed.
 const MOST: i64 = 10_000;
@@ -39,7 +37,7 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Show the registered clients
-    List(Common),
+    List(Of),
     /// Register a client
     Add {
         /// What people see
@@ -55,7 +53,7 @@ enum Command {
         #[arg(long = "scope", value_name = "SCOPE")]
         scopes: Vec<String>,
         #[command(flatten)]
-        common: Common,
+        of: Of,
     },
     /// Give a client another secret; the one before stays good until the next time
     Rotate {
@@ -63,7 +61,7 @@ enum Command {
         #[arg(value_name = "CLIENT_ID")]
         id: String,
         #[command(flatten)]
-        common: Common,
+        of: Of,
     },
     /// Remove a client, and what users allowed it
     Remove {
@@ -71,28 +69,22 @@ enum Command {
         #[arg(value_name = "CLIENT_ID")]
         id: String,
         #[command(flatten)]
-        common: Common,
+        of: Of,
     },
 }
 
 #[derive(Debug, clap::Args)]
-struct Common {
+struct Of {
     /// The tenant whose users may use it
     #[arg(long, value_name = "UUID")]
     tenant: Option<Uuid>,
-    /// Print JSON instead
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    settings: Flags<Data>,
+    common: Common,
 }
 
-impl Common {
+impl Of {
     async fn open(&self) -> anyhow::Result<(AuthorizationServer, Db)> {
-        let config = self.settings.config()?;
-        let keyring = keyring(&config, &DataDir::open(&config.data_dir)?)?;
-        let db = Db::connect(config.database_url.expose_secret(), &config.budgets).await?;
-        db.migrate().await?;
+        let (db, keyring, budgets) = self.common.open_with_budgets().await?;
         let parts = Parts {
             db: db.clone(),
             keyring: Arc::new(keyring),
@@ -104,7 +96,7 @@ impl Common {
             code_ttl: Duration::ZERO,
             revoked: Revoked::default(),
         };
-        Ok((AuthorizationServer::new(parts, &config.budgets)?, db))
+        Ok((AuthorizationServer::new(parts, &budgets)?, db))
     }
 
     fn tenant(&self) -> Option<TenantId> {
@@ -117,21 +109,18 @@ const ACTOR: &str = "command line";
 
 pub(super) fn clients(args: &Args) -> anyhow::Result<ExitCode> {
     block_on(async {
-        let common = match &args.command {
-            Command::List(common)
-            | Command::Add { common, .. }
-            | Command::Rotate { common, .. }
-            | Command::Remove { common, .. } => common,
+        let of = match &args.command {
+            Command::List(of) | Command::Add { of, .. } | Command::Rotate { of, .. } | Command::Remove { of, .. } => of,
         };
-        let (server, db) = common.open().await?;
-        let done = run(&args.command, common, &server).await;
+        let (server, db) = of.open().await?;
+        let done = run(&args.command, of, &server).await;
         db.close().await;
         done
     })
 }
 
-async fn run(command: &Command, common: &Common, server: &AuthorizationServer) -> anyhow::Result<ExitCode> {
-    let tenant = common.tenant();
+async fn run(command: &Command, of: &Of, server: &AuthorizationServer) -> anyhow::Result<ExitCode> {
+    let (tenant, common) = (of.tenant(), &of.common);
     match command {
         Command::List(_) => {
             let (clients, _) = server.clients(tenant.as_ref(), 0, MOST).await?;
@@ -145,14 +134,8 @@ async fn run(command: &Command, common: &Common, server: &AuthorizationServer) -
         Command::Add { name, redirect_uris, public, scopes, .. } => {
             let client_type = if *public { ClientKind::Public } else { ClientKind::Confidential };
             let settings = ClientSettings {
-                description: String::new(),
-                client_type,
-                redirect_uris: redirect_uris.clone(),
                 allowed_scopes: Some(scopes.clone()).filter(|scopes| !scopes.is_empty()),
-                allowed_grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
-                pkce_required: false,
-                access_token_ttl: 86_400,
-                refresh_token_ttl: 2_592_000,
+                ..ClientSettings::new(client_type, redirect_uris.clone())
             };
             let owner = Owner { tenant: tenant.clone().unwrap_or_else(|| "".into()), user: ACTOR.into() };
             let registration = Registration { name: name.clone(), settings, tenant, life: None };

@@ -1,5 +1,6 @@
 //! The keyring of the settings, for the commands that read or write secrets.
 
+use leno_base::budget::Budgets;
 use leno_db::Db;
 use leno_vault::Keyring;
 use secrecy::ExposeSecret as _;
@@ -20,8 +21,18 @@ pub(super) struct Common {
 impl Common {
     /// Opens the database, with its tables, and reads the keys.
     pub(super) async fn open(&self) -> anyhow::Result<(Db, Keyring)> {
+        self.open_with(&self.settings.config()?).await
+    }
+
+    /// The same, with the limits of what is stored.
+    pub(super) async fn open_with_budgets(&self) -> anyhow::Result<(Db, Keyring, Budgets)> {
         let config = self.settings.config()?;
-        let keyring = keyring(&config, &DataDir::open(&config.data_dir)?)?;
+        let (db, keyring) = self.open_with(&config).await?;
+        Ok((db, keyring, config.budgets))
+    }
+
+    async fn open_with(&self, config: &Config) -> anyhow::Result<(Db, Keyring)> {
+        let keyring = keyring(config, &DataDir::open(&config.data_dir)?)?;
         let db = Db::connect(config.database_url.expose_secret(), &config.budgets).await?;
         db.migrate().await?;
         Ok((db, keyring))

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::DataDir,
-    identity::{Claims, Identity, LONGEST_LIFE, Permission},
+    identity::{Identity, LONGEST_LIFE, Permission, Subject},
 };
 
 /// The user and the tenant of development, the same every time, so that what they stored is found again.
@@ -62,7 +62,7 @@ pub(super) fn token(args: &Args) -> anyhow::Result<ExitCode> {
     if args.admin {
         permissions.push(Permission::Admin.as_str().to_owned());
     }
-    let claims = Claims { user_id: args.user, tenant_id: args.tenant, permissions, ..Claims::default() };
+    let claims = Subject { user_id: args.user, tenant_id: args.tenant, permissions, ..Subject::default() };
     let token = Identity::new(&secret, None).mint(&claims, Duration::from_secs(args.ttl));
     if args.json {
         terminal::print_json(&json!({

@@ -38,11 +38,11 @@ use self::{
 };
 pub use self::{
     grants::Grants,
-    oauth_app::OAuthApp,
     problem::Problems,
     secrets::{DataDir, DataDirError},
     source::Sources,
 };
+use crate::oauth_app::settings::OAuthApp;
 
 /// The settings of a host.
 #[derive(Debug, Clone)]

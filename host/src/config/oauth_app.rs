@@ -2,25 +2,12 @@
 
 use std::time::Duration;
 
-use leno_authorization::{Client, ClientKind, ClientSettings, GrantType, RedisUrl, check_redirect_uri, scope};
+use leno_authorization::{Client, ClientKind, ClientSettings, RedisUrl, check_redirect_uri, scope};
 use secrecy::SecretString;
 use url::Url;
 
 use super::{setting, source::Reader, weakness::weakness};
-use crate::oauth_app::settings::Settings;
-
-/// The settings of the OAuth app.
-#[derive(Debug, Clone)]
-pub struct OAuthApp {
-    /// The client of the settings, and its secret.
-    pub client: Option<(Client, SecretString)>,
-    /// How its endpoints and pages are set.
-    pub settings: Settings,
-    /// How long a code lives.
-    pub code_ttl: Duration,
-    /// Where requests and codes are kept, if not in the database.
-    pub redis: Option<RedisUrl>,
-}
+use crate::oauth_app::settings::{OAuthApp, Settings};
 
 /// The shortest secret in production, in bytes.
 const SHORTEST: usize = 32;
@@ -92,16 +79,8 @@ fn client(reader: &mut Reader<'_>, production: bool) -> Option<(Client, SecretSt
     if let Some(wrong) = scopes.iter().flatten().find(|one| scope::parse(one).is_none()) {
         reader.problems.add(format!("LENO_OAUTH_APP_SCOPES: {wrong:?} is not a scope"));
     }
-    let settings = ClientSettings {
-        description: String::new(),
-        client_type: ClientKind::Confidential,
-        redirect_uris: uris,
-        allowed_scopes: scopes,
-        allowed_grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
-        pkce_required: false,
-        access_token_ttl: life,
-        refresh_token_ttl: 2_592_000,
-    };
+    let usual = ClientSettings::new(ClientKind::Confidential, uris);
+    let settings = ClientSettings { allowed_scopes: scopes, access_token_ttl: life, ..usual };
     let client = Client {
         id,
         tenant: None,

@@ -18,33 +18,17 @@ const AHEAD: u64 = 300;
 /// How far two clocks may be apart where a token begins and where it ends, in seconds.
 pub(super) const LEEWAY: u64 = 30;
 
-/// What to say in a token that this host mints.
-#[derive(Debug, Clone, Default)]
-pub struct Claims {
-    /// The user.
-    pub user_id: Uuid,
-    /// The tenant.
-    pub tenant_id: Uuid,
-    /// The organization.
-    pub organization_id: Option<Uuid>,
-    /// The employee.
-    pub employee_id: Option<Uuid>,
-    /// Role name.
-    pub role: Option<String>,
-    /// Permission names.
-    pub permissions: Vec<String>,
-}
-
-impl Claims {
-    pub(super) fn wire(&self, now: u64, lifetime: Duration) -> Wire {
-        Wire {
-            id: self.user_id,
-            user_id: Some(self.user_id),
-            tenant_id: Some(self.tenant_id),
-            organization_id: self.organization_id,
-            employee_id: self.employee_id,
-            role: self.role.clone(),
-            permissions: Some(self.permissions.clone()),
+impl Wire {
+    /// The claims of a user's token.
+    pub(super) fn of(user: &Subject, now: u64, lifetime: Duration) -> Self {
+        Self {
+            id: user.user_id,
+            user_id: Some(user.user_id),
+            tenant_id: Some(user.tenant_id),
+            organization_id: user.organization_id,
+            employee_id: user.employee_id,
+            role: user.role.clone(),
+            permissions: Some(user.permissions.clone()),
             token_type: Some(ACCESS.to_owned()),
             token_id: Some(Uuid::new_v4().to_string()),
             jti: None,
@@ -60,24 +44,11 @@ impl Claims {
     }
 }
 
-impl From<&Subject> for Claims {
-    fn from(subject: &Subject) -> Self {
-        Self {
-            user_id: subject.user_id,
-            tenant_id: subject.tenant_id,
-            organization_id: subject.organization_id,
-            employee_id: subject.employee_id,
-            role: subject.role.clone(),
-            permissions: subject.permissions.clone(),
-        }
-    }
-}
-
 /// The claims of a client's token: Gauzy's, with the permissions that the scope allows, and who it was issued to, by whom.
 pub(super) fn of_client(issued: &Issued, issuer: &str, now: u64) -> Wire {
-    let mut claims = Claims::from(&issued.subject);
-    claims.permissions.retain(|name| scope::allows(&issued.scope, name));
-    let wire = claims.wire(now, issued.lifetime);
+    let mut user = issued.subject.clone();
+    user.permissions.retain(|name| scope::allows(&issued.scope, name));
+    let wire = Wire::of(&user, now, issued.lifetime);
     Wire {
         jti: wire.token_id.clone(),
         scope: Some(issued.scope.clone()),

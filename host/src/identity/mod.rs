@@ -16,13 +16,14 @@ use std::{
 };
 
 use aws_lc_rs::{constant_time, digest};
+pub use leno_authorization::Subject;
 use leno_authorization::{Issued, Revoked};
 use leno_base::{Clock, SystemClock, milliseconds};
 use secrecy::{ExposeSecret as _, SecretString};
 
 pub use self::{
     caller::{ActingClient, Caller, Permission},
-    claims::{Claims, LONGEST_LIFE},
+    claims::LONGEST_LIFE,
     error::{AuthError, MAX_TOKEN},
 };
 use self::{jws::Signer, recent::Recent};
@@ -127,10 +128,10 @@ impl Identity {
         self.0.internal.iter().fold(false, |found, expected| found | equal(expected))
     }
 
-    /// A signed access token for `claims`, which ends after `lifetime`.
+    /// A signed access token for `user`, which ends after `lifetime`.
     #[must_use]
-    pub fn mint(&self, claims: &Claims, lifetime: Duration) -> String {
-        self.0.signer.sign(&claims.wire(self.now(), lifetime))
+    pub fn mint(&self, user: &Subject, lifetime: Duration) -> String {
+        self.0.signer.sign(&claims::Wire::of(user, self.now(), lifetime))
     }
 
     /// A signed access token of an OAuth client.

@@ -80,11 +80,11 @@ fn a_token_of_gauzys_says_who_is_calling() {
 #[test]
 fn a_minted_token_is_one_that_others_accept() {
     let (identity, _) = identity();
-    let claims = Claims {
+    let claims = Subject {
         user_id: USER.parse().unwrap(),
         tenant_id: TENANT.parse().unwrap(),
         permissions: vec!["LENO_ADMIN".into()],
-        ..Claims::default()
+        ..Subject::default()
     };
     let token = identity.mint(&claims, Duration::from_secs(60));
     assert!(identity.verify(&token).unwrap().may(Permission::Admin));
@@ -249,7 +249,7 @@ fn secrets_roll_while_both_values_count() {
     }
     assert_eq!(both.verify(&signed(&header, &claims(), SECRET)), Err(AuthError::Signature));
     let minted =
-        both.mint(&Claims { tenant_id: TENANT.parse().unwrap(), ..Claims::default() }, Duration::from_secs(60));
+        both.mint(&Subject { tenant_id: TENANT.parse().unwrap(), ..Subject::default() }, Duration::from_secs(60));
     assert!(Identity::with_clock(&new.into(), &Trusted::default(), identity().1).verify(&minted).is_ok());
     assert!(both.is_internal("one") && both.is_internal("two") && !both.is_internal("three") && !both.is_internal(""));
 }

@@ -75,24 +75,19 @@ pub(super) async fn register(
         "client_secret_basic" | "client_secret_post" => ClientKind::Confidential,
         _ => return Err(wrong("token_endpoint_auth_method must be none, client_secret_basic or client_secret_post")),
     };
-    let grant = |name: &String| match name.as_str() {
-        "authorization_code" => Ok(GrantType::AuthorizationCode),
-        "refresh_token" => Ok(GrantType::RefreshToken),
-        _ => Err(wrong("grant_types must be authorization_code and refresh_token")),
+    let grant = |name: &String| {
+        GrantType::parse(name).ok_or_else(|| wrong("grant_types must be authorization_code and refresh_token"))
     };
     let grants = metadata.grant_types.unwrap_or_else(|| vec!["authorization_code".into()]);
     let scopes = metadata.scope.filter(|scope| !scope.is_empty());
     let registration = Registration {
         name: metadata.client_name.unwrap_or_else(|| "An application that registered itself".into()),
         settings: ClientSettings {
-            description: String::new(),
-            client_type,
-            redirect_uris: metadata.redirect_uris,
             allowed_scopes: scopes.map(|scopes| scopes.split(' ').map(str::to_owned).collect()),
             allowed_grant_types: grants.iter().map(grant).collect::<Result<_, _>>()?,
             pkce_required: true,
             access_token_ttl: 3_600,
-            refresh_token_ttl: 30 * 24 * 3600,
+            ..ClientSettings::new(client_type, metadata.redirect_uris)
         },
         tenant: None,
         life: Some(LIFE),

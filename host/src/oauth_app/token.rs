@@ -60,7 +60,7 @@ pub(super) async fn introspect(
 ) -> Result<Response, Rejection> {
     let (client, form) = prove(&app, sender, request).await?;
     if client.is_public() {
-        return Err(refuse_client(false, refused(OAuthError::from_problem(Problem::InvalidClient))));
+        return Err(refuse_client(false, refused(OAuthError::client())));
     }
     let token = shown(&form)?;
     let inactive = json!({"active": false});
@@ -106,7 +106,7 @@ async fn prove(app: &App, sender: Sender, request: Request) -> Result<(Client, P
             let request = TokenRequest { peer: &peer, credentials, form: &form };
             app.authorization.authenticate(&request).await
         }
-        None => Err(OAuthError::from_problem(Problem::InvalidClient)),
+        None => Err(OAuthError::client()),
     };
     match proved {
         Ok(client) => {

@@ -169,9 +169,9 @@ pub async fn revoke_of_client(tx: &mut AnyConnection, client: &str, now: i64) ->
 ///
 /// # Errors
 /// [`DbError::Query`].
-pub async fn of_code(tx: &mut AnyConnection, code_hash: &str) -> Result<Option<GrantRow>, DbError> {
+pub async fn of_code(db: &Db, code_hash: &str) -> Result<Option<GrantRow>, DbError> {
     const SQL: &str = concat!("SELECT ", columns!(), " FROM oauth_grants g WHERE g.code_hash = $1");
-    let row = sqlx::query(SQL).bind(code_hash).fetch_optional(tx).await?;
+    let row = sqlx::query(SQL).bind(code_hash).fetch_optional(&mut *db.reader(Party::Host).await?).await?;
     Ok(row.as_ref().map(read).transpose()?)
 }
 

@@ -35,7 +35,7 @@ async fn every_route_but_the_named_ones_is_closed_and_the_document_says_so() {
 #[tokio::test]
 async fn a_token_that_does_not_hold_is_refused_with_the_reason() {
     let host = Host::empty().await;
-    let claims = Claims { user_id: Uuid::new_v4(), tenant_id: Uuid::new_v4(), ..Claims::default() };
+    let claims = Subject { user_id: Uuid::new_v4(), tenant_id: Uuid::new_v4(), ..Subject::default() };
     let stranger =
         Identity::new(&"another-secret-that-is-long-enough".into(), None).mint(&claims, Duration::from_secs(60));
     let earlier = MovingClock::at(SystemClock.now() - Duration::from_secs(120));
@@ -129,7 +129,7 @@ async fn each_route_of_connections_takes_its_own_permission_and_no_other() {
     for (method, template, needed) in routes {
         let path = template.replace("{id}", &id);
         let as_one_with = async |permissions: Vec<String>| {
-            let claims = Claims { permissions, ..host.claims.clone() };
+            let claims = Subject { permissions, ..host.claims.clone() };
             let token = host.identity.mint(&claims, Duration::from_secs(60));
             host.call(method, &path, &token, (method == "POST").then(|| json!({}))).await
         };

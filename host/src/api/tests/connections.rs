@@ -15,7 +15,7 @@ pub(super) fn body(external_id: &str, secret: &str) -> Value {
 impl Host {
     /// A further user: of the same tenant, or of another.
     pub(super) fn stranger(&self, tenant: Uuid) -> String {
-        let claims = Claims { user_id: Uuid::new_v4(), tenant_id: tenant, permissions: own(), ..Claims::default() };
+        let claims = Subject { user_id: Uuid::new_v4(), tenant_id: tenant, permissions: own(), ..Subject::default() };
         self.identity.mint(&claims, Duration::from_secs(600))
     }
 

@@ -78,8 +78,8 @@ async fn nobody_else_finds_a_webhook_or_its_deliveries() {
 
     let retry = format!("{own}/deliveries/{}/retry", delivery["id"].as_str().unwrap());
     for stranger in [
-        Claims { user_id: Uuid::new_v4(), ..host.claims.clone() },
-        Claims { tenant_id: Uuid::new_v4(), ..host.claims.clone() },
+        Subject { user_id: Uuid::new_v4(), ..host.claims.clone() },
+        Subject { tenant_id: Uuid::new_v4(), ..host.claims.clone() },
     ] {
         let token = host.identity.mint(&stranger, Duration::from_secs(60));
         assert_eq!(host.as_user(&token, "GET", PATH).await.body["data"], json!([]));

@@ -21,7 +21,7 @@ struct User {
 
 impl User {
     async fn new(host: &Host, tenant: Uuid) -> Self {
-        let claims = Claims { user_id: Uuid::new_v4(), tenant_id: tenant, permissions: own(), ..Claims::default() };
+        let claims = Subject { user_id: Uuid::new_v4(), tenant_id: tenant, permissions: own(), ..Subject::default() };
         let token = host.identity.mint(&claims, Duration::from_secs(600));
         let made = host.call("POST", LIST, &token, Some(body("crm", CANARY))).await;
         assert_eq!(made.status, 201, "{}", made.text);

@@ -51,7 +51,7 @@ impl Reader {
     }
 }
 
-async fn change(host: &Host, claims: &Claims) -> EventRow {
+async fn change(host: &Host, claims: &Subject) -> EventRow {
     let (tenant, owner) = (claims.tenant_id.to_string(), claims.user_id.to_string());
     happen(&host.events, &host.db, "connection.updated", &tenant, &owner).await
 }
@@ -92,8 +92,8 @@ async fn another_user_sees_nothing_of_it_not_even_when_resuming() {
     let first = change(&host, &host.claims).await;
     let second = change(&host, &host.claims).await;
     for stranger in [
-        Claims { user_id: Uuid::new_v4(), ..host.claims.clone() },
-        Claims { tenant_id: Uuid::new_v4(), ..host.claims.clone() },
+        Subject { user_id: Uuid::new_v4(), ..host.claims.clone() },
+        Subject { tenant_id: Uuid::new_v4(), ..host.claims.clone() },
     ] {
         let token = host.identity.mint(&stranger, Duration::from_secs(60));
         let mut reader = Reader::open(&host, &token, Some(&first.id)).await;

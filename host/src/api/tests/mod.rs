@@ -37,7 +37,7 @@ use self::piece::{CRASH, ECHO, REFUSE, SECURE_ECHO};
 use super::openapi;
 use crate::{
     edge::{PublicUrl, budgets::MAX_BODY_BYTES},
-    identity::{Claims, Identity, Permission, Trusted},
+    identity::{Identity, Permission, Subject, Trusted},
 };
 
 const INTERNAL: &str = "an-internal-token-of-some-length";
@@ -58,7 +58,7 @@ struct Host {
     identity: Identity,
     db: Db,
     events: Events,
-    claims: Claims,
+    claims: Subject,
     directory: PathBuf,
     _temporary: tempfile::TempDir,
 }
@@ -163,10 +163,10 @@ impl Host {
         let app = host.app();
         let (identity, db, events) = (app.identity.clone(), app.db.clone(), app.events.clone());
         let claims =
-            Claims { user_id: Uuid::new_v4(), tenant_id: Uuid::new_v4(), permissions: own(), ..Claims::default() };
+            Subject { user_id: Uuid::new_v4(), tenant_id: Uuid::new_v4(), permissions: own(), ..Subject::default() };
         let token = identity.mint(&claims, Duration::from_secs(600));
         let permissions = [own(), vec![Permission::Admin.as_str().to_owned()]].concat();
-        let operator = identity.mint(&Claims { permissions, ..claims.clone() }, Duration::from_secs(600));
+        let operator = identity.mint(&Subject { permissions, ..claims.clone() }, Duration::from_secs(600));
         let directory = temporary.path().join("pieces");
         Self { router: host.router(), token, operator, identity, db, events, claims, directory, _temporary: temporary }
     }

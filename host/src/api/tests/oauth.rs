@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use url::{Url, form_urlencoded};
 
 use super::*;
-use crate::config::OAuthApp;
+use crate::oauth_app::settings::OAuthApp;
 
 const CLIENT: &str = "activepieces";
 const SECRET: &str = "s:%+ x-of-activepieces";
@@ -165,8 +165,10 @@ impl Host {
 
     /// Registers a client for the tenant of the user; its id and secret.
     async fn client(&self, body: Value) -> (String, String) {
-        let claims =
-            Claims { permissions: vec!["OAUTH_CLIENT_EDIT".into(), "OAUTH_CLIENT_VIEW".into()], ..self.claims.clone() };
+        let claims = Subject {
+            permissions: vec!["OAUTH_CLIENT_EDIT".into(), "OAUTH_CLIENT_VIEW".into()],
+            ..self.claims.clone()
+        };
         let admin = self.identity.mint(&claims, Duration::from_secs(60));
         let request = request("POST", "/api/oauth-clients")
             .header("authorization", format!("Bearer {admin}"))
@@ -281,7 +283,7 @@ async fn a_request_whose_client_or_redirect_uri_is_wrong_goes_nowhere() {
     }
     // A client that is switched off looks like one that there is not.
     let (id, _) = host.client(json!({"name": "C", "redirectUris": [CALLBACK]})).await;
-    let admin = Claims { permissions: vec!["OAUTH_CLIENT_EDIT".into()], ..host.claims.clone() };
+    let admin = Subject { permissions: vec!["OAUTH_CLIENT_EDIT".into()], ..host.claims.clone() };
     let admin = host.identity.mint(&admin, Duration::from_secs(60));
     let request =
         request("PATCH", &format!("/api/oauth-clients/{id}")).header("authorization", format!("Bearer {admin}"));
@@ -630,7 +632,7 @@ async fn a_user_sees_and_takes_back_what_they_allowed() {
     assert_eq!(listed.body[0]["clientName"], "Activepieces");
     assert_eq!(listed.body[0]["scope"], "integrations:read");
     let id = listed.body[0]["id"].as_str().unwrap().to_owned();
-    let stranger = Claims { user_id: Uuid::new_v4(), ..host.claims.clone() };
+    let stranger = Subject { user_id: Uuid::new_v4(), ..host.claims.clone() };
     let stranger = host.identity.mint(&stranger, Duration::from_secs(60));
     let remove = |token: String| {
         request("DELETE", &format!("/api/oauth-grants/{id}")).header("authorization", format!("Bearer {token}"))
@@ -653,7 +655,7 @@ async fn a_request_is_decided_once_by_who_looked_at_it_first() {
     let user = host.user();
     let path = format!("{AT}/authorize/request/{id}");
     assert_eq!(host.raw("GET", &path, &[("authorization", &user)], "").await.status, 200);
-    let stranger = Claims { user_id: Uuid::new_v4(), ..host.claims.clone() };
+    let stranger = Subject { user_id: Uuid::new_v4(), ..host.claims.clone() };
     let stranger = format!("Bearer {}", host.identity.mint(&stranger, Duration::from_secs(60)));
     host.raw("GET", &path, &[("authorization", &stranger)], "").await.told(403, "access_denied");
     host.raw("GET", &path, &[], "").await.told(401, "invalid_request");
@@ -671,7 +673,7 @@ async fn a_request_is_decided_once_by_who_looked_at_it_first() {
     missing.told(400, "invalid_request");
     assert_eq!(missing.body["message"], "Missing request_id");
     // A client of another tenant is not for this user.
-    let foreign = Claims { tenant_id: Uuid::new_v4(), ..host.claims.clone() };
+    let foreign = Subject { tenant_id: Uuid::new_v4(), ..host.claims.clone() };
     let foreign = format!("Bearer {}", host.identity.mint(&foreign, Duration::from_secs(60)));
     let (client, _) = host.client(json!({"name": "C", "redirectUris": [CALLBACK]})).await;
     let answer = host.authorize(&[("client_id", &client), ("redirect_uri", CALLBACK), ("response_type", "code")]).await;
@@ -829,7 +831,7 @@ async fn a_client_is_registered_only_with_what_is_safe_and_seen_only_by_its_tena
     let host = Host::empty().await;
     let admin = |tenant: Uuid, permissions: &[&str]| {
         let permissions = permissions.iter().map(|one| (*one).to_owned()).collect();
-        host.identity.mint(&Claims { tenant_id: tenant, permissions, ..host.claims.clone() }, Duration::from_secs(60))
+        host.identity.mint(&Subject { tenant_id: tenant, permissions, ..host.claims.clone() }, Duration::from_secs(60))
     };
     let both = ["OAUTH_CLIENT_VIEW", "OAUTH_CLIENT_EDIT"];
     let own = admin(host.claims.tenant_id, &both);
