@@ -69,8 +69,8 @@ pub(super) async fn list(
     Ok(Json(grants.into_iter().map(GrantView::from).collect()))
 }
 
-/// Takes back what the caller allowed a client. Its tokens no longer count: here at once, on other hosts of the same database
-/// within two seconds.
+/// Takes back what the caller allowed a client. Its tokens no longer count: here at once; other hosts of the same database read it once
+/// a second.
 #[utoipa::path(
     delete,
     path = "/api/oauth-grants/{id}",

@@ -64,8 +64,9 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Rejection> {
     }
 }
 
-/// A character that an `error_description` may hold (RFC 6750, section 3): printable ASCII without `"` and `\`.
-fn quotable(c: char) -> char {
+/// A character that an `error_description` may hold (RFC 6749, section 5.2; RFC 6750, section 3): printable ASCII without `"`
+/// and `\`.
+pub(crate) fn quotable(c: char) -> char {
     match c {
         '"' => '\'',
         ' '..='~' if c != '\\' => c,

@@ -10,7 +10,9 @@ use axum::{
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use leno_authorization::{Decision, OAuthError, Parameters, PendingError, Refused, Subject};
 use leno_base::Owner;
+use secrecy::SecretString;
 use serde_json::{Value, json};
+use url::form_urlencoded;
 
 use super::{
     form::{self, Written, refused},
@@ -62,8 +64,14 @@ pub(super) async fn begin(
 fn consent(app: &App, id: &str) -> String {
     match &app.oauth_app.consent {
         Some(template) => template.replace("{request_id}", id),
-        None => format!("{}{CONSENT}?request_id={id}", app.public_url),
+        None => consent_page(app, id),
     }
+}
+
+/// The page of this host where a user decides on a request.
+pub(super) fn consent_page(app: &App, id: &str) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("request_id", id).finish();
+    format!("{}{CONSENT}?{query}", app.public_url)
 }
 
 /// Sends the browser somewhere. No cache keeps it (RFC 6749, section 5.1, for what it carries).
@@ -79,10 +87,8 @@ pub(super) async fn show(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Rejection> {
-    let owner = decider(&caller)?;
-    let browser = BROWSER.get(&app.public_url, &headers);
-    let decision = Decision { id: &id, owner: &owner, browser: browser.as_ref(), same_browser: false };
-    let shown = app.authorization.pending(decision).await.map_err(pending)?;
+    let asked = Asked { id, owner: decider(&caller)?, browser: BROWSER.get(&app.public_url, &headers) };
+    let shown = app.authorization.pending(asked.decision()).await.map_err(pending)?;
     let client = shown.client.as_ref();
     Ok(Json(form::present(json!({
         "clientId": shown.request.client_id,
@@ -99,13 +105,9 @@ pub(super) async fn approve(
     Authorized(caller): Authorized,
     request: Request,
 ) -> Result<Json<Value>, Rejection> {
-    let owner = decider(&caller)?;
     let subject = subject(&caller)?;
-    let (headers, parameters) = form::parameters(&app.bodies, &caller, Written::FormOrJson, request).await?;
-    let id = request_id(&parameters)?;
-    let browser = BROWSER.get(&app.public_url, &headers);
-    let decision = Decision { id, owner: &owner, browser: browser.as_ref(), same_browser: false };
-    let location = app.authorization.approve(decision, &subject).await.map_err(pending)?;
+    let asked = Asked::read(&app, &caller, request).await?;
+    let location = app.authorization.approve(asked.decision(), &subject).await.map_err(pending)?;
     Ok(Json(json!({"redirect_url": location})))
 }
 
@@ -115,13 +117,30 @@ pub(super) async fn deny(
     Authorized(caller): Authorized,
     request: Request,
 ) -> Result<Json<Value>, Rejection> {
-    let owner = decider(&caller)?;
-    let (headers, parameters) = form::parameters(&app.bodies, &caller, Written::FormOrJson, request).await?;
-    let id = request_id(&parameters)?;
-    let browser = BROWSER.get(&app.public_url, &headers);
-    let decision = Decision { id, owner: &owner, browser: browser.as_ref(), same_browser: false };
-    let location = app.authorization.deny(decision).await.map_err(pending)?;
+    let asked = Asked::read(&app, &caller, request).await?;
+    let location = app.authorization.deny(asked.decision()).await.map_err(pending)?;
     Ok(Json(json!({"redirect_url": location})))
+}
+
+/// Which request a user of Gauzy's page decides on.
+struct Asked {
+    id: String,
+    owner: Owner,
+    browser: Option<SecretString>,
+}
+
+impl Asked {
+    async fn read(app: &App, caller: &Caller, request: Request) -> Result<Self, Rejection> {
+        let owner = decider(caller)?;
+        let (headers, parameters) = form::parameters(&app.bodies, caller, Written::FormOrJson, request).await?;
+        let id = request_id(&parameters)?.to_owned();
+        Ok(Self { id, owner, browser: BROWSER.get(&app.public_url, &headers) })
+    }
+
+    /// Gauzy's page has no cookie of this host, unless both have one origin.
+    fn decision(&self) -> Decision<'_> {
+        Decision { id: &self.id, owner: &self.owner, browser: self.browser.as_ref(), same_browser: false }
+    }
 }
 
 fn request_id(parameters: &Parameters) -> Result<&str, Rejection> {

@@ -5,7 +5,9 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use leno_authorization::{OAuthError, Parameters, Problem};
 use serde_json::{Map, Value, json};
 
-use crate::edge::{Bodies, Rejection, bodies::Payer, budgets::SMALL_BODY_BYTES, rejection::Parts};
+use crate::edge::{
+    Bodies, Rejection, authorization::quotable, bodies::Payer, budgets::SMALL_BODY_BYTES, rejection::Parts,
+};
 
 /// What a body may be written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,7 +106,7 @@ pub(super) fn oauth_error(parts: &Parts) -> (HeaderValue, Vec<u8>) {
         (status, _) if status.is_server_error() => "server_error",
         _ => "invalid_request",
     };
-    let message = quotable(&parts.detail);
+    let message: String = parts.detail.replace('`', "'").chars().map(quotable).collect();
     let body = json!({
         "statusCode": parts.status.as_u16(), "message": message, "error": error, "error_description": message,
     });
@@ -127,16 +129,6 @@ const KNOWN: &[&str] = &[
     "invalid_redirect_uri",
     "invalid_client_metadata",
 ];
-
-/// The characters that an `error_description` may have (RFC 6749, section 5.2).
-fn quotable(text: &str) -> String {
-    let plain = |c: char| match c {
-        '"' | '`' => '\'',
-        ' '..='~' if c != '\\' => c,
-        _ => '?',
-    };
-    text.chars().map(plain).collect()
-}
 
 /// A method that an endpoint does not have; the `Allow` header says which it has.
 pub(super) async fn no_method() -> Rejection {

@@ -17,7 +17,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::{
-    authorize::{BROWSER, go, pending, subject},
+    authorize::{BROWSER, consent_page, go, pending, subject},
     form::{self, Written, refused},
     settings::CONSENT,
 };
@@ -172,15 +172,7 @@ async fn sign_in(State(app): State<Arc<App>>, sender: Sender, request: Request) 
                 (SystemClock.now() + SESSION_LIFE).min(SystemClock.now() + app.identity.until(caller.expires_at));
             let ends = leno_base::unix_milliseconds(ends);
             let session = app.authorization.sign_in(&user, ends).await.map_err(refused)?;
-            let next = if id.is_empty() {
-                format!("{}/pages/grants", base(&app))
-            } else {
-                format!(
-                    "{}{CONSENT}?{}",
-                    base(&app),
-                    url::form_urlencoded::Serializer::new(String::new()).append_pair("request_id", id).finish()
-                )
-            };
+            let next = if id.is_empty() { format!("{}/pages/grants", base(&app)) } else { consent_page(&app, id) };
             let mut response = go(StatusCode::SEE_OTHER, &next)?;
             response.headers_mut().insert(header::SET_COOKIE, SESSION.set(&app.public_url, &session)?);
             return Ok(response);
@@ -202,8 +194,7 @@ async fn sign_out(State(app): State<Arc<App>>, sender: Sender, request: Request)
     let (session, _) = authentic(&app, &headers, &fields).await?;
     app.authorization.sign_out(&session).await.map_err(refused)?;
     let id = fields.one("request_id").ok().flatten().unwrap_or_default();
-    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("request_id", id).finish();
-    let mut response = go(StatusCode::SEE_OTHER, &format!("{}{CONSENT}?{query}", base(&app)))?;
+    let mut response = go(StatusCode::SEE_OTHER, &consent_page(&app, id))?;
     response.headers_mut().insert(header::SET_COOKIE, SESSION.remove(&app.public_url)?);
     Ok(response)
 }
@@ -292,7 +283,7 @@ fn words(scopes: &str) -> Vec<String> {
     scopes.split(' ').filter(|token| !token.is_empty()).map(scope::words).collect()
 }
 
-/// The path of this host's base URL.
+/// The base URL of this host.
 fn base(app: &App) -> String {
     app.public_url.to_string()
 }
