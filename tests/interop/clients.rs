@@ -1,15 +1,14 @@
 //! Client libraries at the authorization server: whatever asks a user for access finds its way.
 
-use std::{path::PathBuf, process::Stdio};
+use std::path::PathBuf;
 
-use leno_testkit::{Caller, Client, Options, Server, peers};
+use leno_testkit::{
+    Caller, Client, Options, Server,
+    oauth_client::{CLIENT, REDIRECT, SECRET},
+    peers,
+};
 use serde_json::{Value, json};
-use tokio::{io::AsyncWriteExt as _, process::Command};
-
-const CLIENT: &str = "client";
-/// Characters that libraries encode, each in its own way.
-const SECRET: &str = "s:%+ x&=7";
-const REDIRECT: &str = "https://cloud.activepieces.com/redirect";
+use tokio::process::Command;
 
 struct Scene {
     server: Server,
@@ -21,10 +20,7 @@ async fn scene(options: Options) -> Scene {
     let port = peers::free_port().unwrap();
     let options = options
         .env("LENO_LISTEN", &format!("127.0.0.1:{port}"))
-        .env("GAUZY_OAUTH_APP_CLIENT_ID", CLIENT)
-        .env("GAUZY_OAUTH_APP_CLIENT_SECRET", SECRET)
-        .env("GAUZY_OAUTH_APP_CODE_SECRET", "code-secret")
-        .env("GAUZY_OAUTH_APP_REDIRECT_URIS", REDIRECT)
+        .oauth_client(REDIRECT)
         .env("LENO_CLIENT_REGISTRATION", "true");
     let server = Server::start(options).await.unwrap();
     let client = server.client_of(&Caller::user());
@@ -99,18 +95,10 @@ async fn python(library: &str) {
     };
     let scene = scene(Options::new()).await;
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("interop/clients-python/clients.py");
-    let mut child = Command::new(folder.join("bin/python"))
-        .arg(script)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(scene.ask(library).to_string().as_bytes()).await.unwrap();
-    let output = child.wait_with_output().await.unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    scene.check(&serde_json::from_slice(&output.stdout).unwrap()).await;
+    let mut command = Command::new(folder.join("bin/python"));
+    command.arg(script);
+    let told = peers::run(command, "clients.py", &scene.ask(library)).await.unwrap();
+    scene.check(&told).await;
 }
 
 #[tokio::test]

@@ -7,8 +7,9 @@ use base64::{
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
 use leno_testkit::{
-    Caller, Client, Options, Server,
+    Caller, Client, OAuthClient, Options, Server,
     fresh::{self, Fresh},
+    oauth_client::{self, AT, CLIENT, REDIRECT, SECRET, parameter},
     peers,
     process::Running,
 };
@@ -16,40 +17,23 @@ use redis::AsyncCommands as _;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-const CLIENT: &str = "activepieces";
-const SECRET: &str = "secret-of-activepieces";
-const REDIRECT: &str = "https://cloud.activepieces.com/redirect";
-const AT: &str = "/api/integration/ever-gauzy/oauth";
 const ISSUER: &str = "http://leno.test";
 
 fn options() -> Options {
     Options::new()
         .env("LENO_PUBLIC_URL", ISSUER)
-        .env("GAUZY_OAUTH_APP_CLIENT_ID", CLIENT)
-        .env("GAUZY_OAUTH_APP_CLIENT_SECRET", SECRET)
-        .env("GAUZY_OAUTH_APP_CODE_SECRET", "code-secret")
-        .env("GAUZY_OAUTH_APP_REDIRECT_URIS", REDIRECT)
+        .oauth_client(REDIRECT)
         .env("INTEGRATION_ENCRYPTION_KEY", &"ab".repeat(32))
         .env("JWT_SECRET", "a-secret-that-is-the-same-on-both-hosts")
         .env("LENO_OAUTH_PEER_REQUESTS", "0")
         .env("LENO_OAUTH_CLIENT_REQUESTS", "0")
 }
 
-fn http() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
-}
-
-/// The parameters of an address.
-fn parameter(url: &str, name: &str) -> Option<String> {
-    let url = reqwest::Url::parse(url).unwrap();
-    url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
-}
-
-/// Hosts that share what `options` names, and a user.
+/// Hosts that share what their options name, an application at each, and a user.
 struct Hosts {
     servers: Vec<Server>,
+    at: Vec<OAuthClient>,
     user: Client,
-    http: reqwest::Client,
 }
 
 impl Hosts {
@@ -60,67 +44,36 @@ impl Hosts {
         }
         let token = Caller::user().token("a-secret-that-is-the-same-on-both-hosts");
         let user = Client::new(servers[0].url(), &token);
-        Self { servers, user, http: http() }
+        let at = servers.iter().map(|server| OAuthClient::new(server.url(), None)).collect();
+        Self { servers, at, user }
     }
 
-    fn at(&self, host: usize, path: &str) -> String {
-        format!("{}{path}", self.servers[host].url())
-    }
-
-    async fn begin(&self, host: usize) -> reqwest::Response {
-        let query = [("client_id", CLIENT), ("redirect_uri", REDIRECT), ("response_type", "code"), ("state", "s")];
-        let url = reqwest::Url::parse_with_params(&self.at(host, &format!("{AT}/authorize")), query).unwrap();
-        self.http.get(url).send().await.unwrap()
+    fn url(&self, host: usize) -> &str {
+        self.servers[host].url()
     }
 
     async fn approve(&self, host: usize, id: &str) -> (u16, Value) {
-        let request = self.http.post(self.at(host, &format!("{AT}/authorize"))).bearer_auth(self.user.token());
-        let answer = request.json(&json!({"request_id": id})).send().await.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap())
+        self.at[host].approve(self.user.token(), id).await.unwrap()
     }
 
+    /// A code, decided on at another host, if there is one.
     async fn code(&self, host: usize) -> String {
-        let begun = self.begin(host).await;
-        assert_eq!(begun.status(), 302);
-        let id = parameter(begun.headers()["location"].to_str().unwrap(), "request_id").unwrap();
-        // Decided on another host, if there is one.
-        let (status, body) = self.approve(self.servers.len() - 1 - host, &id).await;
-        assert_eq!(status, 200, "{body}");
-        parameter(body["redirect_url"].as_str().unwrap(), "code").unwrap()
-    }
-
-    async fn post(&self, host: usize, path: &str, form: &[(&str, &str)]) -> reqwest::Response {
-        let body = reqwest::Url::parse_with_params("http://form", form).unwrap().query().unwrap().to_owned();
-        let request = self.http.post(self.at(host, path)).body(body);
-        request.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap()
-    }
-
-    async fn token(&self, host: usize, form: &[(&str, &str)]) -> (u16, Value) {
-        let answer = self.post(host, &format!("{AT}/token"), form).await;
-        (answer.status().as_u16(), answer.json().await.unwrap())
+        self.at[host].code(&self.at[self.at.len() - 1 - host], self.user.token()).await.unwrap()
     }
 
     async fn redeem(&self, host: usize, code: &str) -> (u16, Value) {
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("redirect_uri", REDIRECT),
-            ("code", code),
-            ("client_id", CLIENT),
-            ("client_secret", SECRET),
-        ];
-        self.token(host, &form).await
+        self.at[host].redeem(code).await.unwrap()
     }
 
     async fn opens(&self, host: usize, token: &Value) -> u16 {
-        let request = self.http.get(self.at(host, "/api/app-connections")).bearer_auth(token.as_str().unwrap());
-        request.send().await.unwrap().status().as_u16()
+        self.at[host].opens(token).await.unwrap()
     }
 
     /// Redeems each of `codes` on all hosts, many times at once.
     async fn race(&self, codes: usize, times: usize) {
         for number in 0..codes {
-            let code = self.code(number % self.servers.len()).await;
-            let tries = (0..times).map(|at| self.redeem(at % self.servers.len(), &code));
+            let code = self.code(number % self.at.len()).await;
+            let tries = (0..times).map(|at| self.redeem(at % self.at.len(), &code));
             let answers = futures_util::future::join_all(tries).await;
             let won = answers.iter().filter(|(status, _)| *status == 200).count();
             assert_eq!(won, 1, "{answers:?}");
@@ -140,7 +93,7 @@ async fn a_code_has_one_winner_of_two_hosts_and_a_revocation_reaches_both() {
     let (_, got) = hosts.redeem(0, &hosts.code(0).await).await;
     assert_eq!(hosts.opens(1, &got["access_token"]).await, 200);
     let form = [("token", got["refresh_token"].as_str().unwrap()), ("client_id", CLIENT), ("client_secret", SECRET)];
-    let revoked = hosts.post(0, "/revoke", &form).await;
+    let revoked = hosts.at[0].post("/revoke", oauth_client::form(&form)).await.unwrap();
     assert_eq!(revoked.status(), 200);
     assert_eq!(hosts.opens(0, &got["access_token"]).await, 401);
     // The other host reads it once a second.
@@ -172,7 +125,7 @@ async fn requests_and_codes_are_in_redis_as_gauzy_keeps_them() {
     let hosts = Hosts::start(&[shared.clone(), shared]).await;
     let mut redis = redis::Client::open(redis).unwrap().get_multiplexed_async_connection().await.unwrap();
 
-    let begun = hosts.begin(0).await;
+    let begun = hosts.at[0].begin().await.unwrap();
     let id = parameter(begun.headers()["location"].to_str().unwrap(), "request_id").unwrap();
     let key = format!("oauth_app_request:{id}");
     let kept: String = redis.get(&key).await.unwrap();
@@ -257,7 +210,7 @@ async fn redis_is_reached_by_tls_and_only_with_a_certificate_that_is_trusted() {
     assert_eq!(status, 200, "{body}");
     // Without the certificate it could be anybody.
     let hosts = Hosts::start(&[by_tls]).await;
-    let begun = hosts.begin(0).await;
+    let begun = hosts.at[0].begin().await.unwrap();
     let to = begun.headers()["location"].to_str().unwrap();
     assert_eq!(parameter(to, "error").as_deref(), Some("temporarily_unavailable"), "{to}");
 }
@@ -267,7 +220,7 @@ async fn without_its_redis_nothing_is_issued() {
     let port = peers::free_port().unwrap();
     let options = options().env("REDIS_ENABLED", "true").env("REDIS_URL", &format!("redis://127.0.0.1:{port}"));
     let hosts = Hosts::start(&[options]).await;
-    let begun = hosts.begin(0).await;
+    let begun = hosts.at[0].begin().await.unwrap();
     // The client is known, so it is told.
     assert_eq!(begun.status(), 302);
     let to = begun.headers()["location"].to_str().unwrap();
@@ -282,12 +235,13 @@ async fn without_its_redis_nothing_is_issued() {
 async fn activepieces_own_requests_are_answered_as_it_expects() {
     let hosts = Hosts::start(&[options()]).await;
     // As Activepieces 0.83 sends it, in this order, with parameters that it always adds.
+    let base = hosts.url(0);
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let url = format!(
-        "{}?response_type=code&client_id={CLIENT}&redirect_uri={REDIRECT}&access_type=offline&state=st&prompt=consent&scope=gauzy%3Aall",
-        hosts.at(0, &format!("{AT}/authorize"))
+        "{base}{AT}/authorize?response_type=code&client_id={CLIENT}&redirect_uri={REDIRECT}&access_type=offline&state=st&prompt=consent&scope=gauzy%3Aall"
     );
     for header in [false, true] {
-        let begun = hosts.http.get(&url).send().await.unwrap();
+        let begun = hosts.at[0].open(&url).await.unwrap();
         let page = begun.headers()["location"].to_str().unwrap();
         assert!(page.starts_with(&format!("{ISSUER}/pages/auth/oauth/authorize?request_id=")), "{page}");
         let (_, approved) = hosts.approve(0, &parameter(page, "request_id").unwrap()).await;
@@ -295,9 +249,8 @@ async fn activepieces_own_requests_are_answered_as_it_expects() {
         let mut form = format!(
             "grant_type=authorization_code&redirect_uri=https%3A%2F%2Fcloud.activepieces.com%2Fredirect&code={code}"
         );
-        let mut request = hosts
-            .http
-            .post(hosts.at(0, &format!("{AT}/token")))
+        let mut request = http
+            .post(format!("{base}{AT}/token"))
             .header("content-type", "application/x-www-form-urlencoded")
             .header("accept", "application/json")
             .header("user-agent", "axios/1.15.0")
@@ -305,7 +258,8 @@ async fn activepieces_own_requests_are_answered_as_it_expects() {
         if header {
             request = request.basic_auth(CLIENT, Some(SECRET));
         } else {
-            form.push_str(&format!("&client_id={CLIENT}&client_secret={SECRET}"));
+            form.push('&');
+            form.push_str(&oauth_client::form(&[("client_id", CLIENT), ("client_secret", SECRET)]));
         }
         let answer = request.body(form).send().await.unwrap();
         assert_eq!(answer.status(), 200);

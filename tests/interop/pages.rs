@@ -2,11 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use leno_testkit::{Caller, Options, Server, peers};
+use leno_testkit::{Caller, OAuthClient, Options, Server, oauth_client, peers};
 use serde_json::{Value, json};
-
-const CLIENT: &str = "activepieces";
-const SECRET: &str = "secret-of-activepieces";
 
 /// Where the pictures of the documentation are, when they are to be made again.
 fn shots() -> Option<PathBuf> {
@@ -23,11 +20,7 @@ async fn a_user_signs_in_allows_denies_and_takes_back_without_a_script() {
     }
     let Some(folder) = peers::folder() else { return };
     let redirect = format!("http://127.0.0.1:{}/redirect", peers::free_port().unwrap());
-    let options = Options::new()
-        .env("GAUZY_OAUTH_APP_CLIENT_ID", CLIENT)
-        .env("GAUZY_OAUTH_APP_CLIENT_SECRET", SECRET)
-        .env("GAUZY_OAUTH_APP_CODE_SECRET", "code-secret")
-        .env("GAUZY_OAUTH_APP_REDIRECT_URIS", &redirect);
+    let options = Options::new().oauth_client(&redirect);
     let server = Server::start(options).await.unwrap();
     let user = Caller::user();
     let client = server.client_of(&user);
@@ -36,7 +29,7 @@ async fn a_user_signs_in_allows_denies_and_takes_back_without_a_script() {
         std::fs::create_dir_all(shots).unwrap();
     }
     let ask = json!({
-        "base": server.url(), "client": CLIENT, "redirectUri": redirect, "token": client.token(), "chromium": chromium,
+        "base": server.url(), "client": oauth_client::CLIENT, "redirectUri": redirect, "token": client.token(), "chromium": chromium,
         "shots": shots,
     });
     let seen = peers::node(&folder, "pages.mjs", &ask).await.unwrap();
@@ -48,10 +41,7 @@ async fn a_user_signs_in_allows_denies_and_takes_back_without_a_script() {
     for words in ["Activepieces", "127.0.0.1", "See your connections", "Add and change tasks", &user.id.to_string()] {
         assert!(said.contains(words), "{words}: {said}");
     }
-    let parameter = |url: &Value, name: &str| {
-        let url = reqwest::Url::parse(url.as_str().unwrap()).unwrap();
-        url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
-    };
+    let parameter = |url: &Value, name: &str| oauth_client::parameter(url.as_str().unwrap(), name);
     assert_eq!(parameter(&seen["allowed"], "state").as_deref(), Some("first"));
     assert_eq!(seen["back"], "This request has ended");
     assert_eq!(parameter(&seen["denied"], "error").as_deref(), Some("access_denied"));
@@ -69,18 +59,9 @@ async fn a_user_signs_in_allows_denies_and_takes_back_without_a_script() {
 
     // The code that the browser carried is good, once.
     let code = parameter(&seen["allowed"], "code").unwrap();
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", &code),
-        ("redirect_uri", &redirect),
-        ("client_id", CLIENT),
-        ("client_secret", SECRET),
-    ];
-    let body = reqwest::Url::parse_with_params("http://form", form).unwrap().query().unwrap().to_owned();
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let request = http.post(format!("{}/token", server.url())).body(body);
-    let answer = request.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap();
-    assert_eq!(answer.status(), 200);
+    let application = OAuthClient::new(server.url(), None);
+    let (status, body) = application.token(oauth_client::redemption(&code, &redirect)).await.unwrap();
+    assert_eq!(status, 200, "{body}");
     let seen = peers::node(&folder, "pages.mjs", &ask).await.unwrap();
     assert_eq!((&seen["grants"], &seen["left"]), (&json!(1), &json!(0)));
 }

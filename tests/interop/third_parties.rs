@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use leno_testkit::oauth_client::{form, parameter};
 use leno_testkit::peers::{self, Browser, CLIENT_SECRET, Fault, Provider, Setup};
 use serde_json::{Value, json};
 
@@ -10,12 +11,6 @@ const REDIRECT: &str = "http://127.0.0.1:9/callback";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 const SOON: Duration = Duration::from_secs(10);
-
-fn form(fields: &[(&str, &str)]) -> String {
-    let mut url = reqwest::Url::parse("http://form").unwrap();
-    url.query_pairs_mut().extend_pairs(fields);
-    url.query().unwrap().to_owned()
-}
 
 async fn token(provider: &Provider, fields: &[(&str, &str)]) -> reqwest::Result<(u16, Value)> {
     let http = reqwest::Client::builder().no_proxy().build()?;
@@ -38,8 +33,7 @@ async fn signed_in(provider: &Provider) -> Value {
     ]);
     let authorize = format!("{}/auth?{authorize}", provider.issuer());
     let back = Browser::new().open_until(&authorize, REDIRECT).await.unwrap();
-    let back = reqwest::Url::parse(&back).unwrap();
-    let code = back.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
+    let code = parameter(&back, "code").unwrap();
     let fields = [
         ("grant_type", "authorization_code"),
         ("code", &code),

@@ -1,16 +1,14 @@
 //! What the authorization server does in a second: codes that are redeemed once each, and refusals beside a good client.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use leno_testkit::{
-    Caller, Options, Server,
+    Caller, OAuthClient, Options, Server,
     fresh::{self, Fresh},
+    oauth_client::{AT, CLIENT, REDIRECT, SECRET, form, redemption},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     bare,
@@ -19,10 +17,6 @@ use crate::{
     table::{Budget, Table},
 };
 
-const CLIENT: &str = "bench";
-const SECRET: &str = "secret-of-the-bench";
-const REDIRECT: &str = "https://app.example.com/cb";
-const AT: &str = "/api/integration/ever-gauzy/oauth";
 /// Clients at once.
 const CLIENTS: usize = 200;
 /// Codes for each second of the measurement.
@@ -33,10 +27,7 @@ const SLOWER: f64 = 3.0;
 fn options() -> Options {
     Options::new()
         .env("LENO_LOG", "warn")
-        .env("GAUZY_OAUTH_APP_CLIENT_ID", CLIENT)
-        .env("GAUZY_OAUTH_APP_CLIENT_SECRET", SECRET)
-        .env("GAUZY_OAUTH_APP_CODE_SECRET", "code-secret")
-        .env("GAUZY_OAUTH_APP_REDIRECT_URIS", REDIRECT)
+        .oauth_client(REDIRECT)
         .env("LENO_OAUTH_CODE_SECONDS", "600")
         .env("LENO_OAUTH_PEER_REQUESTS", "0")
         .env("LENO_OAUTH_CLIENT_REQUESTS", "0")
@@ -66,16 +57,14 @@ pub(crate) async fn measure(table: &mut Table, effort: Effort) -> Result<()> {
     Ok(())
 }
 
-/// A request for a token.
-fn token(form: &[(&str, &str)]) -> Result<Vec<u8>> {
-    let url = reqwest::Url::parse_with_params("http://form", form)?;
-    let body = url.query().unwrap_or_default();
-    Ok(format!(
+/// A request for a token, as bytes.
+fn token(form: &str) -> Vec<u8> {
+    format!(
         "POST {AT}/token HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-www-form-urlencoded\r\n\
-         content-length: {}\r\n\r\n{body}",
-        body.len()
+         content-length: {}\r\n\r\n{form}",
+        form.len()
     )
-    .into_bytes())
+    .into_bytes()
 }
 
 /// Redeems each of so many codes once.
@@ -84,14 +73,7 @@ async fn redeem(table: &mut Table, database: &str, server: &Server, count: u64) 
     let mut requests = Vec::new();
     for codes in tokens {
         for code in codes? {
-            let form = [
-                ("grant_type", "authorization_code"),
-                ("client_id", CLIENT),
-                ("client_secret", SECRET),
-                ("redirect_uri", REDIRECT),
-                ("code", code.as_str()),
-            ];
-            requests.push(token(&form)?);
+            requests.push(token(&redemption(&code, REDIRECT)));
         }
     }
     let mut done = load::once(load::address(server.url())?, requests, CLIENTS).await?;
@@ -108,22 +90,10 @@ async fn redeem(table: &mut Table, database: &str, server: &Server, count: u64) 
 
 /// Codes that a user gave.
 async fn codes(server: &Server, count: u64) -> Result<Vec<String>> {
-    let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
-    let user = server.client_of(&Caller::user());
-    let query = [("client_id", CLIENT), ("redirect_uri", REDIRECT), ("response_type", "code")];
-    let url = reqwest::Url::parse_with_params(&format!("{}{AT}/authorize", server.url()), query)?;
-    let find = |to: &str, name: &str| -> Result<String> {
-        let to = reqwest::Url::parse(to)?;
-        let found = to.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
-        found.with_context(|| format!("no {name} in {to}"))
-    };
+    let (client, user) = (OAuthClient::new(server.url(), None), server.client_of(&Caller::user()));
     let mut codes = Vec::new();
     for _ in 0..count {
-        let begun = http.get(url.clone()).send().await?;
-        let to = begun.headers().get("location").context("no redirect")?.to_str()?;
-        let id = find(to, "request_id")?;
-        let approved = user.post(&format!("{AT}/authorize"), &json!({"request_id": id})).await?;
-        codes.push(find(approved.body.pointer("/redirect_url").and_then(Value::as_str).unwrap_or_default(), "code")?);
+        codes.push(client.code(&client, user.token()).await?);
     }
     Ok(codes)
 }
@@ -131,20 +101,15 @@ async fn codes(server: &Server, count: u64) -> Result<Vec<String>> {
 /// A client that renews its token, alone and beside many who guess secrets from another address.
 async fn flood(table: &mut Table, effort: Effort, server: &Server) -> Result<()> {
     let quiet = renewals(server, effort.time / 2).await?;
-    let guess =
-        Arc::new(token(&[("client_id", CLIENT), ("client_secret", "a guess"), ("grant_type", "refresh_token")])?);
-    let url = format!("{}{AT}/token", server.url());
     let until = Instant::now() + effort.time / 2;
     let flood: Vec<_> = (0..32)
         .map(|_| {
-            let (url, guess) = (url.clone(), guess.clone());
+            let client = OAuthClient::new(server.url(), Some([127, 0, 0, 2].into()));
             tokio::spawn(async move {
-                let http = reqwest::Client::builder().no_proxy().local_address(Some([127, 0, 0, 2].into())).build()?;
-                let body = guess.rsplit(|byte| *byte == b'\n').next().unwrap_or_default().to_vec();
+                let guess = [("client_id", CLIENT), ("client_secret", "a guess"), ("grant_type", "refresh_token")];
                 let mut refused = 0_u64;
                 while Instant::now() < until {
-                    let request = http.post(&url).header("content-type", "application/x-www-form-urlencoded");
-                    let status = request.body(body.clone()).send().await?.status().as_u16();
+                    let (status, _) = client.token(form(&guess)).await?;
                     ensure!(matches!(status, 401 | 429), "a guess was answered {status}");
                     refused += 1;
                 }
@@ -171,25 +136,21 @@ async fn flood(table: &mut Table, effort: Effort, server: &Server) -> Result<()>
 
 /// The p99 of a client that renews its token again and again.
 async fn renewals(server: &Server, time: Duration) -> Result<Duration> {
-    let http = reqwest::Client::builder().no_proxy().build()?;
-    let url = format!("{}{AT}/token", server.url());
-    let send = async |form: &[(&str, &str)]| -> Result<Value> {
-        let body = reqwest::Url::parse_with_params("http://form", form)?.query().unwrap_or_default().to_owned();
-        let request = http.post(&url).header("content-type", "application/x-www-form-urlencoded").body(body);
-        let answer = request.send().await?;
-        ensure!(answer.status() == 200, "the client was answered {}", answer.status());
-        Ok(answer.json().await?)
-    };
+    let client = OAuthClient::new(server.url(), None);
     let code = codes(server, 1).await?.pop().context("no code")?;
-    let proof = [("client_id", CLIENT), ("client_secret", SECRET)];
-    let form =
-        [&proof[..], &[("grant_type", "authorization_code"), ("redirect_uri", REDIRECT), ("code", &code)]].concat();
-    let mut got = send(&form).await?;
+    let (mut status, mut got) = client.redeem(&code).await?;
     let (mut times, until) = (Vec::new(), Instant::now() + time);
     while Instant::now() < until {
+        ensure!(status == 200, "the client was answered {status}");
         let token = got.pointer("/refresh_token").and_then(Value::as_str).context("no refresh token")?.to_owned();
+        let pairs = [
+            ("client_id", CLIENT),
+            ("client_secret", SECRET),
+            ("grant_type", "refresh_token"),
+            ("refresh_token", &token),
+        ];
         let begun = Instant::now();
-        got = send(&[&proof[..], &[("grant_type", "refresh_token"), ("refresh_token", &token)]].concat()).await?;
+        (status, got) = client.token(form(&pairs)).await?;
         times.push(begun.elapsed());
     }
     Ok(bare::percentile(&mut times, 99))

@@ -5,6 +5,7 @@
 //! - [`guests`] finds the hostile guests written in Rust, [`craft`] makes components that no compiler would emit.
 //! - [`Upstream`] is the other end of the network, [`Trap`] a port that nobody may connect to, [`Wire`] a way that can be cut.
 //! - [`Forgejo`] is a service with an API, for the piece in `examples`.
+//! - [`OAuthClient`] is an application at the server's OAuth app.
 //! - [`peers`] are third parties: a real OAuth provider, a browser, Node.
 //! - [`Neighbour`] is the well-behaved piece that must not notice any of it.
 #![allow(
@@ -23,6 +24,7 @@ pub mod guests;
 pub mod lines;
 pub mod metrics;
 pub mod neighbour;
+pub mod oauth_client;
 pub mod peers;
 pub mod process;
 pub mod server;
@@ -39,6 +41,7 @@ pub use leno_db::Db;
 pub use api::{Answer, Client, Run};
 pub use forgejo::Forgejo;
 pub use neighbour::Neighbour;
+pub use oauth_client::OAuthClient;
 pub use server::{Grant, Options, Server};
 pub use stage::Stage;
 pub use token::Caller;

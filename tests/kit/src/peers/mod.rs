@@ -43,22 +43,25 @@ pub fn folder() -> Option<PathBuf> {
 /// # Errors
 /// When it fails; with what it said.
 pub async fn node(folder: &Path, program: &str, input: &Value) -> anyhow::Result<Value> {
-    let mut child = Command::new("node")
-        .arg(program)
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .context("node cannot be started")?;
+    let mut command = Command::new("node");
+    command.arg(program).current_dir(folder);
+    run(command, program, input).await
+}
+
+/// Runs the program called `name`, with `input` as JSON on its standard input. Returns its output as JSON.
+///
+/// # Errors
+/// When it fails; with what it said.
+pub async fn run(mut command: Command, name: &str, input: &Value) -> anyhow::Result<Value> {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().with_context(|| format!("{name} cannot be started"))?;
     let mut stdin = child.stdin.take().context("no stdin")?;
     stdin.write_all(input.to_string().as_bytes()).await?;
     drop(stdin);
     let output = child.wait_with_output().await?;
     let stderr = String::from_utf8_lossy(&output.stderr);
-    anyhow::ensure!(output.status.success(), "{program} failed ({}): {stderr}", output.status);
-    serde_json::from_slice(&output.stdout).with_context(|| format!("{program} printed no JSON; it said: {stderr}"))
+    anyhow::ensure!(output.status.success(), "{name} failed ({}): {stderr}", output.status);
+    serde_json::from_slice(&output.stdout).with_context(|| format!("{name} printed no JSON; it said: {stderr}"))
 }
 
 /// A port of 127.0.0.1 that was free a moment ago: for a server whose address must be known before it starts.
