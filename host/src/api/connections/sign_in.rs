@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use askama::Template;
 use axum::{
     Json,
     extract::{Request, State},
@@ -376,6 +377,17 @@ fn told(failed: &Failed, state: &str) -> Value {
     json!({"error": failed.error, "errorDescription": failed.description, "state": state})
 }
 
+/// Texts in its script are safe as they are, see [`script`]; the others are escaped.
+#[derive(Template)]
+#[template(path = "callback.html")]
+struct CallbackPage<'a> {
+    nonce: &'a str,
+    said: &'a str,
+    why: &'a str,
+    origin: &'a str,
+    result: &'a str,
+}
+
 /// The page around a result.
 fn page(app: &App, result: &Value) -> Response {
     let nonce = hex::encode(rand::random::<[u8; 16]>());
@@ -384,12 +396,9 @@ fn page(app: &App, result: &Value) -> Response {
         Some(_) => "The connection failed.",
     };
     let why = result.get("errorDescription").and_then(Value::as_str).unwrap_or_default();
-    let html = include_str!("callback.html")
-        .replace("{{nonce}}", &nonce)
-        .replace("{{said}}", said)
-        .replace("{{why}}", &escape_html(why))
-        .replace("{{origin}}", &script(&Value::from(app.public_url.origin())))
-        .replace("{{result}}", &script(result));
+    let (origin, result) = (script(&Value::from(app.public_url.origin())), script(result));
+    let page = CallbackPage { nonce: &nonce, said, why, origin: &origin, result: &result };
+    let Ok(html) = page.render() else { return Rejection::internal("the page is not rendered").into_response() };
     let mut response = Html(html).into_response();
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; \
@@ -412,10 +421,6 @@ fn script(value: &Value) -> String {
         .replace('&', "\\u0026")
         .replace('\u{2028}', "\\u2028")
         .replace('\u{2029}', "\\u2029")
-}
-
-fn escape_html(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
 #[cfg(test)]
