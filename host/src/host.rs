@@ -8,7 +8,7 @@ use leno_base::{Actor, Clock, Periodic, SystemClock, Tasks, budget::Budgets, mil
 use leno_connections::{Connections, OAuth2Of, Parts, PrivateFor};
 use leno_db::{Db, DbError, PieceVersions, Presence, StoreEntries, quota};
 use leno_egress::{Client, ClientConfig, PrivateGrant};
-use leno_events::{Deliverer, Endpoints, Events};
+use leno_events::{Deliverer, Endpoints, Events, Tickets};
 use leno_metadata::{PieceName, Scheme, VersionReq};
 use leno_pieces::{
     FileState, FileStatus, GrantFor, LockFile, OnStatus, PieceStore, Registry, RegistryError, RegistryOptions, Runs,
@@ -220,6 +220,7 @@ impl Host {
             identity: setup.identity,
             audit: Audit::new(db.clone(), clock.clone()),
             rates: Rates::new(&setup.budgets),
+            tickets: Tickets::new(db.clone(), clock.clone(), &setup.budgets),
             db,
             metrics,
             engine,
@@ -266,9 +267,10 @@ impl Host {
         };
         tasks.every("deliver-events", Deliverer::INTERVAL, self.deliverer.wake(), deliver).await;
         let deliverer = self.deliverer.clone();
+        let tickets = self.app.tickets.clone();
         let clean = move || {
-            let deliverer = deliverer.clone();
-            async move { deliverer.clean().await.map(removed) }
+            let (deliverer, tickets) = (deliverer.clone(), tickets.clone());
+            async move { Ok::<_, DbError>(removed(deliverer.clean().await? + tickets.sweep().await?)) }
         };
         tasks.every("sweep-events", SWEEP, Arc::default(), clean).await;
         let connections = self.app.connections.clone();
@@ -401,6 +403,7 @@ async fn count(app: &App, stored: &StoreQuota) -> Result<(), DbError> {
         app.connections.observe(counted, used);
         app.endpoints.observe(counted, used);
         app.events.observe(counted, used);
+        app.tickets.observe(counted, used);
         app.authorization.observe(counted, used);
         stored.observe(counted, used);
     }

@@ -10,6 +10,8 @@ pub const BUDGETS: &[&Spec] = &[
     &TENANT_SIGN_INS,
     &TENANT_REFRESHES,
     &TENANT_CONNECTION_TESTS,
+    &USER_CONNECT_SESSIONS,
+    &TENANT_CONNECT_SESSIONS,
 ];
 
 /// More than anybody makes by hand.
@@ -54,4 +56,22 @@ pub(crate) static TENANT_CONNECTION_TESTS: Spec = Spec {
     what: "tests of connections at once",
     default: 16,
     range: (1, 100_000),
+};
+
+/// One counts for half an hour, used or not.
+pub(crate) static USER_CONNECT_SESSIONS: Spec = Spec {
+    env: "LENO_USER_CONNECT_SESSIONS",
+    per: Per::User,
+    what: "links for connections",
+    default: 100,
+    range: (1, 1_000_000),
+};
+
+/// Twenty users with all of theirs.
+pub(crate) static TENANT_CONNECT_SESSIONS: Spec = Spec {
+    env: "LENO_TENANT_CONNECT_SESSIONS",
+    per: Per::Tenant,
+    what: "links for connections",
+    default: 2_000,
+    range: (1, 1_000_000),
 };

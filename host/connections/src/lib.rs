@@ -23,6 +23,7 @@
 //! This crate knows neither HTTP routes nor the sandbox; encryption is `leno-vault`, the OAuth 2.0 client `leno-oauth2`.
 
 mod budgets;
+mod connect_sessions;
 mod content;
 mod erasure;
 mod error;
@@ -49,6 +50,7 @@ mod view;
 
 pub use self::budgets::BUDGETS;
 pub use self::{
+    connect_sessions::{ConnectDraft, ConnectSession, Opened, Progress},
     erasure::Erased,
     error::ConnectionError,
     event::EventKind,

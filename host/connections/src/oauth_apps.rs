@@ -24,6 +24,14 @@ impl Connections {
         Ok(oauth_apps::list(&self.0.db, tenant).await?)
     }
 
+    /// Whether a client is registered for the piece.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn has_platform_app(&self, tenant: &TenantId, piece: &PieceName) -> Result<bool, ConnectionError> {
+        Ok(oauth_apps::find(&self.0.db, tenant, piece.short()).await?.is_some())
+    }
+
     /// Registers a client, in place of the one there.
     ///
     /// # Errors

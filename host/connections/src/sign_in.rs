@@ -9,7 +9,7 @@
 //! *ticket*, which only the owner can redeem, once. The code itself never passes through a window.
 
 use leno_base::{ExternalId, NoRandomness, Owner, random};
-use leno_db::{ConnectionRow, DbError, OAuthSession, oauth_sessions};
+use leno_db::{ConnectionRow, DbError, OAuthSession, connect_sessions, oauth_sessions};
 use leno_metadata::{ConnectionValue, OAuth2, Problem, Problems};
 use leno_oauth2::{self, Authorization, Pkce, TokenError};
 use leno_vault::Place;
@@ -90,6 +90,9 @@ pub struct Draft {
     pub display_name: String,
     /// Any JSON object; returned to clients.
     pub metadata: Option<Value>,
+    /// The link by which it was begun: see [`ConnectSession`](crate::ConnectSession).
+    #[serde(default)]
+    pub link: Option<String>,
 }
 
 /// A started sign-in.
@@ -112,6 +115,8 @@ pub struct Begun {
 pub enum Finished {
     /// The connection was made.
     Connected(Box<ConnectionRow>),
+    /// It was made by this link, where its user goes on.
+    ByLink(String),
     /// The client makes the connection, with this in place of the code.
     Ticket(SecretString),
 }
@@ -124,6 +129,8 @@ pub struct Failed {
     pub error: String,
     /// A message for users.
     pub description: String,
+    /// The link by which it was begun, where its user goes on.
+    pub link: Option<String>,
 }
 
 /// What the exchange needs.
@@ -214,11 +221,34 @@ impl Connections {
             Some(browser) => self.take(state, &hash(browser.expose_secret())).await.map_err(Failed::of)?,
             None => None,
         };
-        let Some((owner, mut pending)) = taken else {
+        let Some((owner, pending)) = taken else {
             let description = "this sign-in was started in another browser, is finished already, or took more than 10 minutes; \
                                start again";
-            return Err(Failed { error: "invalid_state".into(), description: description.into() });
+            return Err(Failed::new("invalid_state", description));
         };
+        let link = pending.draft.as_ref().and_then(|draft| draft.link.clone());
+        let finished = self.finish(owner, pending, arrival, answer, piece).await;
+        let Some(link) = link else { return finished };
+        match finished {
+            Ok(_) => Ok(Finished::ByLink(link)),
+            Err(failed) => {
+                // Its page shows why. A session that has ended meanwhile has none.
+                if let Ok(session) = self.session(&link).await {
+                    self.say(&session, &failed.description).await.map_err(Failed::of)?;
+                }
+                Err(Failed { link: Some(link), ..failed })
+            }
+        }
+    }
+
+    async fn finish(
+        &self,
+        owner: Owner,
+        mut pending: Pending,
+        arrival: Arrival<'_>,
+        answer: Result<SecretString, Failed>,
+        piece: impl Fn(&str) -> Option<OAuth2>,
+    ) -> Result<Finished, Failed> {
         let oauth2 = piece(&pending.piece_name);
         // Checked only now: a browser that did not start the sign-in cannot end it either.
         arrival.check(&pending.value, oauth2.as_ref())?;
@@ -232,8 +262,7 @@ impl Connections {
             return Ok(Finished::Ticket(ticket));
         };
         let Some(oauth2) = oauth2 else {
-            let description = "the piece was removed during the sign-in".to_owned();
-            return Err(Failed { error: "server_error".into(), description });
+            return Err(Failed::new("server_error", "the piece was removed during the sign-in"));
         };
         let value = ConnectionValue::new(std::mem::take(&mut pending.value));
         let new = NewConnection {
@@ -245,8 +274,18 @@ impl Connections {
             metadata: draft.metadata,
             replace: Replace::Any,
         };
-        let (row, _) = self.connect(owner, Some(oauth2), new).await.map_err(Failed::of)?;
-        Ok(Finished::Connected(Box::new(row)))
+        let row = match draft.link {
+            None => self.connect(owner, Some(oauth2), new).await.map(|(row, _)| row).map_err(Failed::of),
+            Some(link) => {
+                let session = self.session(&link).await.map_err(Failed::of)?;
+                let made = self.connect_by_session(&session, Some(oauth2), new).await;
+                made.map_err(|error| match error {
+                    ConnectionError::NotFound => Failed::new("invalid_request", "the link was used already, or has ended"),
+                    error => Failed::of(error),
+                })
+            }
+        };
+        Ok(Finished::Connected(Box::new(row?)))
     }
 
     /// Redeems a ticket, once: returns the request form of a value, with code and verifier. `None` when `code` is no
@@ -270,12 +309,13 @@ impl Connections {
         Ok(Some(ConnectionValue::new(value).map_err(Problems::from)?))
     }
 
-    /// Removes expired sign-ins. Returns their number.
+    /// Removes expired sign-ins and links. Returns their number.
     ///
     /// # Errors
     /// The database failed.
     pub async fn sweep(&self) -> Result<u64, ConnectionError> {
-        Ok(oauth_sessions::delete_expired(&self.0.db, self.0.now()).await?)
+        let (db, now) = (&self.0.db, self.0.now());
+        Ok(oauth_sessions::delete_expired(db, now).await? + connect_sessions::delete_expired(db, now).await?)
     }
 
     async fn keep(
@@ -321,7 +361,7 @@ impl Arrival<'_> {
     /// 9700, section 4.4).
     fn check(&self, value: &Value, oauth2: Option<&OAuth2>) -> Result<(), Failed> {
         let refused = |description: &str| {
-            Err(Failed { error: "invalid_request".to_owned(), description: description.to_owned() })
+            Err(Failed::new("invalid_request", description))
         };
         // A page of the client's own passes on what came there.
         let asked = value.get("redirect_url").and_then(Value::as_str).unwrap_or_default();
@@ -353,6 +393,12 @@ impl Drop for Pending {
 }
 
 impl Failed {
+    /// A failure, for programs and for users.
+    #[must_use]
+    pub fn new(error: impl Into<String>, description: impl Into<String>) -> Self {
+        Self { error: error.into(), description: description.into(), link: None }
+    }
+
     /// The error as the page shows it: without internals of this host.
     fn of(error: impl Into<ConnectionError>) -> Self {
         let error = error.into();
@@ -370,12 +416,12 @@ impl Failed {
             ConnectionError::Provider(_) => ("temporarily_unavailable", error.to_string()),
             error => ("server_error", error.to_string()),
         };
-        Self { error: code.to_owned(), description }
+        Self::new(code, description)
     }
 }
 
-/// SHA-256 in hexadecimal: the stored form of `state` and tickets.
-fn hash(text: &str) -> String {
+/// SHA-256 in hexadecimal: the stored form of `state`, of tickets and of links.
+pub(crate) fn hash(text: &str) -> String {
     hex::encode(Sha256::digest(text.as_bytes()))
 }
 

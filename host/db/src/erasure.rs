@@ -6,12 +6,14 @@ use sqlx::{AnyConnection, Row as _};
 use crate::{Db, DbError, Party, oauth_server::grants, users};
 
 /// Removes a user with everything that is theirs: connections, references of workflows, endpoints and deliveries by their
-/// foreign keys; sign-ins under way, events and counters by name. What the user allowed OAuth clients is revoked. Returns whether there was anything.
+/// foreign keys; sign-ins and links for connections under way, events and counters by name. What the user allowed OAuth clients is revoked. Returns whether there was anything.
 pub async fn user(tx: &mut AnyConnection, tenant: &TenantId, user: &UserId, now: i64) -> Result<bool, DbError> {
-    const OTHERS: [&str; 4] = [
+    const OTHERS: [&str; 6] = [
         "DELETE FROM oauth_sessions WHERE tenant_id = $1 AND owner_id = $2",
         "DELETE FROM connection_events WHERE tenant_id = $1 AND owner_id = $2",
         "DELETE FROM page_sessions WHERE tenant_id = $1 AND owner_id = $2",
+        "DELETE FROM connect_sessions WHERE tenant_id = $1 AND owner_id = $2",
+        "DELETE FROM event_tickets WHERE tenant_id = $1 AND owner_id = $2",
         // Last: the triggers of the others count down. Grants are counted until they go.
         "DELETE FROM quota_usage WHERE tenant_id = $1 AND owner_id = $2 AND what <> 'oauth-grants'",
     ];
@@ -32,6 +34,7 @@ pub async fn users_of(db: &Db, tenant: &TenantId, limit: i64) -> Result<Vec<User
     const SQL: &str = "SELECT id FROM users WHERE tenant_id = $1 \
         UNION SELECT owner_id FROM oauth_sessions WHERE tenant_id = $1 \
         UNION SELECT owner_id FROM connection_events WHERE tenant_id = $1 \
+        UNION SELECT owner_id FROM connect_sessions WHERE tenant_id = $1 \
         UNION SELECT owner_id FROM oauth_grants WHERE tenant_id = $1 AND subject <> '{}' LIMIT $2";
     let rows = sqlx::query(SQL).bind(tenant.as_str()).bind(limit).fetch_all(&mut *db.reader(tenant).await?).await?;
     Ok(rows.iter().map(|row| Ok(row.try_get::<String, _>(0)?.into())).collect::<Result<_, sqlx::Error>>()?)

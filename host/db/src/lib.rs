@@ -13,10 +13,12 @@ pub mod audit_seals;
 pub mod backup;
 mod budgets;
 mod connect;
+pub mod connect_sessions;
 pub mod encryption_keys;
 pub mod endpoints;
 pub mod erasure;
 mod error;
+pub mod event_tickets;
 pub mod events;
 pub mod foreign;
 pub mod hosts;
@@ -45,6 +47,7 @@ pub use self::{
     },
     audit_log::{AuditEntry, AuditFilter, AuditRow, events_of as audit_events},
     connect::sqlite_file,
+    connect_sessions::ConnectSession,
     endpoints::{DeliveryRow, EndpointRow},
     error::{Busy, DbError, OfDatabase, repeat},
     events::EventRow,

@@ -31,11 +31,15 @@ pub enum Counted {
     OAuthRequests,
     /// What users allowed clients, of a user and of a tenant.
     OAuthGrants,
+    /// Links by which a connection is made, of a user and of a tenant.
+    ConnectSessions,
+    /// Tickets for streams of events that were not used yet, of a user and of a tenant.
+    EventTickets,
 }
 
 impl Counted {
     /// All of it.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Connections,
         Self::SignIns,
         Self::Endpoints,
@@ -45,6 +49,8 @@ impl Counted {
         Self::OAuthClients,
         Self::OAuthRequests,
         Self::OAuthGrants,
+        Self::ConnectSessions,
+        Self::EventTickets,
     ];
 
     fn as_str(self) -> &'static str {
@@ -58,6 +64,8 @@ impl Counted {
             Self::OAuthClients => "oauth-clients",
             Self::OAuthRequests => "oauth-requests",
             Self::OAuthGrants => "oauth-grants",
+            Self::ConnectSessions => "connect-sessions",
+            Self::EventTickets => "event-tickets",
         }
     }
 }

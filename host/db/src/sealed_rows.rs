@@ -1,4 +1,4 @@
-//! The encrypted columns of six tables, in one shape: `(id, tenant_id, sealed text, key_id)`, with the columns that the seal is
+//! The encrypted columns of seven tables, in one shape: `(id, tenant_id, sealed text, key_id)`, with the columns that the seal is
 //! bound to.
 //!
 //! These statements work over all tenants on behalf of the host, and never look at what a row means.
@@ -66,6 +66,7 @@ tables! {
     "app_connection" ("id", "value", "owner_id", "piece_name", "type", "rev"),
     "platform_oauth_apps" ("id", "client_secret", "piece_name", "client_id"),
     "oauth_sessions" ("state_hash", "draft", "owner_id", "browser_hash"),
+    "connect_sessions" ("token_hash", "draft", "owner_id"),
     "webhook_endpoints" ("id", "secret"),
     "oauth_clients" ("id", "code_secrets"),
     "token_revocations" ("id", "value", "connection_id", "piece_name"),

@@ -13,6 +13,8 @@ pub const BUDGETS: &[&Spec] = &[
     &TENANT_ENDPOINTS,
     &USER_EVENTS,
     &USER_STREAMS,
+    &USER_TICKETS,
+    &TENANT_TICKETS,
 ];
 
 /// Attempts of this host. Each holds a socket and at most 64 KiB.
@@ -85,4 +87,22 @@ pub(crate) static USER_STREAMS: Spec = Spec {
     what: "streams of events at once",
     default: 10,
     range: (1, 1_000),
+};
+
+/// Twice as many as streams: a page that is loaded again asks for another before the first is gone.
+pub(crate) static USER_TICKETS: Spec = Spec {
+    env: "LENO_USER_EVENT_TICKETS",
+    per: Per::User,
+    what: "tickets for streams of events that were not used yet",
+    default: 20,
+    range: (1, 10_000),
+};
+
+/// As many as a large tenant's users need in a minute in which all of them load their pages.
+pub(crate) static TENANT_TICKETS: Spec = Spec {
+    env: "LENO_TENANT_EVENT_TICKETS",
+    per: Per::Tenant,
+    what: "tickets for streams of events that were not used yet",
+    default: 5_000,
+    range: (1, 1_000_000),
 };

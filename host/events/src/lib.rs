@@ -1,6 +1,7 @@
 //! Events: recording them, and sending them to their owners.
 //!
 //! - [`Events`] writes an event in the transaction of the change, and streams events to their owners.
+//! - [`Tickets`] are what browsers open a stream with.
 //! - [`Endpoints`] are the addresses that owners have their events sent to; [`Deliverer`] sends them, signed as Standard
 //!   Webhooks.
 //!
@@ -13,6 +14,7 @@ mod deliverer;
 mod endpoints;
 mod signature;
 mod stream;
+mod tickets;
 
 pub use self::budgets::BUDGETS;
 pub use leno_db::endpoints::Retried;
@@ -22,4 +24,5 @@ pub use self::{
     deliverer::Deliverer,
     endpoints::{EndpointError, Endpoints},
     stream::{Events, ListenError, NewEvent},
+    tickets::{TicketError, Tickets},
 };

@@ -174,6 +174,11 @@ impl Auth {
         self.scheme.props()
     }
 
+    /// The hosts that may get the credentials, as the author wrote them: they may name a field of the connection.
+    pub fn host_patterns(&self) -> impl Iterator<Item = &str> {
+        self.hosts.iter().map(Template::as_str)
+    }
+
     /// Where credentials of this kind go, a line each: `KIND to HOST`, `KIND header NAME: VALUE`, `KIND query NAME=VALUE`, and
     /// `KIND token URL` (`authorize`, `revoke`) for the provider of an OAUTH2 connection. Templates are as the author wrote
     /// them.

@@ -9,14 +9,13 @@ use wasmtime::component::InstancePre;
 
 use crate::{
     CallOptions, Engine, Entry, Grant, Limits, LoadError, Piece,
-    bindings::PrivilegedPiecePre,
     budgets,
     compile::CompileError,
     credential::Manifest,
     inspect::{self, check_imports},
     permits::Gate,
     piece::Loaded,
-    program::{self, Program},
+    program::{self, Exports, Program},
     state::CallState,
 };
 
@@ -71,8 +70,9 @@ impl Engine {
     }
 
     fn program(&self, linked: InstancePre<CallState>, limits: Limits) -> Result<Program, LoadError> {
-        let pre = PrivilegedPiecePre::new(linked).map_err(|error| LoadError::WrongWorld(format!("{error:#}")))?;
-        Ok(Program { engine: self.clone(), pre, limits: Arc::new(limits), cancel: CancellationToken::new() })
+        let exports = Exports::of(&linked).map_err(|error| LoadError::WrongWorld(format!("{error:#}")))?;
+        let cancel = CancellationToken::new();
+        Ok(Program { engine: self.clone(), linked, exports, limits: Arc::new(limits), cancel })
     }
 }
 

@@ -7,12 +7,18 @@ use std::{
 
 use leno_base::micros;
 use tokio_util::sync::CancellationToken;
-use wasmtime::{Store, Trap, UpdateDeadline, component::ResourceTable};
+use wasmtime::{
+    Store, Trap, UpdateDeadline,
+    component::{InstancePre, ResourceTable},
+};
 use wasmtime_wasi::I32Exit;
 
 use crate::{
     CallOptions, Engine, Entry, Failure, Held, Limits, Output, Report, Usage,
-    bindings::{PrivilegedPiece, PrivilegedPiecePre, types},
+    bindings::{
+        exports::leno::piece::{actions, authentication, metadata, properties, triggers},
+        types,
+    },
     host::reported,
     logs::Logs,
     mask::Mask,
@@ -25,9 +31,35 @@ use crate::{
 /// What it takes to enter a component, whether its piece is known already or not.
 pub(crate) struct Program {
     pub(crate) engine: Engine,
-    pub(crate) pre: PrivilegedPiecePre<CallState>,
+    pub(crate) linked: InstancePre<CallState>,
+    pub(crate) exports: Exports,
     pub(crate) limits: Arc<Limits>,
     pub(crate) cancel: CancellationToken,
+}
+
+/// Where a component has its exports: found once, so that a call looks up only the interface that it enters.
+pub(crate) struct Exports {
+    metadata: metadata::GuestIndices,
+    actions: actions::GuestIndices,
+    properties: properties::GuestIndices,
+    authentication: authentication::GuestIndices,
+    triggers: triggers::GuestIndices,
+}
+
+impl Exports {
+    /// The exports of a component.
+    ///
+    /// # Errors
+    /// One is missing.
+    pub(crate) fn of(linked: &InstancePre<CallState>) -> wasmtime::Result<Self> {
+        Ok(Self {
+            metadata: metadata::GuestIndices::new(linked)?,
+            actions: actions::GuestIndices::new(linked)?,
+            properties: properties::GuestIndices::new(linked)?,
+            authentication: authentication::GuestIndices::new(linked)?,
+            triggers: triggers::GuestIndices::new(linked)?,
+        })
+    }
 }
 
 impl Program {
@@ -132,26 +164,37 @@ enum Answer {
 type Entered = Result<Answer, types::Error>;
 
 async fn enter(program: &Program, store: &mut Store<CallState>, entry: &Entry<'_>) -> wasmtime::Result<Entered> {
-    let piece: PrivilegedPiece = program.pre.instantiate_async(&mut *store).await?;
+    let instance = program.linked.instantiate_async(&mut *store).await?;
+    let exports = &program.exports;
+    let actions = |store: &mut _| exports.actions.load(store, &instance);
+    let properties = |store: &mut _| exports.properties.load(store, &instance);
+    let authentication = |store: &mut _| exports.authentication.load(store, &instance);
+    let triggers = |store: &mut _| exports.triggers.load(store, &instance);
     let json = |result: Result<String, types::Error>| result.map(Answer::Json);
     let events = |result: Result<Vec<String>, types::Error>| result.map(Answer::Events);
     let nothing = |result: Result<(), types::Error>| result.map(|()| Answer::Nothing);
-    let triggers = piece.leno_piece_triggers();
     Ok(match *entry {
-        Entry::Describe => Ok(Answer::Json(piece.leno_piece_metadata().call_describe(store).await?)),
-        Entry::Run { action, props } => json(piece.leno_piece_actions().call_run(store, action, props).await?),
+        Entry::Describe => {
+            // The first entry into a component: all that it exports must have the right types.
+            (actions(store)?, properties(store)?, authentication(store)?, triggers(store)?);
+            let metadata = exports.metadata.load(&mut *store, &instance)?;
+            Ok(Answer::Json(metadata.call_describe(store).await?))
+        }
+        Entry::Run { action, props } => json(actions(store)?.call_run(store, action, props).await?),
         Entry::Resolve { owner, property, props, search } => {
-            json(piece.leno_piece_properties().call_resolve(store, owner, property, props, search).await?)
+            json(properties(store)?.call_resolve(store, owner, property, props, search).await?)
         }
-        Entry::Validate => nothing(piece.leno_piece_authentication().call_validate(store).await?),
-        Entry::Enable { trigger, props } => nothing(triggers.call_enable(store, trigger, props).await?),
-        Entry::Disable { trigger, props } => nothing(triggers.call_disable(store, trigger, props).await?),
-        Entry::Trigger { trigger, props, event } => events(triggers.call_run(store, trigger, props, event).await?),
-        Entry::Test { trigger, props } => events(triggers.call_test(store, trigger, props).await?),
+        Entry::Validate => nothing(authentication(store)?.call_validate(store).await?),
+        Entry::Enable { trigger, props } => nothing(triggers(store)?.call_enable(store, trigger, props).await?),
+        Entry::Disable { trigger, props } => nothing(triggers(store)?.call_disable(store, trigger, props).await?),
+        Entry::Trigger { trigger, props, event } => {
+            events(triggers(store)?.call_run(store, trigger, props, event).await?)
+        }
+        Entry::Test { trigger, props } => events(triggers(store)?.call_test(store, trigger, props).await?),
         Entry::Handshake { trigger, props, request } => {
-            json(triggers.call_handshake(store, trigger, props, request).await?)
+            json(triggers(store)?.call_handshake(store, trigger, props, request).await?)
         }
-        Entry::Renew { trigger, props } => nothing(triggers.call_renew(store, trigger, props).await?),
+        Entry::Renew { trigger, props } => nothing(triggers(store)?.call_renew(store, trigger, props).await?),
     })
 }
 

@@ -20,7 +20,7 @@ const STACK_KEPT: usize = 32 << 10;
 /// The lowest bytes of a memory that are written over for the next call, with the guest's initial data or zeros, and not given
 /// back to the system. A guest whose memory lies within them causes neither page faults nor `madvise`; each call of a larger
 /// one pays for the copy. For 128 calls with one memory each that is 32 MiB.
-const MEMORY_KEPT: usize = 256 << 10;
+const MEMORY_KEPT: usize = 384 << 10;
 /// Bytes of a table that are zeroed in place: 2,048 elements. For 128 calls with [`MAX_TABLES`] each that is 32 MiB at
 /// most; a table keeps no more than its own size.
 const TABLE_KEPT: usize = 16 << 10;

@@ -7,7 +7,7 @@ use leno_authorization::AuthorizationServer;
 use leno_base::{Periodic, budget::Budget};
 use leno_connections::Connections;
 use leno_db::Db;
-use leno_events::{Endpoints, Events};
+use leno_events::{Endpoints, Events, Tickets};
 use leno_pieces::{Registry, Runs};
 use leno_sandbox::Engine;
 
@@ -47,6 +47,8 @@ pub struct App {
     pub public_url: PublicUrl,
     /// The events of connections.
     pub events: Events,
+    /// What browsers open a stream of them with.
+    pub tickets: Tickets,
     /// The addresses that owners have their events sent to.
     pub endpoints: Endpoints,
     /// The background tasks; used for their status only.

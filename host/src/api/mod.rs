@@ -6,12 +6,13 @@
 //! | `runs` | `POST /api/pieces/{name}/actions/{action}/run` |
 //! | `options` | `POST /api/pieces/options` |
 //! | `connections/` | `/api/app-connections`, `/api/internal/connections` |
+//! | `connect_sessions` | `/api/connect-sessions` |
 //! | `workflows` | `/api/workflows/{id}/connections` |
 //! | `users` | `/api/users` |
 //! | `oauth_apps` | `/api/admin/oauth-apps` |
 //! | `oauth_clients` | `/api/oauth-clients` |
 //! | `oauth_grants` | `/api/oauth-grants` |
-//! | `events` | `GET /api/events` |
+//! | `events` | `GET /api/events`, `POST /api/events/tickets` |
 //! | `endpoints` | `/api/events/endpoints` |
 //! | `admin` | `/api/admin/pieces` |
 //! | `operations` | `/healthz`, `/readyz`, `/metrics` |
@@ -26,7 +27,8 @@ mod admin;
 mod aliases;
 mod app;
 mod audit;
-mod connections;
+mod connect_sessions;
+pub(crate) mod connections;
 mod endpoints;
 mod erasure;
 mod events;
@@ -56,27 +58,36 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use self::app::App;
 use crate::{
-    edge::{Rejection, rejection::render_with, ring},
+    connect,
+    edge::{Rejection, cors, rejection::render_with, ring},
     oauth_app,
 };
 
 /// All routes, ready to be served.
 pub fn router(app: Arc<App>) -> Router {
-    let (documented, document) = routes().split_for_parts();
-    let document = openapi::Document::new(document);
-    let documented = documented.merge(aliases::routes()).merge(openapi::docs()).layer(Extension(document));
-    within_edge(app, documented.merge(oauth_app::routes()))
+    let (operator, _) = operator().split_for_parts();
+    let routes = for_callers(&app).merge(operator);
+    within_edge(app, routes)
 }
 
 /// The same in two: what callers use, and what only the operator does, which is then nowhere else. Both tell whether the host is
 /// up and ready.
 pub fn routers(app: &Arc<App>) -> (Router, Router) {
-    let (callers, _) = callers().merge(health()).split_for_parts();
-    let document = openapi::Document::new(routes().into_openapi());
-    let callers = callers.merge(aliases::routes()).merge(openapi::docs()).layer(Extension(document));
-    let callers = callers.merge(oauth_app::routes());
+    let callers = for_callers(app).layer(Extension(operations::Apart));
     let (operator, _) = operator().merge(health()).split_for_parts();
-    (within_edge(app.clone(), callers.layer(Extension(operations::Apart))), within_edge(app.clone(), operator))
+    (within_edge(app.clone(), callers), within_edge(app.clone(), operator))
+}
+
+/// What callers use: the API, which pages of other origins may use as well, and the pages of this host, which they may not.
+fn for_callers(app: &App) -> Router<Arc<App>> {
+    let document = openapi::Document::new(routes().into_openapi());
+    let (callers, _) = callers().merge(health()).split_for_parts();
+    let mut api = callers.merge(aliases::routes()).merge(oauth_app::endpoints());
+    if !app.oauth_app.origins.is_empty() {
+        api = api.layer(cors::allow(&app.oauth_app.origins));
+    }
+    let pages = openapi::docs().merge(oauth_app::pages()).merge(connect::routes());
+    api.merge(pages).layer(Extension(document))
 }
 
 /// The routes with their common layers. The order matters: a panic that the ring catches is rendered as well.
@@ -114,7 +125,10 @@ fn callers() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(workflows::list, workflows::put))
         .routes(routes!(users::anonymous))
         .routes(routes!(users::link))
+        .routes(routes!(connect_sessions::open))
+        .routes(routes!(connect_sessions::show, connect_sessions::close))
         .routes(routes!(events::stream))
+        .routes(routes!(events::ticket))
         .routes(routes!(endpoints::list, endpoints::register))
         .routes(routes!(endpoints::remove))
         .routes(routes!(endpoints::deliveries))

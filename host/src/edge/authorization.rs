@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The header with the internal token of the operator's own processes.
-const INTERNAL_TOKEN: HeaderName = HeaderName::from_static("x-internal-token");
+pub(crate) const INTERNAL_TOKEN: HeaderName = HeaderName::from_static("x-internal-token");
 
 /// The challenge for a request without a token.
 const CHALLENGE: &str = r#"Bearer realm="leno""#;

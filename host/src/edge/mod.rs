@@ -13,6 +13,8 @@
 //! | `rejection` | why a request was refused, before any surface gives it a form |
 //! | `public_url` | how the outside world reaches this host |
 //! | `cookie` | cookies of this host's pages |
+//! | `page` | pages, and what browsers let them do |
+//! | `cors` | pages of other origins that use the API |
 //!
 //! Extractors need only what they name: `Authorized` works in every router whose state yields an
 //! `Identity` and the `Rates` (`FromRef`). They refuse with a [`Rejection`]; the surface that the request is
@@ -25,8 +27,10 @@ pub(crate) mod bodies;
 pub(crate) mod body;
 pub(crate) mod budgets;
 pub(crate) mod cookie;
+pub(crate) mod cors;
 pub(crate) mod extract;
 pub(crate) mod listener;
+pub(crate) mod page;
 pub(crate) mod public_url;
 pub(crate) mod rate;
 pub(crate) mod rejection;

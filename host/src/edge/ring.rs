@@ -20,7 +20,7 @@ use leno_base::Origin;
 use super::{Rejection, rejection::Trouble};
 use crate::metrics::{Metrics, Route};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest request id accepted from the caller, in bytes.
 const MAX_REQUEST_ID: usize = 128;

@@ -30,8 +30,10 @@ use axum::{
 use self::settings::PREFIX;
 use crate::{api::App, edge::rejection::render_with};
 
-/// The endpoints and pages.
-pub(crate) fn routes() -> Router<Arc<App>> {
+pub(crate) use self::pages::routes as pages;
+
+/// The endpoints.
+pub(crate) fn endpoints() -> Router<Arc<App>> {
     let endpoints = Router::new()
         .route("/authorize", get(authorize::begin).post(authorize::approve))
         .route("/authorize/request/{id}", get(authorize::show))
@@ -47,5 +49,5 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/.well-known/oauth-protected-resource/{*path}", get(metadata::resource));
     let routes = Router::new().nest(PREFIX, endpoints.clone()).merge(endpoints).merge(metadata);
     let routes = routes.method_not_allowed_fallback(form::no_method);
-    render_with(routes, form::oauth_error).merge(pages::routes())
+    render_with(routes, form::oauth_error)
 }

@@ -7,7 +7,7 @@ use axum::{
     Router,
     extract::{Request, State},
     middleware,
-    response::{Html, IntoResponse as _, Response},
+    response::Response,
     routing::{get, post},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -27,6 +27,7 @@ use crate::{
         Rejection,
         cookie::Cookie,
         extract::Query,
+        page::{self, Policy, page},
         rejection::{self, Parts},
         ring::Sender,
     },
@@ -37,23 +38,15 @@ const SESSION_LIFE: Duration = Duration::from_secs(15 * 60);
 /// Who is signed in.
 const SESSION: Cookie = Cookie { name: "__Host-leno-session", plain: "leno-session", life: SESSION_LIFE.as_secs() };
 
-pub(super) fn routes() -> Router<Arc<App>> {
+pub(crate) fn routes() -> Router<Arc<App>> {
     let routes = Router::new()
         .route(CONSENT, get(consent).post(decide))
         .route("/pages/auth/session", post(sign_in))
         .route("/pages/auth/sign-out", post(sign_out))
         .route("/pages/grants", get(grants).post(revoke))
-        .route("/pages/style.css", get(style))
+        .route(page::STYLE, get(page::style))
         .method_not_allowed_fallback(form::no_method);
-    rejection::render_with(routes, message).layer(middleware::map_response(dressed))
-}
-
-/// A refusal is a page as well.
-async fn dressed(mut response: Response) -> Response {
-    if !response.headers().contains_key(header::CONTENT_SECURITY_POLICY) {
-        dress(response.headers_mut(), None);
-    }
-    response
+    rejection::render_with(routes, message).layer(middleware::from_fn(page::dressed))
 }
 
 #[derive(Template)]
@@ -77,14 +70,6 @@ struct SignInPage<'a> {
     base: &'a str,
     request_id: &'a str,
     wrong: Option<&'a str>,
-}
-
-#[derive(Template)]
-#[template(path = "message.html")]
-struct MessagePage<'a> {
-    base: &'a str,
-    title: &'a str,
-    words: &'a str,
 }
 
 #[derive(Template)]
@@ -113,8 +98,8 @@ async fn consent(State(app): State<Arc<App>>, headers: HeaderMap, query: Query) 
         ));
     }
     let Some((session, user)) = session(&app, &headers).await? else {
-        let page = SignInPage { base: &base(&app), request_id: id, wrong: None };
-        return page_of(&page, StatusCode::OK, None);
+        let view = SignInPage { base: &base(&app), request_id: id, wrong: None };
+        return page(&view, StatusCode::OK, Policy::default());
     };
     let (owner, browser) = (user.owner(), BROWSER.get(&app.public_url, &headers));
     let decision = Decision { id, owner: &owner, browser: browser.as_ref(), same_browser: true };
@@ -123,7 +108,7 @@ async fn consent(State(app): State<Arc<App>>, headers: HeaderMap, query: Query) 
     let target = Url::parse(&shown.request.redirect_uri).ok();
     let host = target.as_ref().and_then(Url::host_str).unwrap_or_default();
     let scopes = shown.request.scope.unwrap_or_default();
-    let page = ConsentPage {
+    let view = ConsentPage {
         base: &base(&app),
         client: &client.name,
         description: &client.settings.description,
@@ -135,7 +120,7 @@ async fn consent(State(app): State<Arc<App>>, headers: HeaderMap, query: Query) 
         request_id: id,
         csrf: &csrf_token(&session),
     };
-    page_of(&page, StatusCode::OK, target.as_ref())
+    page(&view, StatusCode::OK, Policy { form: target.as_ref(), ..Policy::default() })
 }
 
 /// Takes a user's decision, and sends the browser back to the client.
@@ -184,8 +169,8 @@ async fn sign_in(State(app): State<Arc<App>>, sender: Sender, request: Request) 
             format!("This token is not good: {error}.")
         }
     };
-    let page = SignInPage { base: &base(&app), request_id: id, wrong: Some(&wrong) };
-    page_of(&page, StatusCode::UNAUTHORIZED, None)
+    let view = SignInPage { base: &base(&app), request_id: id, wrong: Some(&wrong) };
+    page(&view, StatusCode::UNAUTHORIZED, Policy::default())
 }
 
 /// Signs a user out, to sign in as somebody else.
@@ -202,8 +187,8 @@ async fn sign_out(State(app): State<Arc<App>>, sender: Sender, request: Request)
 /// What a user allows at present.
 async fn grants(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Rejection> {
     let Some((session, user)) = session(&app, &headers).await? else {
-        let page = SignInPage { base: &base(&app), request_id: "", wrong: None };
-        return page_of(&page, StatusCode::OK, None);
+        let view = SignInPage { base: &base(&app), request_id: "", wrong: None };
+        return page(&view, StatusCode::OK, Policy::default());
     };
     let found = app.authorization.grants_of(&user.owner()).await.map_err(refused)?;
     let day = |at: i64| iso(at).get(..10).unwrap_or_default().to_owned();
@@ -215,8 +200,8 @@ async fn grants(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Respo
         id: grant.id,
     };
     let grants = found.into_iter().map(view).collect();
-    let page = GrantsPage { base: &base(&app), grants, csrf: &csrf_token(&session) };
-    page_of(&page, StatusCode::OK, None)
+    let view = GrantsPage { base: &base(&app), grants, csrf: &csrf_token(&session) };
+    page(&view, StatusCode::OK, Policy::default())
 }
 
 /// Takes back what a user allowed.
@@ -226,14 +211,6 @@ async fn revoke(State(app): State<Arc<App>>, sender: Sender, request: Request) -
     let id = field(&fields, "grant")?;
     app.authorization.revoke_own(&user.owner(), id).await.map_err(refused)?;
     go(StatusCode::SEE_OTHER, &format!("{}/pages/grants", base(&app)))
-}
-
-async fn style() -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600")),
-    ];
-    (headers, include_str!("../../templates/style.css")).into_response()
 }
 
 /// The session of a browser, and its user.
@@ -288,26 +265,6 @@ fn base(app: &App) -> String {
     app.public_url.to_string()
 }
 
-/// A page. Its form may end at `target`: browsers check where a form's redirects lead.
-fn page_of(page: &impl Template, status: StatusCode, target: Option<&Url>) -> Result<Response, Rejection> {
-    let html = page.render().map_err(|error| Rejection::internal(error.to_string()))?;
-    let mut response = (status, Html(html)).into_response();
-    dress(response.headers_mut(), target);
-    Ok(response)
-}
-
-fn dress(headers: &mut HeaderMap, target: Option<&Url>) {
-    let target = target.map(|url| url.origin().ascii_serialization()).unwrap_or_default();
-    let policy = format!(
-        "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'self' {target}; frame-ancestors 'none'"
-    );
-    if let Ok(policy) = HeaderValue::from_str(&policy) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
-    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-}
-
 /// A refusal as a page.
 fn message(parts: &Parts) -> (HeaderValue, Vec<u8>) {
     let title = match parts.status {
@@ -316,6 +273,5 @@ fn message(parts: &Parts) -> (HeaderValue, Vec<u8>) {
         status if status.is_server_error() => "Something went wrong here",
         _ => "This does not work",
     };
-    let page = MessagePage { base: "", title, words: &parts.detail };
-    (HeaderValue::from_static("text/html; charset=utf-8"), page.render().unwrap_or_default().into_bytes())
+    page::message(title, parts)
 }

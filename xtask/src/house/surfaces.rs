@@ -9,8 +9,8 @@ use super::{
     tree::{Tree, ident},
 };
 
-/// The modules of `leno` that render what the rooms do: REST, OAuth app, Activepieces' plugin, MCP, console.
-const SURFACES: &[&str] = &["api", "oauth_app", "activepieces", "mcp", "console"];
+/// The modules of `leno` that render what the rooms do: REST, connect pages, OAuth app, Activepieces' plugin, MCP, console.
+const SURFACES: &[&str] = &["api", "connect", "oauth_app", "activepieces", "mcp", "console"];
 
 /// The crate of the statements, as paths name it.
 const DB: &str = "leno_db";

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::StatusCode;
-use leno_base::budget::Spec;
+use leno_base::{Actor, budget::Spec};
 use leno_connections::ConnectionError;
 use leno_metadata::{Connection, ConnectionKind, PieceName, Problem as Fault, VersionReq};
 use leno_pieces::StepRequest;
@@ -190,7 +190,7 @@ pub(in crate::api) async fn stored(
     verdict(&app, &caller, &piece, &VersionReq::default(), Arc::new(stored), true).await
 }
 
-/// Asks the piece.
+/// Asks the piece, as a response.
 async fn verdict(
     app: &App,
     caller: &Caller,
@@ -199,21 +199,47 @@ async fn verdict(
     connection: Arc<dyn Connection>,
     stored: bool,
 ) -> Result<Response, Rejection> {
+    Ok(match try_out(app, &caller.actor, piece, version, connection).await? {
+        Ok(Tried::Worked) => worked("the piece reports that the connection works".into()),
+        Ok(Tried::Not) => {
+            let said = if stored { "stored, not tried" } else { "complete, not tried" };
+            worked(format!("{said}: the piece sends no request to check its connections"))
+        }
+        Err(message) => failed(message),
+    })
+}
+
+/// What a piece did to check a connection that it says nothing against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tried {
+    /// It asked the service.
+    Worked,
+    /// It asked nobody, so it cannot know.
+    Not,
+}
+
+/// Asks the piece whether a connection works. What it says against it is the inner error.
+///
+/// # Errors
+/// The piece could not be asked.
+pub(crate) async fn try_out(
+    app: &App,
+    actor: &Actor,
+    piece: &PieceName,
+    version: &VersionReq,
+    connection: Arc<dyn Connection>,
+) -> Result<Result<Tried, String>, Rejection> {
     let mut request = StepRequest::new(piece.clone(), version.clone(), Step::Validate);
     request.connection = Some(connection);
-    let run = app.runs.run(&caller.actor, request).await;
+    let run = app.runs.run(actor, request).await;
     let run = run.map_err(|refusal| failure::refused(&app.registry, refusal))?;
     match run.report.result {
-        // A piece that asked nobody cannot know.
-        Ok(_) if run.report.usage.http_requests == 0 => {
-            let said = if stored { "stored, not tried" } else { "complete, not tried" };
-            Ok(worked(format!("{said}: the piece sends no request to check its connections")))
-        }
-        Ok(_) => Ok(worked("the piece reports that the connection works".into())),
-        Err(Failure::Piece(error)) => Ok(failed(error.message)),
+        Ok(_) if run.report.usage.http_requests == 0 => Ok(Ok(Tried::Not)),
+        Ok(_) => Ok(Ok(Tried::Worked)),
+        Err(Failure::Piece(error)) => Ok(Err(error.message)),
         Err(failure @ Failure::Overloaded { .. }) => Err(failure::overloaded(&failure)),
         Err(Failure::Host(cause)) => Err(Rejection::internal(cause)),
-        Err(failure) => Ok(failed(format!("the piece could not check it: {failure}"))),
+        Err(failure) => Ok(Err(format!("the piece could not check it: {failure}"))),
     }
 }
 

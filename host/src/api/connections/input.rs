@@ -23,10 +23,10 @@ use crate::{
 const MAX_NAME: usize = 255;
 
 /// The problem with an invalid name.
-pub(super) const NAME: &str = "must have 1 to 255 characters, none of them control characters";
+pub(crate) const NAME: &str = "must have 1 to 255 characters, none of them control characters";
 
 /// Whether a text can be the name of a connection.
-pub(super) fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     (1..=MAX_NAME).contains(&text.chars().count()) && !text.chars().any(char::is_control)
 }
 
@@ -34,7 +34,7 @@ pub(super) fn is_name(text: &str) -> bool {
 ///
 /// # Errors
 /// One of them is too large.
-pub(super) fn sizes(app: &App, props: Option<&impl Serialize>, metadata: Option<&Value>) -> Result<(), Rejection> {
+pub(crate) fn sizes(app: &App, props: Option<&impl Serialize>, metadata: Option<&Value>) -> Result<(), Rejection> {
     if let Some(props) = props {
         app.bodies.allows(&CONNECTION_PROPS_BYTES, json_size(props))?;
     }
@@ -46,23 +46,23 @@ pub(super) fn sizes(app: &App, props: Option<&impl Serialize>, metadata: Option<
 
 /// The newest version of a piece; `None` when this host does not have it. A request looks it up once, so that
 /// everything it uses is of one version.
-pub(super) fn piece(app: &App, name: &str) -> Option<Arc<Version>> {
+pub(crate) fn piece(app: &App, name: &str) -> Option<Arc<Version>> {
     let name: PieceName = name.parse().ok()?;
     app.registry.get(&name, &VersionReq::default()).ok()
 }
 
 /// The auth entries of a piece.
-pub(super) fn auths(piece: &Version) -> &[Auth] {
+pub(crate) fn auths(piece: &Version) -> &[Auth] {
     &piece.piece.metadata().auth
 }
 
 /// The OAuth 2.0 entry of a piece, if it has one.
-pub(super) fn oauth2(piece: &Version) -> Option<&OAuth2> {
+pub(crate) fn oauth2(piece: &Version) -> Option<&OAuth2> {
     auths(piece).iter().find_map(as_oauth2)
 }
 
 /// The OAuth 2.0 part of an entry.
-pub(super) fn as_oauth2(auth: &Auth) -> Option<&OAuth2> {
+pub(crate) fn as_oauth2(auth: &Auth) -> Option<&OAuth2> {
     match &auth.scheme {
         Scheme::OAuth2(oauth2) => Some(oauth2),
         _ => None,
@@ -73,7 +73,7 @@ pub(super) fn as_oauth2(auth: &Auth) -> Option<&OAuth2> {
 ///
 /// # Errors
 /// With JSON pointers into the request.
-pub(super) fn value(kind: &str, value: Value) -> Result<ConnectionValue, Vec<Fault>> {
+pub(crate) fn value(kind: &str, value: Value) -> Result<ConnectionValue, Vec<Fault>> {
     let value = match value {
         Value::Object(mut members) => {
             members.entry("type").or_insert_with(|| kind.into());
@@ -107,7 +107,7 @@ pub(super) fn value(kind: &str, value: Value) -> Result<ConnectionValue, Vec<Fau
 ///
 /// # Errors
 /// With JSON pointers into the request.
-pub(super) fn accept(value: ConnectionValue, auths: Option<&[Auth]>) -> Result<ConnectionValue, Vec<Fault>> {
+pub(crate) fn accept(value: ConnectionValue, auths: Option<&[Auth]>) -> Result<ConnectionValue, Vec<Fault>> {
     let kind = value.kind().clone();
     if kind == ConnectionKind::NoAuth {
         return Ok(value);
@@ -128,7 +128,7 @@ pub(super) fn accept(value: ConnectionValue, auths: Option<&[Auth]>) -> Result<C
 }
 
 /// The value is a part of the request, so its pointers start there.
-pub(super) fn below(fault: Fault) -> Fault {
+pub(crate) fn below(fault: Fault) -> Fault {
     Fault::new(format!("/value{}", fault.path), fault.message)
 }
 
@@ -136,7 +136,7 @@ pub(super) fn below(fault: Fault) -> Fault {
 ///
 /// # Errors
 /// [`ConnectionError::Invalid`], with JSON pointers into the request.
-pub(super) fn reconfigure(
+pub(crate) fn reconfigure(
     value: &ConnectionValue,
     config: &Value,
     auths: Option<&[Auth]>,

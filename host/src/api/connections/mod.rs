@@ -10,13 +10,13 @@
 //! | `decrypt` | `GET /api/internal/connections/{externalId}/decrypt` |
 //! | `input` | what a client sends as the value of a connection |
 
-pub(super) mod check;
+pub(crate) mod check;
 pub(super) mod decrypt;
-mod input;
+pub(crate) mod input;
 pub(super) mod list;
 pub(super) mod one;
-pub(super) mod sign_in;
-pub(super) mod upsert;
+pub(crate) mod sign_in;
+pub(crate) mod upsert;
 
 use axum::{
     Json,
@@ -73,7 +73,7 @@ fn if_match(headers: &HeaderMap) -> Result<Option<Edition>, Rejection> {
 }
 
 /// The rejection for an error of a connection.
-pub(super) fn refused(error: ConnectionError) -> Rejection {
+pub(crate) fn refused(error: ConnectionError) -> Rejection {
     let said = error.to_string();
     match error {
         ConnectionError::NotFound => not_found(),

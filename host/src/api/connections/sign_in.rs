@@ -23,12 +23,14 @@ use super::{
 };
 use crate::{
     api::App,
+    connect,
     edge::{
         Rejection,
         authorization::Authorized,
         budgets,
         cookie::Cookie,
         extract::{JsonBody, Kind, Member, Path, Query},
+        page::script,
     },
     identity::Permission,
 };
@@ -38,7 +40,7 @@ const CALLBACK: &str = "/api/app-connections/oauth2/callback";
 /// The longest `prompt` or `access_type`, in bytes.
 const MAX_WISH: usize = 100;
 /// Binds a sign-in to the browser that began it, for as long as it may take.
-const COOKIE: Cookie = Cookie { name: "__Host-leno-sign-in", plain: "leno-sign-in", life: 600 };
+pub(crate) const COOKIE: Cookie = Cookie { name: "__Host-leno-sign-in", plain: "leno-sign-in", life: 600 };
 
 /// The sign-in to start.
 #[derive(Deserialize, ToSchema)]
@@ -162,10 +164,7 @@ pub(in crate::api) async fn start(
         );
         return Err(Rejection::invalid_members(vec![fault]));
     }
-    let browser = match COOKIE.get(&app.public_url, &headers) {
-        Some(browser) => browser,
-        None => leno_connections::new_browser().map_err(|error| Rejection::internal(error.to_string()))?,
-    };
+    let browser = browser(&app, &headers)?;
     let redirect_url = checked.redirect(&app, oauth2.issuer.is_some())?;
     let begin = SignIn {
         piece_version: checked.piece_version.unwrap_or_else(|| version(Some(&piece))),
@@ -192,6 +191,30 @@ pub(in crate::api) async fn start(
     Ok(response)
 }
 
+/// What binds a sign-in to the browser of a request: what the browser has already, or something new for it.
+///
+/// # Errors
+/// The operating system returns no random bytes.
+pub(crate) fn browser(app: &App, headers: &HeaderMap) -> Result<SecretString, Rejection> {
+    match COOKIE.get(&app.public_url, headers) {
+        Some(browser) => Ok(browser),
+        None => leno_connections::new_browser().map_err(|error| Rejection::internal(error.to_string())),
+    }
+}
+
+fn common_redirect(app: &App) -> String {
+    format!("{}{CALLBACK}", app.public_url)
+}
+
+/// The redirect URI at this host for a piece: one of its own, unless its provider says who it is (RFC 9207).
+pub(crate) fn own_redirect(app: &App, piece: &str, says_who_it_is: bool) -> String {
+    let common = common_redirect(app);
+    match piece.parse::<PieceName>() {
+        Ok(name) if !says_who_it_is => format!("{common}/{}", name.short()),
+        _ => common,
+    }
+}
+
 struct Checked {
     piece_name: String,
     piece_version: Option<String>,
@@ -206,11 +229,8 @@ impl Checked {
     /// The redirect URI of the sign-in. One of a piece's own keeps the code of one provider from another; a provider that
     /// says who it is (RFC 9207) does not need it.
     fn redirect(&self, app: &App, says_who_it_is: bool) -> Result<String, Rejection> {
-        let common = format!("{}{CALLBACK}", app.public_url);
-        let own = match self.piece_name.parse::<PieceName>() {
-            Ok(name) => format!("{common}/{}", name.short()),
-            Err(_) => common.clone(),
-        };
+        let common = common_redirect(app);
+        let own = own_redirect(app, &self.piece_name, false);
         let refuse = |message: String| Err(Rejection::invalid_members(vec![Fault::new("/redirectUrl", message)]));
         match &self.redirect_url {
             None if says_who_it_is => Ok(common),
@@ -274,6 +294,7 @@ impl StartBody {
             display_name: self.display_name.unwrap_or_else(|| external_id.to_string()),
             external_id,
             metadata: self.metadata,
+            link: None,
         });
         if !faults.is_empty() {
             return Err(Rejection::invalid_members(faults));
@@ -313,7 +334,7 @@ impl StartBody {
     responses((status = 200, description = "The page.", body = String, content_type = "text/html")),
 )]
 pub(in crate::api) async fn callback(State(app): State<Arc<App>>, headers: HeaderMap, query: Query) -> Response {
-    let at = format!("{}{CALLBACK}", app.public_url);
+    let at = common_redirect(&app);
     finish(&app, &at, &headers, &query).await
 }
 
@@ -347,9 +368,10 @@ pub(in crate::api) async fn callback_of_piece(
 /// Finishes the sign-in whose response came to the redirect URI `at`.
 async fn finish(app: &App, at: &str, headers: &HeaderMap, query: &Query) -> Response {
     let state: String = query.get("state").unwrap_or_default().chars().take(200).collect();
-    let failed = |error: &str, description: &str| Failed {
-        error: error.chars().take(100).collect(),
-        description: description.chars().filter(|c| !c.is_control()).take(500).collect(),
+    let failed = |error: &str, description: &str| {
+        let error: String = error.chars().take(100).collect();
+        let description: String = description.chars().filter(|c| !c.is_control()).take(500).collect();
+        Failed::new(error, description)
     };
     if state.is_empty() {
         let failed = failed("missing_state", "the provider returned no state; start again");
@@ -363,10 +385,12 @@ async fn finish(app: &App, at: &str, headers: &HeaderMap, query: &Query) -> Resp
     };
     let piece = |name: &str| input::oauth2(&*input::piece(app, name)?).cloned();
     let browser = COOKIE.get(&app.public_url, headers);
-    let base = format!("{}{CALLBACK}", app.public_url);
+    let base = common_redirect(app);
     let arrival = Arrival { base: &base, at, issuer: query.get("iss") };
     let result = match app.connections.signed_in(&state, browser.as_ref(), arrival, answer, piece).await {
         Ok(Finished::Connected(row)) => json!({"connectionId": row.id, "externalId": row.external_id, "state": state}),
+        Ok(Finished::ByLink(link)) => return connect::signed_in(app, &link, true).await,
+        Err(Failed { link: Some(link), .. }) => return connect::signed_in(app, &link, false).await,
         Ok(Finished::Ticket(ticket)) => json!({"code": ticket.expose_secret(), "state": state}),
         Err(failed) => told(&failed, &state),
     };
@@ -410,28 +434,4 @@ fn page(app: &App, result: &Value) -> Response {
     *response.status_mut() = StatusCode::OK;
     response.headers_mut().insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     response
-}
-
-/// JSON that is safe inside a script: it can end neither the script nor a line of it.
-fn script(value: &Value) -> String {
-    value
-        .to_string()
-        .replace('<', "\\u003c")
-        .replace('>', "\\u003e")
-        .replace('&', "\\u0026")
-        .replace('\u{2028}', "\\u2028")
-        .replace('\u{2029}', "\\u2029")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_result_cannot_leave_its_script() {
-        let value = json!({"error": "</script><script>alert(1)</script>", "state": "\u{2028}\u{2029}&<!--"});
-        let text = script(&value);
-        assert!(!text.contains(['<', '>', '&', '\u{2028}', '\u{2029}']), "{text}");
-        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
-    }
 }

@@ -158,7 +158,7 @@ pub(super) fn has_token(value: &ConnectionValue) -> bool {
 }
 
 /// Without the piece, its provider is unknown.
-pub(super) fn piece_unknown(piece: &str) -> Rejection {
+pub(crate) fn piece_unknown(piece: &str) -> Rejection {
     let piece: String = piece.chars().filter(|c| !c.is_control()).take(100).collect();
     let detail =
         format!("this host does not have the piece `{piece}`, so the provider is unknown; install the piece first");
@@ -166,7 +166,7 @@ pub(super) fn piece_unknown(piece: &str) -> Rejection {
 }
 
 /// The version that a connection is stored with when the request names none.
-pub(super) fn version(piece: Option<&Version>) -> String {
+pub(crate) fn version(piece: Option<&Version>) -> String {
     piece.map_or_else(|| UNKNOWN_VERSION.to_owned(), |piece| piece.version().to_string())
 }
 
