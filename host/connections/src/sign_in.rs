@@ -280,7 +280,9 @@ impl Connections {
                 let session = self.session(&link).await.map_err(Failed::of)?;
                 let made = self.connect_by_session(&session, Some(oauth2), new).await;
                 made.map_err(|error| match error {
-                    ConnectionError::NotFound => Failed::new("invalid_request", "the link was used already, or has ended"),
+                    ConnectionError::NotFound => {
+                        Failed::new("invalid_request", "the link was used already, or has ended")
+                    }
                     error => Failed::of(error),
                 })
             }
@@ -360,9 +362,7 @@ impl Arrival<'_> {
     /// Refuses the response of another provider than the one that was asked: its code would be sent to that one (RFC 9207; RFC
     /// 9700, section 4.4).
     fn check(&self, value: &Value, oauth2: Option<&OAuth2>) -> Result<(), Failed> {
-        let refused = |description: &str| {
-            Err(Failed::new("invalid_request", description))
-        };
+        let refused = |description: &str| Err(Failed::new("invalid_request", description));
         // A page of the client's own passes on what came there.
         let asked = value.get("redirect_url").and_then(Value::as_str).unwrap_or_default();
         if asked.starts_with(self.base) && asked != self.at {

@@ -51,7 +51,9 @@ pub async fn restored(db: &Db, now: i64) -> Result<Restored, DbError> {
     let mut tx = db.begin(Party::Host).await?;
     let epoch: i64 = sqlx::query(EPOCH).bind(now).fetch_one(&mut *tx).await?.try_get(0)?;
     let on_trial = sqlx::query(TRIAL).bind(epoch).execute(&mut *tx).await?.rows_affected();
-    for sql in ["DELETE FROM hosts", "DELETE FROM oauth_sessions", "DELETE FROM connect_sessions", "DELETE FROM event_tickets"] {
+    for sql in
+        ["DELETE FROM hosts", "DELETE FROM oauth_sessions", "DELETE FROM connect_sessions", "DELETE FROM event_tickets"]
+    {
         sqlx::query(sql).execute(&mut *tx).await?;
     }
     let entry = AuditEntry::new(now, TenantId::from(""), "host", "database.restored", epoch.to_string());

@@ -132,12 +132,7 @@ pub async fn take(db: &Db, session: &ConnectSession, now: i64) -> Result<bool, D
 ///
 /// # Errors
 /// [`DbError::Query`].
-pub async fn ended(
-    db: &Db,
-    session: &ConnectSession,
-    connection_id: Option<&str>,
-    said: &str,
-) -> Result<(), DbError> {
+pub async fn ended(db: &Db, session: &ConnectSession, connection_id: Option<&str>, said: &str) -> Result<(), DbError> {
     const MADE: &str = "UPDATE connect_sessions SET connection_id = $1, said = $2 WHERE token_hash = $3";
     const FAILED: &str = "UPDATE connect_sessions SET taken_at = NULL, said = $1 \
         WHERE token_hash = $2 AND connection_id IS NULL";

@@ -8,8 +8,7 @@ use tokio_util::sync::CancellationToken;
 use wasmtime::component::InstancePre;
 
 use crate::{
-    CallOptions, Engine, Entry, Grant, Limits, LoadError, Piece,
-    budgets,
+    CallOptions, Engine, Entry, Grant, Limits, LoadError, Piece, budgets,
     compile::CompileError,
     credential::Manifest,
     inspect::{self, check_imports},

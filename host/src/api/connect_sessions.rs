@@ -199,6 +199,7 @@ impl Maker {
     request_body = OpenBody,
     responses(
         (status = 201, description = "The link.", body = OpenedView),
+        (status = 403, description = "The token does not have the permission that this needs; `WWW-Authenticate` names it."),
         (status = 404, description = "This host does not have the piece."),
         (status = 429, description = "Too many links of the user or the tenant are open."),
     ),

@@ -136,8 +136,7 @@ pub(super) async fn ticket(
     State(app): State<Arc<App>>,
 ) -> Result<(StatusCode, Json<Ticket>), Rejection> {
     let ends_at = i64::try_from(caller.expires_at).unwrap_or_default().saturating_mul(1_000);
-    let (ticket, expires_at) =
-        app.tickets.issue(&Owner::from(&caller.actor), ends_at).await.map_err(not_issued)?;
+    let (ticket, expires_at) = app.tickets.issue(&Owner::from(&caller.actor), ends_at).await.map_err(not_issued)?;
     let ticket = ticket.expose_secret().to_owned();
     let url = format!("{}/api/events?ticket={ticket}", app.public_url);
     Ok((StatusCode::CREATED, Json(Ticket { ticket, url, expires_at: iso(expires_at) })))

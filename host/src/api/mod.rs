@@ -84,7 +84,8 @@ fn for_callers(app: &App) -> Router<Arc<App>> {
     let (callers, _) = callers().merge(health()).split_for_parts();
     let mut api = callers.merge(aliases::routes()).merge(oauth_app::endpoints());
     if !app.oauth_app.origins.is_empty() {
-        api = api.layer(cors::allow(&app.oauth_app.origins));
+        // The answer to other methods is set first: preflights are such, and one that is set later is outside of the layer.
+        api = api.method_not_allowed_fallback(no_method).layer(cors::allow(&app.oauth_app.origins));
     }
     let pages = openapi::docs().merge(oauth_app::pages()).merge(connect::routes());
     api.merge(pages).layer(Extension(document))

@@ -154,15 +154,7 @@ impl Entered {
                 let chosen = chosen.ok_or("is not one of the choices")?;
                 (!chosen.is_empty()).then(|| chosen.into())
             }
-            PropertyKind::Array { .. }
-            | PropertyKind::Object
-            | PropertyKind::Json
-            | PropertyKind::MultiSelectDropdown(_)
-            | PropertyKind::Dynamic(_)
-            | PropertyKind::Custom => match text {
-                None => None,
-                Some(text) => Some(serde_json::from_str(text).map_err(|_| "is no JSON")?),
-            },
+            // A connection has no others but texts and numbers, see the schema of the metadata document.
             _ => text.map(Value::from),
         })
     }
@@ -270,9 +262,8 @@ fn prop(name: &str, property: &Property, entered: &Entered) -> Field {
     }
     let choices = |options: &leno_metadata::Choices| {
         let chosen = |at: usize, value: &Value| match is_new {
-            true => {
-                default.is_some_and(|default| default == value || default.as_array().is_some_and(|all| all.contains(value)))
-            }
+            true => default
+                .is_some_and(|default| default == value || default.as_array().is_some_and(|all| all.contains(value))),
             false => entered.all(&key).any(|text| text == at.to_string()),
         };
         let choice = |(at, choice): (usize, &leno_metadata::Choice)| Choice {
@@ -302,13 +293,7 @@ fn prop(name: &str, property: &Property, entered: &Entered) -> Field {
             field.input = Input::Words;
             field.required = false;
         }
-        PropertyKind::LongText
-        | PropertyKind::Array { .. }
-        | PropertyKind::Object
-        | PropertyKind::Json
-        | PropertyKind::MultiSelectDropdown(_)
-        | PropertyKind::Dynamic(_)
-        | PropertyKind::Custom => field.input = Input::Long,
+        PropertyKind::LongText => field.input = Input::Long,
         _ => {}
     }
     if field.input == Input::Secret {

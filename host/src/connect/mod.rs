@@ -173,9 +173,7 @@ async fn store(
     opened.attempt(&app).await?;
     match put(&app, &opened, auth, &entered).await? {
         Ok(()) => see_other(&url(&app, &opened.token)),
-        Err(wrong) => {
-            view::form(&app, &opened, index, &entered, &wrong, StatusCode::UNPROCESSABLE_ENTITY).await
-        }
+        Err(wrong) => view::form(&app, &opened, index, &entered, &wrong, StatusCode::UNPROCESSABLE_ENTITY).await,
     }
 }
 
@@ -243,9 +241,7 @@ async fn begin(
     opened.attempt(&app).await?;
     match sign_in_at(&app, &opened, oauth2, &entered, &headers).await? {
         Ok(response) => Ok(response),
-        Err(wrong) => {
-            view::form(&app, &opened, index, &entered, &wrong, StatusCode::UNPROCESSABLE_ENTITY).await
-        }
+        Err(wrong) => view::form(&app, &opened, index, &entered, &wrong, StatusCode::UNPROCESSABLE_ENTITY).await,
     }
 }
 

@@ -5,6 +5,8 @@
 
 mod access;
 mod audit;
+mod browsers;
+mod connect_sessions;
 mod connections;
 mod directory;
 mod document;
