@@ -17,16 +17,20 @@ pub(crate) const EXHAUSTS: &[&str] = &[
     "slow_deliveries",
     "store_bytes",
     "store_keys",
+    "tenant_connect_sessions",
     "tenant_connection_tests",
     "tenant_connections",
     "tenant_deliveries",
     "tenant_endpoints",
+    "tenant_event_tickets",
     "tenant_refreshes",
     "tenant_requests",
     "tenant_sign_ins",
+    "user_connect_sessions",
     "user_connections",
     "user_deliveries",
     "user_endpoints",
+    "user_event_tickets",
     "user_events",
     "user_requests",
     "user_sign_ins",
@@ -288,6 +292,52 @@ async fn user_sign_ins_and_tenant_sign_ins_are_refused_beyond_the_limit() {
     assert_eq!((begin(&second).await.status, begin(&second).await.status), (200, 200));
     refused(&begin(&second).await, 429, "budget_exhausted", "tenant_sign_ins");
     assert_eq!(begin(&scene.third).await.status, 200);
+    scene.end(&[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn user_connect_sessions_and_tenant_connect_sessions_are_refused_beyond_the_limit() {
+    let options = Options::new()
+        .guest("oauth-probe")
+        .env("LENO_USER_CONNECT_SESSIONS", "3")
+        .env("LENO_TENANT_CONNECT_SESSIONS", "5");
+    let scene = Scene::start(options).await.unwrap();
+    scene.operator.active("oauth-probe.wasm").await.unwrap();
+    let (first, second) = pair(&scene);
+    let body = json!({"pieceName": "oauth-probe", "externalId": "mine"});
+    let open = async |client: &Client| client.post("/api/connect-sessions", &body).await.unwrap();
+    let answers = join_all((0..10).map(|_| open(&first))).await;
+    let opened: Vec<_> = answers.iter().filter(|answer| answer.status == 201).collect();
+    assert_eq!(opened.len(), 3);
+    refused(&open(&first).await, 429, "budget_exhausted", "user_connect_sessions");
+    assert_eq!((open(&second).await.status, open(&second).await.status), (201, 201));
+    refused(&open(&second).await, 429, "budget_exhausted", "tenant_connect_sessions");
+    assert_eq!(open(&scene.third).await.status, 201);
+    // One that is closed makes room.
+    let path = format!("/api/connect-sessions/{}", opened[0].body["id"].as_str().unwrap());
+    assert_eq!(first.send(Method::DELETE, &path, None).await.unwrap().status, 204);
+    assert_eq!(open(&second).await.status, 201);
+    scene.end(&[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn user_event_tickets_and_tenant_event_tickets_are_refused_beyond_the_limit() {
+    let options = Options::new().env("LENO_USER_EVENT_TICKETS", "3").env("LENO_TENANT_EVENT_TICKETS", "5");
+    let scene = Scene::start(options).await.unwrap();
+    let (first, second) = pair(&scene);
+    let issue = async |client: &Client| client.post("/api/events/tickets", &json!({})).await.unwrap();
+    let answers = join_all((0..10).map(|_| issue(&first))).await;
+    let issued: Vec<_> = answers.iter().filter(|answer| answer.status == 201).collect();
+    assert_eq!(issued.len(), 3);
+    refused(&issue(&first).await, 429, "budget_exhausted", "user_event_tickets");
+    assert_eq!((issue(&second).await.status, issue(&second).await.status), (201, 201));
+    refused(&issue(&second).await, 429, "budget_exhausted", "tenant_event_tickets");
+    assert_eq!(issue(&scene.third).await.status, 201);
+    // One that is used makes room.
+    let stream = reqwest::get(issued[0].body["url"].as_str().unwrap()).await.unwrap();
+    assert_eq!(stream.status(), 200);
+    assert_eq!(issue(&second).await.status, 201);
+    drop(stream);
     scene.end(&[]).await.unwrap();
 }
 

@@ -12,6 +12,7 @@ mod answers;
 mod canaries;
 mod clients;
 mod contract;
+mod embedding;
 mod encryption;
 mod herd;
 mod oauth_app;

@@ -6,7 +6,7 @@ use leno_testkit::{Caller, OAuthClient, Options, Server, oauth_client, peers};
 use serde_json::{Value, json};
 
 /// Where the pictures of the documentation are, when they are to be made again.
-fn shots() -> Option<PathBuf> {
+pub(crate) fn shots() -> Option<PathBuf> {
     std::env::var_os("LENO_BLESS")?;
     Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/pictures"))
 }

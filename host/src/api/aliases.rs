@@ -1,5 +1,5 @@
 //! Paths that resources had before, kept for their clients: an event endpoint was called a webhook, and events were those of
-//! connections only.
+//! connections only. And those that OAuth clients have in Gauzy.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use axum::{
     routing::{MethodRouter, delete, get, post},
 };
 
-use super::{app::App, endpoints, events};
+use super::{app::App, endpoints, events, oauth_clients};
 
 /// A former path, the present one of the same resource, and its handlers.
 type Former = (&'static str, &'static str, MethodRouter<Arc<App>>);
 
-fn former() -> [Former; 5] {
+fn former() -> [Former; 8] {
     [
         ("/api/app-connections/events", "/api/events", get(events::stream)),
         ("/api/app-connections/webhooks", "/api/events/endpoints", get(endpoints::list).post(endpoints::register)),
@@ -27,6 +27,17 @@ fn former() -> [Former; 5] {
             "/api/app-connections/webhooks/{id}/deliveries/{delivery}/retry",
             "/api/events/endpoints/{id}/deliveries/{delivery}/retry",
             post(endpoints::retry),
+        ),
+        ("/api/oauth/clients", "/api/oauth-clients", get(oauth_clients::list).post(oauth_clients::register)),
+        (
+            "/api/oauth/clients/{clientId}",
+            "/api/oauth-clients/{clientId}",
+            get(oauth_clients::show).patch(oauth_clients::change).delete(oauth_clients::remove),
+        ),
+        (
+            "/api/oauth/clients/{clientId}/rotate-secret",
+            "/api/oauth-clients/{clientId}/rotate-secret",
+            post(oauth_clients::rotate),
         ),
     ]
 }

@@ -83,7 +83,9 @@ pub(super) fn complete(mut document: openapi::OpenApi) -> openapi::OpenApi {
     }
     for (former, present) in aliases::paths() {
         let Some(mut item) = document.paths.paths.get(present).cloned() else { continue };
-        for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().filter_map(Option::as_mut) {
+        for operation in
+            [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete].into_iter().filter_map(Option::as_mut)
+        {
             operation.deprecated = Some(Deprecated::True);
             // Ids are unique in a document.
             operation.operation_id = operation.operation_id.take().map(|id| format!("{id}Formerly"));

@@ -136,7 +136,8 @@ settings! {
     CLIENT_REGISTRATION = "LENO_CLIENT_REGISTRATION", Some("client-registration"), "BOOL", "false", false,
         "Whether OAuth clients may register themselves (RFC 7591), as MCP clients do";
     ALLOWED_ORIGINS = "LENO_ALLOWED_ORIGINS", Some("allowed-origins"), "ORIGIN,...", "none", false,
-        "Origins whose pages may sign users in to the pages of this host, such as `https://app.gauzy.co`";
+        "Origins whose pages may use the API from a browser, embed links for connections, and sign users in to the pages of this \
+         host, such as `https://app.gauzy.co`";
     REDIS_ENABLED = "REDIS_ENABLED", None, "BOOL", "false", false,
         "Whether authorization requests and codes are kept in Redis, as Gauzy keeps them, not in the database";
     REDIS_URL = "REDIS_URL", None, "URL", "REDIS_HOST and REDIS_PORT", true,

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
 use leno_metadata::PieceName;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::{
@@ -39,11 +39,13 @@ struct FormPage<'a> {
     redirect: Option<String>,
     fields: Vec<Field>,
     wrong: Vec<String>,
-    hosts: Vec<&'a str>,
+    hosts: Vec<String>,
     actions: usize,
     triggers: usize,
     user: &'a str,
     tenant: &'a str,
+    /// Whether the operator lets the piece see the credentials.
+    sees: bool,
     embedded: bool,
     origin: String,
     cancelled: String,
@@ -82,7 +84,8 @@ pub(super) async fn form(
     let mut words: Vec<String> = wrong.words.iter().cloned().collect();
     words.extend(wrong.elsewhere(&fields));
     let issuer = input::as_oauth2(auth).is_some_and(|oauth2| oauth2.issuer.is_some());
-    let redirect = needs_client.then(|| sign_in::own_redirect(app, &draft.piece_name, issuer));
+    let asks_client = fields.iter().any(|field| field.name == "client_id");
+    let redirect = (needs_client && asks_client).then(|| sign_in::own_redirect(app, &draft.piece_name, issuer));
     let name = |auth: &'_ leno_metadata::Auth| match auth.kind() {
         "SECRET_TEXT" => "Key",
         "BASIC_AUTH" => "User name and password",
@@ -110,17 +113,28 @@ pub(super) async fn form(
         redirect,
         fields,
         wrong: words,
-        hosts: auth.host_patterns().collect(),
+        hosts: auth.host_patterns().map(|host| host_words(host, &draft.fields)).collect(),
         actions: metadata.actions.len(),
         triggers: metadata.triggers.len(),
         user: session.owner().user.as_str(),
         tenant: session.owner().tenant.as_str(),
+        sees: opened.piece.piece.grant().secrets,
         embedded: draft.origin.is_some(),
         origin: script(&draft.origin.as_deref().unwrap_or_default().into()),
         cancelled: script(&json!({"type": "leno:cancelled", "sessionId": session.id()})),
         own: script(&app.public_url.origin().into()),
     };
     page(&view, status, policy(opened, &nonce))
+}
+
+/// A host that gets the credentials, in words: a template names a field of the form, or one that is filled in.
+fn host_words(pattern: &str, filled: &Map<String, Value>) -> String {
+    let Some(template) = pattern.strip_prefix("{{") else { return pattern.to_owned() };
+    let name = template.trim_end_matches("}}").trim().rsplit('.').next().unwrap_or_default();
+    match filled.get(name).and_then(Value::as_str) {
+        Some(value) => value.to_owned(),
+        None => "the address that you enter".to_owned(),
+    }
 }
 
 #[derive(Template)]

@@ -1,13 +1,11 @@
 // A user on the pages of the OAuth app, in Chromium, without scripts: {base, client, redirectUri, token, chromium, shots} -> what
 // the user saw. `shots` is a folder for pictures of the pages, if there is one.
 import { chromium } from 'playwright-core';
-import fs from 'node:fs';
 import http from 'node:http';
-import { createRequire } from 'node:module';
 import { text } from 'node:stream/consumers';
+import { looker } from './look.mjs';
 
 const ask = JSON.parse(await text(process.stdin));
-const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const browser = await chromium.launch({
   executablePath: ask.chromium,
   args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],
@@ -21,20 +19,7 @@ const authorize = (state) => `${ask.base}/authorize?${new URLSearchParams({
   client_id: ask.client, redirect_uri: ask.redirectUri, response_type: 'code', scope: 'integrations:read tasks:write', state,
 })}`;
 
-// axe needs scripts, which the policy of the pages does not allow: it looks at a copy of the page.
-async function look(page, name, { picture } = {}) {
-  const html = await page.content();
-  const css = await (await fetch(`${ask.base}/pages/style.css`)).text();
-  for (const scheme of ['light', 'dark']) {
-    const checker = await browser.newPage({ colorScheme: scheme, viewport: { width: 480, height: 760 } });
-    await checker.setContent(html.replace(/<link rel="stylesheet"[^>]*>/, `<style>${css}</style>`));
-    await checker.evaluate(axe);
-    const { violations } = await checker.evaluate(() => globalThis.axe.run());
-    seen.violations[`${name} ${scheme}`] = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`);
-    if (ask.shots && picture) await checker.screenshot({ path: `${ask.shots}/${name}-${scheme}.png`, fullPage: true });
-    await checker.close();
-  }
-}
+const look = looker({ browser, base: ask.base, shots: ask.shots, violations: seen.violations });
 
 try {
   const context = await browser.newContext({ javaScriptEnabled: false });
