@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use leno_testkit::{
-    Caller, Client, Options, Server,
-    oauth_client::{CLIENT, REDIRECT, SECRET},
+    Caller, Client, OAuthClient, Options, Server,
+    oauth_client::{CLIENT, REDIRECT, SECRET, parameter},
     peers,
 };
 use serde_json::{Value, json};
@@ -109,4 +109,48 @@ async fn authlib() {
 #[tokio::test]
 async fn requests_oauthlib() {
     python("requests-oauthlib").await;
+}
+
+/// The crate `oauth2`, with its requests sent by this test's own HTTP client.
+#[tokio::test]
+async fn the_crate_oauth2() {
+    use oauth2::{
+        AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, HttpRequest, HttpResponse, PkceCodeChallenge,
+        RedirectUrl, RefreshToken, Scope, TokenResponse as _, TokenUrl, basic::BasicClient,
+    };
+
+    let scene = scene(Options::new()).await;
+    let browser = OAuthClient::new(scene.server.url(), None);
+    let at = |path: &str| format!("{}/{path}", scene.server.url());
+    let client = BasicClient::new(ClientId::new(CLIENT.into()))
+        .set_client_secret(ClientSecret::new(SECRET.into()))
+        .set_auth_uri(AuthUrl::new(at("authorize")).unwrap())
+        .set_token_uri(TokenUrl::new(at("token")).unwrap())
+        .set_redirect_uri(RedirectUrl::new(REDIRECT.into()).unwrap());
+    let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+    let scope = Scope::new("integrations:read".into());
+    let (url, state) = client.authorize_url(CsrfToken::new_random).add_scope(scope).set_pkce_challenge(challenge).url();
+    let asked = browser.open(url.as_str()).await.unwrap();
+    let id = parameter(asked.headers()["location"].to_str().unwrap(), "request_id").unwrap();
+    let (_, allowed) = browser.approve(scene.client.token(), &id).await.unwrap();
+    let back = allowed["redirect_url"].as_str().unwrap();
+    assert_eq!(parameter(back, "state").as_deref(), Some(state.secret().as_str()));
+
+    let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let send = |request: HttpRequest| {
+        let http = http.clone();
+        async move {
+            let answer = http.execute(request.try_into()?).await?;
+            let mut response = HttpResponse::new(Vec::new());
+            (*response.status_mut(), *response.headers_mut()) = (answer.status(), answer.headers().clone());
+            *response.body_mut() = answer.bytes().await?.to_vec();
+            Ok::<_, reqwest::Error>(response)
+        }
+    };
+    let code = AuthorizationCode::new(parameter(back, "code").unwrap());
+    let first = client.exchange_code(code).set_pkce_verifier(verifier).request_async(&send).await.unwrap();
+    let refresh = RefreshToken::new(first.refresh_token().unwrap().secret().clone());
+    let second = client.exchange_refresh_token(&refresh).request_async(&send).await.unwrap();
+    let told = json!({"first": first, "second": second});
+    scene.check(&told).await;
 }

@@ -89,7 +89,7 @@ async fn a_code_has_one_winner_of_two_hosts_and_a_revocation_reaches_both() {
     let Some(fresh) = Fresh::postgres("two hosts").await else { return };
     let shared = options().env("DATABASE_URL", &fresh.url());
     let hosts = Hosts::start(&[shared.clone(), shared]).await;
-    hosts.race(20, 50).await;
+    hosts.race(100, 50).await;
     let (_, got) = hosts.redeem(0, &hosts.code(0).await).await;
     assert_eq!(hosts.opens(1, &got["access_token"]).await, 200);
     let form = [("token", got["refresh_token"].as_str().unwrap()), ("client_id", CLIENT), ("client_secret", SECRET)];
@@ -147,7 +147,7 @@ async fn requests_and_codes_are_in_redis_as_gauzy_keeps_them() {
     let (status, body) = hosts.redeem(0, &code).await;
     assert_eq!(status, 200, "{body}");
     assert!(!redis.exists::<_, bool>(&key).await.unwrap());
-    hosts.race(10, 50).await;
+    hosts.race(100, 50).await;
 
     // A request that Gauzy took.
     let id = format!("gauzy-{}", uuid::Uuid::new_v4());

@@ -4,6 +4,7 @@ mod bench;
 mod build;
 mod house;
 mod peers;
+mod rows;
 mod serve;
 mod test;
 mod wasm_target;

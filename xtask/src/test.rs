@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 
 use crate::{
     build::{self, cargo, run},
-    peers,
+    peers, rows,
 };
 
 pub(crate) fn test(args: &[String]) -> Result<()> {
@@ -43,6 +43,9 @@ pub(crate) fn test(args: &[String]) -> Result<()> {
     let all: &[&str] = if nextest { &[] } else { &["--lib", "--bins", "--tests"] };
     run(tests(all).args(args))?;
     if args.is_empty() {
+        if nextest {
+            rows::write(&build::target_dir().join("nextest/default/junit.xml"))?;
+        }
         if peers::has_postgres() {
             run(tests(&["--test", "exhaustion"]).env("LENO_TEST_DATABASE", "postgres"))?;
         }

@@ -119,3 +119,28 @@ fn equal(one: &SecretString, other: &SecretString) -> bool {
     let digest = |text: &SecretString| *Digest::of(text.expose_secret().as_bytes()).as_bytes();
     digest(one).ct_eq(&digest(other)).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn a_comparison_takes_as_long_wherever_the_difference_is() {
+        // So long that one that stops at the first difference would take a thousandth of the time.
+        let secret = "s".repeat(1 << 20);
+        let other = |at: usize| SecretString::from(format!("{}x{}", &secret[..at], &secret[at + 1..]));
+        let (secret, first, last) = (SecretString::from(secret.as_str()), other(0), other(secret.len() - 1));
+        let quickest = |wrong: &SecretString| -> Duration {
+            let times = (0..10).map(|_| {
+                let begun = Instant::now();
+                assert!(!equal(&secret, wrong));
+                begun.elapsed()
+            });
+            times.min().unwrap()
+        };
+        let (first, last) = (quickest(&first), quickest(&last));
+        assert!(first * 2 > last && last * 2 > first, "{first:?} and {last:?}");
+    }
+}

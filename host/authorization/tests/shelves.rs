@@ -35,11 +35,11 @@ fn id() -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_and_a_request_are_taken_once_by_however_many() {
     on_each(async |shelf| {
-        for _ in 0..20 {
+        for _ in 0..100 {
             let (code, request) = (id(), id());
             shelf.put_code(&code, "c", NOW, NOW + 60_000).await.unwrap();
             shelf.put_request(&request, &id(), "r", NOW, NOW + 60_000).await.unwrap();
-            let tasks: Vec<_> = (0..20)
+            let tasks: Vec<_> = (0..50)
                 .map(|_| {
                     let (shelf, code, request) = (shelf.clone(), code.clone(), request.clone());
                     tokio::spawn(async move {

@@ -59,7 +59,12 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub use self::app::App;
 use crate::{
     connect,
-    edge::{Rejection, cors, rejection::render_with, ring},
+    edge::{
+        Rejection,
+        cors::{Cors, cors},
+        rejection::render_with,
+        ring,
+    },
     oauth_app,
 };
 
@@ -85,7 +90,9 @@ fn for_callers(app: &App) -> Router<Arc<App>> {
     let mut api = callers.merge(aliases::routes()).merge(oauth_app::endpoints());
     if !app.oauth_app.origins.is_empty() {
         // The answer to other methods is set first: preflights are such, and one that is set later is outside of the layer.
-        api = api.method_not_allowed_fallback(no_method).layer(cors::allow(&app.oauth_app.origins));
+        api = api
+            .method_not_allowed_fallback(no_method)
+            .layer(middleware::from_fn_with_state(Cors::new(&app.oauth_app.origins), cors));
     }
     let pages = openapi::docs().merge(oauth_app::pages()).merge(connect::routes());
     api.merge(pages).layer(Extension(document))

@@ -34,6 +34,44 @@ async fn fifty_redemptions_at_once_have_one_winner() {
 }
 
 #[tokio::test]
+async fn no_two_codes_share_their_256_random_bits() {
+    let host = Host::empty().await;
+    let mut seen = std::collections::HashSet::new();
+    for _ in 0..20 {
+        let code = host.code(&[]).await;
+        let payload = URL_SAFE_NO_PAD.decode(code.split('.').nth(1).unwrap()).unwrap();
+        let payload: Value = serde_json::from_slice(&payload).unwrap();
+        let bits = URL_SAFE_NO_PAD.decode(payload["jti"].as_str().unwrap()).unwrap();
+        assert_eq!(bits.len(), 32);
+        assert!(seen.insert(bits));
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_is_switched_off_after_it_got_a_code_gets_no_token() {
+    let host = Host::empty().await;
+    let (id, secret) = host.client(json!({"name": "B", "redirectUris": [CALLBACK]})).await;
+    let begun = host.authorize(&[("client_id", &id), ("redirect_uri", CALLBACK), ("response_type", "code")]).await;
+    let request_id = parameter(begun.location(), "request_id").unwrap();
+    let approved = host.approve(&request_id).await;
+    let code = parameter(approved.body["redirect_url"].as_str().unwrap(), "code").unwrap();
+    let permissions = vec!["OAUTH_CLIENT_EDIT".into()];
+    let admin = host.identity.mint(&Subject { permissions, ..host.claims.clone() }, Duration::from_secs(60));
+    let path = format!("/api/oauth-clients/{id}");
+    assert_eq!(host.call("PATCH", &path, &admin, Some(json!({"isActive": false}))).await.status, 200);
+    let pairs = [
+        ("client_id", id.as_str()),
+        ("client_secret", &secret),
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", CALLBACK),
+    ];
+    host.token_as(&[], &pairs).await.told(401, "invalid_client");
+    assert_eq!(host.call("PATCH", &path, &admin, Some(json!({"isActive": true}))).await.status, 200);
+    assert_eq!(host.token_as(&[], &pairs).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_code_that_does_not_fit_is_not_spent_until_it_was_guessed_with_five_times() {
     let host = Host::empty().await;
     let (other, secret) = host.client(json!({"name": "B", "redirectUris": [CALLBACK]})).await;

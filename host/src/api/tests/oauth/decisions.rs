@@ -123,3 +123,19 @@ async fn what_people_read_cannot_be_markup() {
         assert!(!shown.text.contains(markup), "{}", shown.text);
     }
 }
+
+#[tokio::test]
+async fn only_a_user_with_a_token_that_holds_decides() {
+    let host = Host::empty().await;
+    let id = host.begin(&[]).await;
+    let body = json!({"request_id": id}).to_string();
+    for token in ["", "nonsense", &format!("{}x", host.token)] {
+        let authorization = format!("Bearer {token}");
+        let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
+        for path in ["authorize", "authorize/deny"] {
+            assert_eq!(host.raw("POST", &format!("{AT}/{path}"), &headers, body.clone()).await.status, 401, "{token}");
+        }
+    }
+    // It was not ended by any of them.
+    assert_eq!(host.approve(&id).await.status, 200);
+}

@@ -106,6 +106,29 @@ async fn the_metadata_is_that_of_the_settings_whatever_a_request_says() {
 }
 
 #[tokio::test]
+async fn an_unknown_client_takes_as_long_as_a_wrong_secret() {
+    let host = Host::empty().await;
+    let (known, _) = host.client(json!({"name": "B", "redirectUris": [CALLBACK]})).await;
+    let mut quickest = [Duration::MAX; 2];
+    for _ in 0..4 {
+        for (id, quickest) in [known.as_str(), "nobody"].iter().zip(&mut quickest) {
+            let begun = std::time::Instant::now();
+            let pairs = [
+                ("client_id", *id),
+                ("client_secret", "wrong"),
+                ("grant_type", "refresh_token"),
+                ("refresh_token", "x"),
+            ];
+            host.token_as(&[], &pairs).await.told(401, "invalid_client");
+            *quickest = begun.elapsed().min(*quickest);
+        }
+    }
+    let [wrong, unknown] = quickest;
+    // A check of a secret takes tens of milliseconds: without one it is a hundredth.
+    assert!(wrong < unknown * 3 && unknown < wrong * 3, "{wrong:?} and {unknown:?}");
+}
+
+#[tokio::test]
 async fn who_guesses_is_slowed_down() {
     let host = Host::empty().await;
     let guess = |secret: String| {
