@@ -176,7 +176,10 @@ async fn enter(program: &Program, store: &mut Store<CallState>, entry: &Entry<'_
     Ok(match *entry {
         Entry::Describe => {
             // The first entry into a component: all that it exports must have the right types.
-            (actions(store)?, properties(store)?, authentication(store)?, triggers(store)?);
+            actions(store)?;
+            properties(store)?;
+            authentication(store)?;
+            triggers(store)?;
             let metadata = exports.metadata.load(&mut *store, &instance)?;
             Ok(Answer::Json(metadata.call_describe(store).await?))
         }
