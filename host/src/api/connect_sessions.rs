@@ -20,7 +20,7 @@ use super::{
     connections::{input, refused, upsert::piece_unknown},
 };
 use crate::{
-    connect,
+    connect::opened,
     edge::{
         Rejection,
         authorization::{Authorized, INTERNAL_TOKEN, Internal, require},
@@ -242,10 +242,10 @@ pub(super) async fn open(
         fields: body.fields.unwrap_or_default(),
         origin: body.origin,
     };
-    let opened = app.connections.open_session(&owner, &maker.name(), &draft).await.map_err(refused)?;
-    let token = opened.token.expose_secret().to_owned();
-    let url = connect::url(&app, &token);
-    Ok((StatusCode::CREATED, Json(OpenedView { id: opened.id, token, url, expires_at: iso(opened.expires_at) })))
+    let made = app.connections.open_session(&owner, &maker.name(), &draft).await.map_err(refused)?;
+    let token = made.token.expose_secret().to_owned();
+    let url = opened::url(&app, &token);
+    Ok((StatusCode::CREATED, Json(OpenedView { id: made.id, token, url, expires_at: iso(made.expires_at) })))
 }
 
 /// Returns how far a link of the caller's is.

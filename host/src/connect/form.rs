@@ -7,7 +7,12 @@ use leno_metadata::{Auth, ConnectionValue, Problem as Fault, Properties, Propert
 use serde_json::{Map, Value, json};
 use zeroize::Zeroize as _;
 
-use super::{kind, signs_in};
+use crate::api::connections::input;
+
+/// Whether a value of this entry comes from a provider's page.
+pub(super) fn signs_in(auth: &Auth) -> bool {
+    input::as_oauth2(auth).is_some_and(|oauth2| !oauth2.auth_url.is_empty())
+}
 
 /// The prefix of the names of props, so that none of them is one of the form's own.
 const PROP: &str = "props.";
@@ -97,7 +102,7 @@ impl Entered {
 
     /// The value of a connection.
     pub(super) fn value(&self, auth: &Auth, fields: &Map<String, Value>) -> Result<ConnectionValue, Wrong> {
-        let mut members = Map::from_iter([("type".to_owned(), Value::from(kind(auth).as_str()))]);
+        let mut members = Map::from_iter([("type".to_owned(), Value::from(auth.kind()))]);
         let mut text = |name: &str| {
             let value = fields.get(name).cloned().or_else(|| self.get(name).map(Value::from));
             members.insert(name.to_owned(), value.unwrap_or_default());

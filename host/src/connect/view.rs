@@ -8,9 +8,8 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::{
-    Opened,
-    form::{self, Entered, Field, Input, Wrong},
-    signs_in, url,
+    form::{self, Entered, Field, Input, Wrong, signs_in},
+    opened::{Opened, url},
 };
 use crate::{
     api::{

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     api::App,
-    connect,
+    connect::finish,
     edge::{
         Rejection,
         authorization::Authorized,
@@ -389,8 +389,8 @@ async fn finish(app: &App, at: &str, headers: &HeaderMap, query: &Query) -> Resp
     let arrival = Arrival { base: &base, at, issuer: query.get("iss") };
     let result = match app.connections.signed_in(&state, browser.as_ref(), arrival, answer, piece).await {
         Ok(Finished::Connected(row)) => json!({"connectionId": row.id, "externalId": row.external_id, "state": state}),
-        Ok(Finished::ByLink(link)) => return connect::signed_in(app, &link, true).await,
-        Err(Failed { link: Some(link), .. }) => return connect::signed_in(app, &link, false).await,
+        Ok(Finished::ByLink(link)) => return finish::signed_in(app, &link, true).await,
+        Err(Failed { link: Some(link), .. }) => return finish::signed_in(app, &link, false).await,
         Ok(Finished::Ticket(ticket)) => json!({"code": ticket.expose_secret(), "state": state}),
         Err(failed) => told(&failed, &state),
     };
