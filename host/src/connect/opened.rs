@@ -60,11 +60,16 @@ impl Opened {
         if app.connections.attempt(&self.session).await.map_err(refused)? {
             return Ok(());
         }
+        Err(self.over())
+    }
+
+    /// Why no credentials are taken any more.
+    pub(super) fn over(&self) -> Rejection {
         let words = match self.session.progress() {
             Progress::Done | Progress::Taken => "It was used already.",
             _ => "Too many credentials were refused. Ask whoever sent it to you for another.",
         };
-        Err(Rejection::new(StatusCode::NOT_FOUND, "session_not_found", "Not found", words))
+        Rejection::new(StatusCode::NOT_FOUND, "session_not_found", "Not found", words)
     }
 
     pub(super) fn new_connection(&self, value: ConnectionValue) -> NewConnection {

@@ -46,7 +46,7 @@ pub(super) async fn show(
             let words = "The credentials are being stored. Load this page again in a moment.";
             Err(Rejection::new(StatusCode::CONFLICT, "session_taken", "Being stored", words))
         }
-        Progress::Exhausted => opened.attempt(&app).await.and_then(|()| view::done(&app, &opened)),
+        Progress::Exhausted => Err(opened.over()),
         Progress::Open => {
             let index = query.get("auth").and_then(|text| text.parse().ok()).unwrap_or_default();
             let wrong = opened.session.said().map(Wrong::of).unwrap_or_default();
