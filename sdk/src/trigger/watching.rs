@@ -1,0 +1,171 @@
+//! Triggers that poll a service and remember what they saw in a form of their own.
+//!
+//! [`Polling`](super::Polling) finds new items by their time or their place. That is not enough where an event is a change of
+//! something that was there before, or where the order of a list cannot be trusted: such a trigger compares what it sees with
+//! what it remembers, and only it knows how.
+//!
+//! The memory is one entry in the flow's [`store`]; `run` writes it last. The host commits it together with the events, so an
+//! event is lost only together with the memory of it: delivery is at least once. Of two concurrent polls only one can return
+//! events. Enabling again with the same properties keeps the memory; other properties start a new one.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::kinds::Written;
+use super::{Hooks, Texts, Trigger, call, schedule, texts};
+use crate::hash::fnv1a;
+use crate::props::{Props, read};
+use crate::{Context, Error, Result, json_path, log, store};
+
+/// A trigger that polls a service and keeps a memory of its own.
+///
+/// ```
+/// use leno_sdk::prelude::*;
+///
+/// pub struct DoorMoved;
+///
+/// fn is_open() -> Result<bool> {
+///     Ok(http::get("https://door.example.com/open").authorize().send()?.error_for_status()?.json()?)
+/// }
+///
+/// /// Fires when the door is opened or closed.
+/// #[trigger(schedule = "* * * * *", sample = json!({"open": true}))]
+/// impl Watching for DoorMoved {
+///     type Props = NoProps;
+///     type Memory = bool;
+///     type Event = Value;
+///
+///     fn begin(_: &Context, _: &NoProps) -> Result<bool> {
+///         is_open()
+///     }
+///
+///     fn poll(_: &Context, _: &NoProps, was_open: &mut bool) -> Result<Vec<Value>> {
+///         let open = is_open()?;
+///         let moved = open != std::mem::replace(was_open, open);
+///         Ok(moved.then(|| json!({"open": open})).into_iter().collect())
+///     }
+///
+///     fn test(_: &Context, _: &NoProps) -> Result<Vec<Value>> {
+///         Ok(vec![json!({"open": is_open()?})])
+///     }
+/// }
+///
+/// # let host = leno_sdk::testing::FakeHost::new();
+/// # for open in [false, false, true, true] {
+/// #     host.expect("GET", "https://door.example.com/open").reply(200).json(open);
+/// # }
+/// let door = DoorMoved::TRIGGER;
+/// door.enable("{}")?;
+/// assert!(door.run("{}", None)?.is_empty());
+/// assert_eq!(door.run("{}", None)?, [r#"{"open":true}"#]);
+/// assert!(door.run("{}", None)?.is_empty());
+/// # Ok::<(), Error>(())
+/// ```
+pub trait Watching {
+    /// The properties that the user fills in.
+    type Props: Props;
+    /// What is remembered from one poll to the next; the host limits its JSON to 512 KiB.
+    type Memory: DeserializeOwned + Serialize;
+    /// The data of one event.
+    type Event: Serialize;
+
+    /// When to poll: a five-field cron expression in UTC; none leaves it to the host. `schedule = "…"` in the attribute
+    /// sets it.
+    const SCHEDULE: Option<&'static str> = None;
+
+    /// Looks for the first time: what is there now is no event.
+    ///
+    /// # Errors
+    /// The trigger is not enabled.
+    fn begin(ctx: &Context, props: &Self::Props) -> Result<Self::Memory>;
+
+    /// Returns what happened since, oldest first, and updates the memory as if it was delivered.
+    ///
+    /// # Errors
+    /// The poll fails, and the next one gets the memory as it was.
+    fn poll(ctx: &Context, props: &Self::Props, memory: &mut Self::Memory) -> Result<Vec<Self::Event>>;
+
+    /// Returns events for trying out a flow.
+    ///
+    /// # Errors
+    /// The error is shown to the user.
+    fn test(ctx: &Context, props: &Self::Props) -> Result<Vec<Self::Event>>;
+}
+
+/// The key of the memory in the flow's store: a flow has one trigger.
+const KEY: &str = "leno.watching";
+
+/// The memory of a trigger, with the properties that it belongs to.
+#[derive(Deserialize, Serialize)]
+struct Kept<M> {
+    /// Hash of the JSON text of the properties.
+    props: u64,
+    memory: M,
+}
+
+#[doc(hidden)]
+impl Trigger {
+    pub const fn watching<T: Watching>(of: Texts, _: Written) -> Self {
+        let hooks = Hooks {
+            enable: enable::<T>,
+            // Keep the memory: the trigger may be enabled again.
+            disable: |_| Ok(()),
+            run: |props, _| run::<T>(props),
+            test: Some(|props| texts(&call(props, T::test)?)),
+            handshake: None,
+            renew: None,
+        };
+        Self::new::<T::Props>(of, "POLLING", hooks)
+    }
+}
+
+fn enable<T: Watching>(text: &str) -> Result<()> {
+    let props = read::<T::Props>(text)?;
+    if let Some(cron) = T::SCHEDULE {
+        schedule(cron, "UTC")?;
+    }
+    if store::flow().get_bytes(KEY)?.is_some_and(|bytes| is_for(&bytes, text)) {
+        return Ok(());
+    }
+    let memory = T::begin(&Context::current(), &props)?;
+    store::flow().put_bytes(KEY, &encode(text, &memory)?, None)
+}
+
+fn run<T: Watching>(text: &str) -> Result<Vec<String>> {
+    let props = read::<T::Props>(text)?;
+    let Some(stored) = store::flow().get_bytes(KEY)? else {
+        log::warn!("the trigger has no stored memory; what is there now counts as known");
+        enable::<T>(text)?;
+        return Ok(Vec::new());
+    };
+    let mut memory = decode::<T::Memory>(&stored)?.memory;
+    let events = texts(&T::poll(&Context::current(), &props, &mut memory)?)?;
+    let encoded = encode(text, &memory)?;
+    if encoded != stored && !store::flow().compare_and_set_bytes(KEY, Some(&stored), &encoded)? {
+        return Err(Error::unavailable(
+            "polling-overlap",
+            "a concurrent poll of this trigger changed its memory; the next poll retries",
+        ));
+    }
+    Ok(events)
+}
+
+/// Whether a stored memory belongs to these properties. One that cannot be read belongs to none.
+fn is_for(bytes: &[u8], props: &str) -> bool {
+    decode::<Box<RawValue>>(bytes).is_ok_and(|kept| kept.props == fnv1a(props.bytes()))
+}
+
+fn encode<M: Serialize>(props: &str, memory: M) -> Result<Vec<u8>> {
+    Ok(serde_json::to_vec(&Kept { props: fnv1a(props.bytes()), memory })?)
+}
+
+fn decode<M: DeserializeOwned>(bytes: &[u8]) -> Result<Kept<M>> {
+    json_path::read_bytes(bytes).map_err(|reason| {
+        let advice = "disable and enable the trigger to start with a new memory";
+        Error::internal(
+            "polling-memory",
+            format!("the stored memory of the trigger cannot be read: {reason}; {advice}"),
+        )
+    })
+}
