@@ -13,9 +13,11 @@ mod list;
 mod once;
 mod permission;
 mod status;
+mod triggers;
 
 pub use actions::*;
 use leno_sdk::prelude::*;
+pub use triggers::*;
 
 piece! {
     name: "gauzy",
@@ -28,5 +30,9 @@ piece! {
         create_task, update_task, get_task, list_tasks, delete_task,
         log_time_entry, start_timer, stop_timer, timer_status,
         generate_invoice, send_notification, custom_api_call,
+    ],
+    triggers: [
+        EmployeeCreated, EmployeeUpdated, TimeLogRecorded, TimerStarted, TimerStopped, NewTask, TaskStatusChanged,
+        InvoiceGenerated,
     ],
 }
