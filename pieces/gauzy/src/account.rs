@@ -2,7 +2,6 @@
 
 use leno_sdk::connection::Kind;
 use leno_sdk::prelude::*;
-use serde::Deserialize;
 
 use crate::gauzy::Gauzy;
 
@@ -65,20 +64,16 @@ fn check(ctx: &Context) -> Result<()> {
 
 /// The address of the connection's server, without `/api` and without a slash at the end.
 pub(crate) fn base_url() -> Result<String> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Settings {
-        base_url: String,
-    }
-    #[derive(Deserialize)]
-    struct OAuthSettings {
-        props: Settings,
-    }
-    let Settings { base_url } = match connection::kind() {
-        Some(Kind::OAuth2) => connection::settings::<OAuthSettings>()?.props,
-        _ => connection::settings()?,
+    let settings: Value = connection::settings()?;
+    let settings = match connection::kind() {
+        Some(Kind::OAuth2) => settings.get("props"),
+        _ => Some(&settings),
     };
-    Ok(normal(&base_url))
+    let base = settings.and_then(|settings| settings.get("baseUrl")).and_then(Value::as_str).unwrap_or_default();
+    if base.trim().is_empty() {
+        return Err(Error::invalid_input("no-base-url", "the connection has no base URL; enter it and connect again"));
+    }
+    Ok(normal(base))
 }
 
 /// The address as requests need it: people copy it with `/api`, and without a scheme.

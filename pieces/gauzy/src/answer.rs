@@ -40,8 +40,8 @@ pub(crate) fn body(call: &Call, response: &Response) -> Result<Value> {
 /// The body as JSON, `null` if it is empty; none if it is something else. Gauzy writes UTF-8 only, so the bytes are read as
 /// they are: the tables of all other encodings would make the component twice as large.
 pub(crate) fn json(response: &Response) -> Option<Value> {
-    let bytes = response.bytes();
-    if bytes.trim_ascii().is_empty() { Some(Value::Null) } else { serde_json::from_slice(bytes).ok() }
+    let text = std::str::from_utf8(response.bytes()).ok()?;
+    if text.trim_ascii().is_empty() { Some(Value::Null) } else { text.parse().ok() }
 }
 
 /// The message of an error that Gauzy answers with a success: `{"message"}` and nothing else. Every exception that Gauzy did

@@ -1,7 +1,7 @@
 //! Building the body of a request: only what was given is sent, because Gauzy writes every column that it gets.
 
+use crate::id::Id;
 use leno_sdk::prelude::*;
-use serde::Serialize;
 
 /// The members of a JSON object under construction.
 #[derive(Default)]
@@ -12,18 +12,23 @@ impl Fields {
         Self::default()
     }
 
-    pub(crate) fn set(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.0.insert(name.to_owned(), value.into());
+    pub(crate) fn set(self, name: &str, value: impl Into<Value>) -> Self {
+        self.insert(name, value.into())
+    }
+
+    #[inline(never)]
+    fn insert(mut self, name: &str, value: Value) -> Self {
+        self.0.insert(name.to_owned(), value);
         self
     }
 
     /// Sets a member if there is a value. An empty text counts as none: that is how forms send fields that were left alone.
-    pub(crate) fn opt<T: Serialize>(mut self, name: &str, value: Option<T>) -> Self {
-        let value = value.and_then(|value| serde_json::to_value(value).ok()).unwrap_or_default();
-        if !value.is_null() && value != json!("") {
-            self.0.insert(name.to_owned(), value);
+    pub(crate) fn opt(self, name: &str, value: Option<impl Sent>) -> Self {
+        match value.map(Sent::sent) {
+            None | Some(Value::Null) => self,
+            Some(Value::String(text)) if text.is_empty() => self,
+            Some(value) => self.set(name, value),
         }
-        self
     }
 
     /// Sets the members of an object that the user wrote; they count before those that are set already.
@@ -35,6 +40,56 @@ impl Fields {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// What a member is sent as.
+pub(crate) trait Sent {
+    fn sent(self) -> Value;
+}
+
+macro_rules! sent {
+    ($($type:ty: $value:ident => $sent:expr;)*) => {
+        $(
+            impl Sent for $type {
+                fn sent(self) -> Value {
+                    let $value = self;
+                    $sent
+                }
+            }
+        )*
+    };
+}
+
+sent! {
+    String: text => text.into();
+    LongText: text => text.0.into();
+    &LongText: text => text.0.clone().into();
+    DateTime: time => time.to_string().into();
+    Id: id => String::from(id).into();
+    &Id: id => id.to_string().into();
+    Value: value => value;
+    f64: number => number.into();
+    i64: number => number.into();
+    bool: flag => flag.into();
+}
+
+/// Makes enums that a user chooses from be sent by their values.
+macro_rules! sent_by_value {
+    ($($type:ty),*) => {
+        $(
+            impl $crate::fields::Sent for $type {
+                fn sent(self) -> Value {
+                    $crate::fields::value_of(serde_json::to_string(&self).ok())
+                }
+            }
+        )*
+    };
+}
+pub(crate) use sent_by_value;
+
+/// The value that a JSON text stands for.
+pub(crate) fn value_of(text: Option<String>) -> Value {
+    text.and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
 impl From<Fields> for Value {

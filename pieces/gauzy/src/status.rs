@@ -1,19 +1,16 @@
 //! The statuses of tasks. Gauzy takes any text for a status, so a wrong one is refused here.
 
 use leno_sdk::prelude::*;
-use serde::Deserialize;
 
 use crate::call::Call;
 use crate::gauzy::Gauzy;
 use crate::id::Id;
 
 /// A status that an organization, or one of its projects, has for tasks.
-#[derive(Debug, Deserialize)]
 pub(crate) struct Status {
     pub(crate) id: String,
     /// What tasks have in their column `status`.
     pub(crate) name: String,
-    #[serde(default)]
     pub(crate) value: Option<String>,
 }
 
@@ -32,8 +29,11 @@ pub(crate) fn all(gauzy: &Gauzy, organization: &Id, project: Option<&Id>) -> Res
 }
 
 fn read(gauzy: &Gauzy, call: &Call) -> Result<Vec<Status>> {
-    let items = gauzy.list(call)?.items;
-    Ok(items.into_iter().filter_map(|item| serde_json::from_value(item).ok()).collect())
+    let status = |row: &Value| {
+        let text = |name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
+        Some(Status { id: text("id")?, name: text("name")?, value: text("value") })
+    };
+    Ok(gauzy.list(call)?.items.iter().filter_map(status).collect())
 }
 
 /// The status of this name, in whatever case it is written.

@@ -4,8 +4,8 @@ mod appeared;
 mod employee_created;
 mod employee_updated;
 mod invoice_generated;
+mod memory;
 mod new_task;
-mod seen;
 mod snapshot;
 mod status_changed;
 mod time_log_recorded;
@@ -16,6 +16,7 @@ pub use employee_updated::EmployeeUpdated;
 pub use invoice_generated::InvoiceGenerated;
 use leno_sdk::prelude::*;
 pub use new_task::NewTask;
+use serde::{Serialize, Serializer};
 pub use status_changed::TaskStatusChanged;
 pub use time_log_recorded::TimeLogRecorded;
 pub use timer::{TimerStarted, TimerStopped};
@@ -33,6 +34,15 @@ const TEST_EVENTS: u32 = 5;
 pub struct Watched {
     #[prop(options = organizations, refresh_on_search)]
     pub(crate) organization: Id,
+}
+
+/// A sample event as its JSON text. Built by `json!`, those of all triggers would be a tenth of the component.
+struct Sample(&'static str);
+
+impl Serialize for Sample {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.parse::<Value>().unwrap_or_default().serialize(serializer)
+    }
 }
 
 /// The id of a row.

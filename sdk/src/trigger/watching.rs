@@ -96,12 +96,12 @@ pub trait Watching {
 /// The key of the memory in the flow's store: a flow has one trigger.
 const KEY: &str = "leno.watching";
 
-/// The memory of a trigger, with the properties that it belongs to.
+/// The memory of a trigger, as JSON, with the properties that it belongs to.
 #[derive(Deserialize, Serialize)]
-struct Kept<M> {
+struct Kept {
     /// Hash of the JSON text of the properties.
     props: u64,
-    memory: M,
+    memory: Box<RawValue>,
 }
 
 #[doc(hidden)]
@@ -125,47 +125,71 @@ fn enable<T: Watching>(text: &str) -> Result<()> {
     if let Some(cron) = T::SCHEDULE {
         schedule(cron, "UTC")?;
     }
-    if store::flow().get_bytes(KEY)?.is_some_and(|bytes| is_for(&bytes, text)) {
+    if is_kept_for(text)? {
         return Ok(());
     }
-    let memory = T::begin(&Context::current(), &props)?;
-    store::flow().put_bytes(KEY, &encode(text, &memory)?, None)
+    keep(text, None, written(&T::begin(&Context::current(), &props)?)?)
 }
 
 fn run<T: Watching>(text: &str) -> Result<Vec<String>> {
     let props = read::<T::Props>(text)?;
-    let Some(stored) = store::flow().get_bytes(KEY)? else {
-        log::warn!("the trigger has no stored memory; what is there now counts as known");
+    let Some((stored, memory)) = kept()? else {
         enable::<T>(text)?;
         return Ok(Vec::new());
     };
-    let mut memory = decode::<T::Memory>(&stored)?.memory;
+    let mut memory: T::Memory = remembered(&memory)?;
     let events = texts(&T::poll(&Context::current(), &props, &mut memory)?)?;
-    let encoded = encode(text, &memory)?;
-    if encoded != stored && !store::flow().compare_and_set_bytes(KEY, Some(&stored), &encoded)? {
-        return Err(Error::unavailable(
-            "polling-overlap",
-            "a concurrent poll of this trigger changed its memory; the next poll retries",
-        ));
-    }
+    keep(text, Some(&stored), written(&memory)?)?;
     Ok(events)
 }
 
-/// Whether a stored memory belongs to these properties. One that cannot be read belongs to none.
-fn is_for(bytes: &[u8], props: &str) -> bool {
-    decode::<Box<RawValue>>(bytes).is_ok_and(|kept| kept.props == fnv1a(props.bytes()))
+// The rest does not depend on the trigger: it is compiled once, to keep components small.
+
+/// The stored bytes, and the memory in them.
+fn kept() -> Result<Option<(Vec<u8>, Box<RawValue>)>> {
+    match store::flow().get_bytes(KEY)? {
+        Some(stored) => {
+            let Kept { memory, .. } = json_path::read_bytes(&stored).map_err(|reason| unreadable(&reason))?;
+            Ok(Some((stored, memory)))
+        }
+        None => {
+            log::warn!("the trigger has no stored memory; what is there now counts as known");
+            Ok(None)
+        }
+    }
 }
 
-fn encode<M: Serialize>(props: &str, memory: M) -> Result<Vec<u8>> {
-    Ok(serde_json::to_vec(&Kept { props: fnv1a(props.bytes()), memory })?)
+/// Whether there is a memory that belongs to these properties. One that cannot be read belongs to none.
+fn is_kept_for(props: &str) -> Result<bool> {
+    let stored = store::flow().get_bytes(KEY)?;
+    let kept = stored.and_then(|stored| json_path::read_bytes::<Kept>(&stored).ok());
+    Ok(kept.is_some_and(|kept| kept.props == fnv1a(props.bytes())))
 }
 
-fn decode<M: DeserializeOwned>(bytes: &[u8]) -> Result<Kept<M>> {
-    json_path::read_bytes(bytes).map_err(|reason| {
-        let advice = "disable and enable the trigger to start with a new memory";
-        Error::internal(
-            "polling-memory",
-            format!("the stored memory of the trigger cannot be read: {reason}; {advice}"),
-        )
-    })
+/// Stores the memory, in a poll only if it is still what the poll began with.
+fn keep(props: &str, stored: Option<&[u8]>, memory: Box<RawValue>) -> Result<()> {
+    let encoded = serde_json::to_vec(&Kept { props: fnv1a(props.bytes()), memory })?;
+    match stored {
+        None => store::flow().put_bytes(KEY, &encoded, None),
+        Some(stored) if stored == encoded => Ok(()),
+        Some(stored) if store::flow().compare_and_set_bytes(KEY, Some(stored), &encoded)? => Ok(()),
+        Some(_) => Err(Error::unavailable(
+            "polling-overlap",
+            "a concurrent poll of this trigger changed its memory; the next poll retries",
+        )),
+    }
+}
+
+fn written<M: Serialize>(memory: &M) -> Result<Box<RawValue>> {
+    Ok(serde_json::value::to_raw_value(memory)?)
+}
+
+fn remembered<M: DeserializeOwned>(memory: &RawValue) -> Result<M> {
+    json_path::read(memory.get()).map_err(|reason| unreadable(&reason))
+}
+
+fn unreadable(reason: &str) -> Error {
+    let advice = "disable and enable the trigger to start with a new memory";
+    let message = format!("the stored memory of the trigger cannot be read: {reason}; {advice}");
+    Error::internal("polling-memory", message)
 }

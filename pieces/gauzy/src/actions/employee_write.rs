@@ -5,7 +5,7 @@ use leno_sdk::prelude::*;
 use super::employees::one;
 use crate::call::Call;
 use crate::choices::{currencies, employees, organizations};
-use crate::fields::{Fields, without_secrets};
+use crate::fields::{Fields, sent_by_value, without_secrets};
 use crate::gauzy::Gauzy;
 use crate::id::Id;
 use crate::once::once;
@@ -78,6 +78,8 @@ pub enum PayPeriod {
     TwicePerMonth,
     Monthly,
 }
+
+sent_by_value!(PayPeriod);
 
 /// What of an employee to change. What is left empty stays as it is.
 #[derive(Props)]

@@ -6,7 +6,7 @@ use super::money::{Rate, amount, to_cents};
 use crate::answer::TAKEN;
 use crate::call::Call;
 use crate::choices::{contacts, currencies, organization_currency, organizations};
-use crate::fields::{Fields, without_secrets};
+use crate::fields::{Fields, sent_by_value, without_secrets};
 use crate::gauzy::Gauzy;
 use crate::id::Id;
 use crate::once::once;
@@ -28,6 +28,8 @@ pub enum InvoiceStatus {
     Overpaid,
     Void,
 }
+
+sent_by_value!(InvoiceStatus, Rate);
 
 /// A line of an invoice.
 #[derive(Props)]
@@ -83,9 +85,13 @@ pub fn generate_invoice(ctx: &Context, props: GenerateInvoice) -> Result<Value> 
         return Err(Error::invalid_input("no-items", "items: an invoice needs at least one"));
     }
     let gauzy = Gauzy::connect(ctx)?;
-    let wanted = summary(&props);
+    let currency = props.currency.as_deref().map(str::trim).filter(|code| !code.is_empty());
+    // What makes two calls of one step the same: not the number, which is found later, and not the present time.
+    let date = props.invoice_date.map_or_else(|| DateTime::from_millis(0), Ok).map_err(bad_date)?;
+    let wanted =
+        json!([body(&props, currency.unwrap_or_default(), 0, date)?, rows(&props, "", ""), props.invoice_number]);
     once(&gauzy, "invoice", &wanted, || {
-        let currency = match props.currency.as_deref().map(str::trim).filter(|code| !code.is_empty()) {
+        let currency = match currency {
             Some(code) => code.to_ascii_uppercase(),
             None => organization_currency(&gauzy, &props.organization)?,
         };
@@ -94,37 +100,16 @@ pub fn generate_invoice(ctx: &Context, props: GenerateInvoice) -> Result<Value> 
     })
 }
 
-/// What makes two calls of one step the same.
-fn summary(props: &GenerateInvoice) -> Value {
-    let items: Vec<Value> =
-        props.items.iter().map(|item| json!([item.description, item.price, item.quantity])).collect();
-    json!([
-        props.organization,
-        props.contact,
-        items,
-        props.currency,
-        props.invoice_date,
-        props.due_date,
-        props.status,
-        props.invoice_number,
-        props.discount,
-        props.discount_type,
-        props.tax,
-        props.tax_type,
-        props.terms,
-        props.internal_note
-    ])
-}
-
 /// Creates the invoice under the number that was given, or under the next one.
 fn numbered(gauzy: &Gauzy, props: &GenerateInvoice, currency: &str) -> Result<Value> {
+    let date = props.invoice_date.unwrap_or_else(DateTime::now);
     let mut attempt = 1;
     loop {
         let number = match props.invoice_number {
             Some(number) => u64::from(number),
             None => next_number(gauzy)?,
         };
-        match gauzy.created(&Call::post("/invoices", body(props, currency, number)?)) {
+        match gauzy.created(&Call::post("/invoices", body(props, currency, number, date)?)) {
             Err(error) if error.code() == TAKEN && props.invoice_number.is_none() && attempt < NUMBER_ATTEMPTS => {
                 log::debug!("the invoice number {number} is taken, the next one is tried");
                 attempt += 1;
@@ -151,12 +136,10 @@ fn next_number(gauzy: &Gauzy) -> Result<u64> {
     highest.and_then(|highest| highest.checked_add(1)).ok_or_else(message)
 }
 
-fn body(props: &GenerateInvoice, currency: &str, number: u64) -> Result<Value> {
-    let date = props.invoice_date.unwrap_or_else(DateTime::now);
+fn body(props: &GenerateInvoice, currency: &str, number: u64, date: DateTime) -> Result<Value> {
     let due = match props.due_date {
         Some(due) => due,
-        None => DateTime::from_millis(date.millis().saturating_add(DUE_AFTER_MILLIS))
-            .map_err(|error| Error::invalid_input("invalid-props", format!("invoice_date: {error}")))?,
+        None => DateTime::from_millis(date.millis().saturating_add(DUE_AFTER_MILLIS)).map_err(bad_date)?,
     };
     // `discountValue` and `terms` are not validated, and the database refuses an invoice without them.
     let fields = Fields::new()
@@ -182,6 +165,10 @@ fn body(props: &GenerateInvoice, currency: &str, number: u64) -> Result<Value> {
     Ok(fields.into())
 }
 
+fn bad_date(error: leno_sdk::InvalidDateTime) -> Error {
+    Error::invalid_input("invalid-props", format!("invoice_date: {error}"))
+}
+
 /// The sum of the lines with tax and without discount, in cents.
 fn total(props: &GenerateInvoice) -> i64 {
     let lines: i64 = props.items.iter().map(line).sum();
@@ -192,19 +179,30 @@ fn line(item: &InvoiceItem) -> i64 {
     to_cents(item.price * item.quantity)
 }
 
+/// The items as Gauzy takes them. Each says again whose it is.
+fn rows(props: &GenerateInvoice, tenant: &str, invoice: &str) -> Value {
+    let row = |item: &InvoiceItem| {
+        Value::from(
+            Fields::new()
+                .set("organizationId", props.organization.as_str())
+                .set("tenantId", tenant)
+                .set("invoiceId", invoice)
+                .set("description", item.description.as_str())
+                .set("price", item.price)
+                .set("quantity", item.quantity)
+                .set("totalValue", amount(line(item)))
+                .set("applyTax", props.tax > 0.0)
+                .set("applyDiscount", props.discount > 0.0),
+        )
+    };
+    props.items.iter().map(row).collect()
+}
+
 /// Stores the items of an invoice. If that fails, the invoice is removed, so that no empty one stays behind.
 fn with_items(gauzy: &Gauzy, props: &GenerateInvoice, mut invoice: Value) -> Result<Value> {
     let id = invoice.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
     let tenant = gauzy.tenant()?;
-    let row = |item: &InvoiceItem| {
-        json!({
-            "organizationId": props.organization, "tenantId": tenant, "invoiceId": id, "description": item.description,
-            "price": item.price, "quantity": item.quantity, "totalValue": amount(line(item)),
-            "applyTax": props.tax > 0.0, "applyDiscount": props.discount > 0.0,
-        })
-    };
-    let rows: Value = props.items.iter().map(row).collect();
-    let call = Call::post(format!("/invoice-item/bulk/{id}"), rows);
+    let call = Call::post(format!("/invoice-item/bulk/{id}"), rows(props, &tenant, &id));
     let failure = match gauzy.list(&call) {
         Ok(list) => {
             if let Some(members) = invoice.as_object_mut() {

@@ -1,11 +1,10 @@
 //! Notifications inside of Gauzy.
 
 use leno_sdk::prelude::*;
-use serde::Serialize;
 
 use crate::call::Call;
 use crate::choices::{employees, organizations};
-use crate::fields::Fields;
+use crate::fields::{Fields, sent_by_value};
 use crate::gauzy::Gauzy;
 use crate::id::Id;
 use crate::once::once;
@@ -22,6 +21,8 @@ pub enum NotificationType {
     Payment,
     Broadcast,
 }
+
+sent_by_value!(NotificationType);
 
 /// A notification for an employee.
 #[derive(Props)]
@@ -41,16 +42,6 @@ pub struct SendNotification {
     /// The id of what it is about; needed if `entity` is given
     #[prop(advanced)]
     entity_id: Option<String>,
-}
-
-/// Whether the notification was sent.
-#[derive(Serialize)]
-struct Sent {
-    sent: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
-    #[serde(skip_serializing_if = "Value::is_null")]
-    notification: Value,
 }
 
 /// Sends a notification to an employee. Nothing is sent if the employee has switched its type off: the output says so. A retry
@@ -82,12 +73,8 @@ pub fn send_notification(ctx: &Context, props: SendNotification) -> Result<Value
             members.insert("sentByEmployeeId".to_owned(), sender);
         }
         let answer = gauzy.send(&Call::post("/employee-notification", body))?;
-        let sent = if answer.get("id").is_some() {
-            Sent { sent: true, reason: None, notification: answer }
-        } else {
-            let reason = Some("the receiver has switched notifications of this type off");
-            Sent { sent: false, reason, notification: Value::Null }
-        };
-        Ok(serde_json::to_value(sent)?)
+        let is_sent = answer.get("id").is_some();
+        let reason = (!is_sent).then(|| "the receiver has switched notifications of this type off".to_owned());
+        Ok(Fields::new().set("sent", is_sent).opt("reason", reason).opt("notification", Some(answer)).into())
     })
 }

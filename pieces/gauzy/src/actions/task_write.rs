@@ -5,7 +5,7 @@ use leno_sdk::prelude::*;
 use super::tasks::one;
 use crate::call::Call;
 use crate::choices::{employees, organizations, projects, task_statuses, tasks, teams};
-use crate::fields::{Fields, references};
+use crate::fields::{Fields, references, sent_by_value};
 use crate::gauzy::Gauzy;
 use crate::id::Id;
 use crate::once::once;
@@ -43,6 +43,8 @@ pub enum IssueType {
     Bug,
     Memo,
 }
+
+sent_by_value!(Priority, Size, IssueType);
 
 /// A new task.
 #[derive(Props)]

@@ -1,10 +1,8 @@
 //! Rows that appear in a list which is newest first.
 
-use std::collections::BTreeSet;
-
 use leno_sdk::prelude::*;
 
-use super::seen::Seen;
+use super::memory::Memory;
 use super::{MOST_EVENTS, TEST_EVENTS, id, time};
 use crate::call::Call;
 use crate::gauzy::Gauzy;
@@ -16,8 +14,8 @@ const MOST_PAGES: usize = 50;
 const COLUMN: &str = "createdAt";
 
 /// Makes the rows known that are there now.
-pub(super) fn begin(gauzy: &Gauzy, call: &Call, skip: Skip) -> Result<Seen> {
-    let mut seen = Seen::default();
+pub(super) fn begin(gauzy: &Gauzy, call: &Call, skip: Skip) -> Result<Memory> {
+    let mut seen = Memory::default();
     'pages: for list in Pages::new(gauzy, call.clone(), skip).take(MOST_PAGES) {
         for row in list?.items {
             let created = time(&row, COLUMN)?;
@@ -28,20 +26,26 @@ pub(super) fn begin(gauzy: &Gauzy, call: &Call, skip: Skip) -> Result<Seen> {
                 seen.add(id, created);
             }
         }
-        seen.tidy();
+        seen.follow();
     }
     Ok(seen)
 }
 
 /// The rows that are new, oldest first, and makes them known.
-pub(super) fn poll(gauzy: &Gauzy, call: &Call, skip: Skip, seen: &mut Seen) -> Result<Vec<Value>> {
+pub(super) fn poll(gauzy: &Gauzy, call: &Call, skip: Skip, seen: &mut Memory) -> Result<Vec<Value>> {
     poll_at_most(gauzy, call, skip, seen, MOST_EVENTS)
 }
 
 /// [`poll`] for rows that cost more than reading them.
-pub(super) fn poll_at_most(gauzy: &Gauzy, call: &Call, skip: Skip, seen: &mut Seen, most: usize) -> Result<Vec<Value>> {
+pub(super) fn poll_at_most(
+    gauzy: &Gauzy,
+    call: &Call,
+    skip: Skip,
+    seen: &mut Memory,
+    most: usize,
+) -> Result<Vec<Value>> {
     let mut found: Vec<(DateTime, Value)> = Vec::new();
-    let mut ids = BTreeSet::new();
+    let mut ids = Map::new();
     let mut is_complete = false;
     for list in Pages::new(gauzy, call.clone(), skip).take(MOST_PAGES) {
         let rows = list?.items;
@@ -51,7 +55,8 @@ pub(super) fn poll_at_most(gauzy: &Gauzy, call: &Call, skip: Skip, seen: &mut Se
             // The list is ordered: what follows is older still.
             is_complete |= seen.is_past(created);
             // A row that is inserted between two requests moves the last one of a page to the next page.
-            let is_new = id(&row).is_some_and(|id| !seen.knows(id, created) && ids.insert(id.to_owned()));
+            let is_new =
+                id(&row).is_some_and(|id| !seen.knows(id, created) && ids.insert(id.to_owned(), Value::Null).is_none());
             if is_new {
                 found.push((created, row));
             }
@@ -73,7 +78,7 @@ pub(super) fn poll_at_most(gauzy: &Gauzy, call: &Call, skip: Skip, seen: &mut Se
     for (created, row) in &found {
         seen.add(id(row).unwrap_or_default(), *created);
     }
-    seen.tidy();
+    seen.follow();
     Ok(found.into_iter().map(|(_, row)| row).collect())
 }
 

@@ -2,8 +2,8 @@
 
 use leno_sdk::prelude::*;
 
-use super::appeared;
-use super::seen::Seen;
+use super::memory::Memory;
+use super::{Sample, appeared};
 use crate::call::Call;
 use crate::choices::organizations;
 use crate::fields::without_secrets;
@@ -39,22 +39,22 @@ fn wanted(props: &WatchedInvoices, rows: Vec<Value>) -> Vec<Value> {
 }
 
 /// Fires for every invoice that is generated in an organization, with its items.
-#[trigger(schedule = "*/5 * * * *", sample = json!({
+#[trigger(schedule = "*/5 * * * *", sample = Sample(r#"{
     "id": "a11d4a13-a7a6-43a7-bb50-5a011c94c317", "organizationId": "5764ceb2-85ba-47e7-85f9-6703e3b93d3a",
     "invoiceNumber": 1, "invoiceDate": "2026-01-01T00:00:00.000Z", "dueDate": "2026-02-01T00:00:00.000Z",
     "currency": "USD", "totalValue": 10, "status": "DRAFT", "isEstimate": null, "createdAt": "2026-01-01T10:00:00.000Z",
     "invoiceItems": [{"description": "Consulting", "price": 10, "quantity": 1, "totalValue": 10}]
-}))]
+}"#))]
 impl Watching for InvoiceGenerated {
     type Props = WatchedInvoices;
-    type Memory = Seen;
+    type Memory = Memory;
     type Event = Value;
 
-    fn begin(ctx: &Context, props: &WatchedInvoices) -> Result<Seen> {
+    fn begin(ctx: &Context, props: &WatchedInvoices) -> Result<Memory> {
         appeared::begin(&Gauzy::connect(ctx)?, &call(props), Skip::Pages)
     }
 
-    fn poll(ctx: &Context, props: &WatchedInvoices, seen: &mut Seen) -> Result<Vec<Value>> {
+    fn poll(ctx: &Context, props: &WatchedInvoices, seen: &mut Memory) -> Result<Vec<Value>> {
         Ok(wanted(props, appeared::poll(&Gauzy::connect(ctx)?, &call(props), Skip::Pages, seen)?))
     }
 

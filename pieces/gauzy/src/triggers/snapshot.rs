@@ -1,7 +1,5 @@
 //! What of an employee counts for a change.
 
-use std::collections::BTreeMap;
-
 use leno_sdk::prelude::*;
 
 use crate::digest;
@@ -24,18 +22,19 @@ const OF_USER: [&str; 3] = ["firstName", "lastName", "email"];
 
 /// A digest of an employee. Null and absent are the same, and the order of the columns does not matter.
 pub(super) fn of(employee: &Value) -> String {
-    let mut columns: BTreeMap<&str, String> = BTreeMap::new();
+    let mut columns: Vec<(&str, String)> = Vec::new();
     for (name, value) in employee.as_object().into_iter().flatten() {
         if !MOVING.contains(&name.as_str()) && name != "user" && !value.is_null() {
-            columns.insert(name, value.to_string());
+            columns.push((name, value.to_string()));
         }
     }
     let user = employee.get("user");
     for name in OF_USER {
         if let Some(value) = user.and_then(|user| user.get(name)).filter(|value| !value.is_null()) {
-            columns.insert(name, value.to_string());
+            columns.push((name, value.to_string()));
         }
     }
+    columns.sort_unstable();
     let parts: Vec<&str> = columns.iter().flat_map(|(name, value)| [*name, value.as_str()]).collect();
     digest::short(&parts).chars().take(16).collect()
 }

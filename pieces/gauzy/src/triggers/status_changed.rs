@@ -1,13 +1,11 @@
 //! Tasks whose status changes: Gauzy writes it into its activity log.
 
-use std::collections::BTreeMap;
-
 use leno_sdk::prelude::*;
-use serde::Serialize;
 
-use super::seen::Seen;
-use super::{Watched, appeared};
+use super::memory::Memory;
+use super::{Sample, Watched, appeared};
 use crate::call::Call;
+use crate::fields::Fields;
 use crate::gauzy::Gauzy;
 use crate::list::Skip;
 
@@ -16,19 +14,6 @@ const MOST_CHANGES: usize = 200;
 
 /// Polls for tasks whose status changed.
 pub struct TaskStatusChanged;
-
-/// A change.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Change {
-    task_id: String,
-    title: Option<String>,
-    from: Value,
-    to: Value,
-    changed_at: Value,
-    /// The entry of the activity log.
-    raw: Value,
-}
 
 /// The log takes its conditions without `where`, and has pages.
 fn call(props: &Watched) -> Call {
@@ -65,63 +50,65 @@ fn change(entry: &Value) -> Option<(Value, Value)> {
 }
 
 /// The title in the text of an entry: `Updated Task "T2"`. It is that of the time of the change.
-fn described(entry: &Value) -> Option<String> {
-    let (_, rest) = entry.get("description").and_then(Value::as_str)?.split_once('"')?;
-    Some(rest.strip_suffix('"').unwrap_or(rest).to_owned())
+fn described(entry: &Value) -> Value {
+    let text = entry.get("description").and_then(Value::as_str).unwrap_or_default();
+    let title = text.split_once('"').map(|(_, rest)| rest.strip_suffix('"').unwrap_or(rest));
+    title.map_or(Value::Null, Value::from)
 }
 
 /// The changes in these entries. The log has no titles, so each task is read, and once only.
-fn changes(gauzy: &Gauzy, entries: Vec<Value>) -> Result<Vec<Change>> {
-    let mut titles: BTreeMap<String, Option<String>> = BTreeMap::new();
+fn changes(gauzy: &Gauzy, entries: Vec<Value>) -> Result<Vec<Value>> {
+    let mut titles: Map = Map::new();
     let mut changes = Vec::new();
     for entry in entries {
         let Some((from, to)) = change(&entry) else { continue };
-        let Some(task_id) = entry.get("entityId").and_then(Value::as_str).map(str::to_owned) else { continue };
-        let title = match titles.get(&task_id) {
-            Some(title) => title.clone(),
-            None => {
-                let title = title(gauzy, &task_id)?;
-                titles.insert(task_id.clone(), title.clone());
-                title
-            }
-        };
-        let changed_at = entry.get("createdAt").cloned().unwrap_or_default();
-        changes.push(Change { task_id, title: title.or_else(|| described(&entry)), from, to, changed_at, raw: entry });
+        let Some(task) = entry.get("entityId").and_then(Value::as_str) else { continue };
+        if !titles.contains_key(task) {
+            titles.insert(task.to_owned(), title(gauzy, task)?);
+        }
+        let title = titles.get(task).filter(|title| title.is_string()).cloned();
+        let fields = Fields::new()
+            .set("taskId", task)
+            .set("title", title.unwrap_or_else(|| described(&entry)))
+            .set("from", from)
+            .set("to", to)
+            .set("changedAt", entry.get("createdAt").cloned().unwrap_or_default());
+        changes.push(fields.set("raw", entry).into());
     }
     Ok(changes)
 }
 
 /// The title of a task; none if it was deleted since, or the user may see the log but not the task.
-fn title(gauzy: &Gauzy, task: &str) -> Result<Option<String>> {
+fn title(gauzy: &Gauzy, task: &str) -> Result<Value> {
     match gauzy.entity(&Call::get(format!("/tasks/{task}")), task) {
-        Ok(task) => Ok(task.get("title").and_then(Value::as_str).map(str::to_owned)),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Denied) => Ok(None),
+        Ok(task) => Ok(task.get("title").cloned().unwrap_or_default()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Denied) => Ok(Value::Null),
         Err(error) => Err(error),
     }
 }
 
 /// Fires when the status of a task in an organization changes, with the status before and after.
-#[trigger(schedule = "*/5 * * * *", sample = json!({
+#[trigger(schedule = "*/5 * * * *", sample = Sample(r#"{
     "taskId": "e2d338d5-fb56-421c-9102-c1f1a4dda61a", "title": "Write the report", "from": "open", "to": "in-progress",
     "changedAt": "2026-01-01T10:00:00.000Z",
     "raw": {"entity": "Task", "action": "Updated", "updatedFields": ["status"]}
-}))]
+}"#))]
 impl Watching for TaskStatusChanged {
     type Props = Watched;
-    type Memory = Seen;
-    type Event = Change;
+    type Memory = Memory;
+    type Event = Value;
 
-    fn begin(ctx: &Context, props: &Watched) -> Result<Seen> {
+    fn begin(ctx: &Context, props: &Watched) -> Result<Memory> {
         appeared::begin(&Gauzy::connect(ctx)?, &call(props), Skip::Pages)
     }
 
-    fn poll(ctx: &Context, props: &Watched, seen: &mut Seen) -> Result<Vec<Change>> {
+    fn poll(ctx: &Context, props: &Watched, seen: &mut Memory) -> Result<Vec<Value>> {
         let gauzy = Gauzy::connect(ctx)?;
         let entries = appeared::poll_at_most(&gauzy, &call(props), Skip::Pages, seen, MOST_CHANGES)?;
         changes(&gauzy, entries)
     }
 
-    fn test(ctx: &Context, props: &Watched) -> Result<Vec<Change>> {
+    fn test(ctx: &Context, props: &Watched) -> Result<Vec<Value>> {
         let gauzy = Gauzy::connect(ctx)?;
         let entries = gauzy.list(&call(props))?.items;
         let mut entries: Vec<Value> = entries.into_iter().filter(|entry| change(entry).is_some()).collect();

@@ -1,20 +1,15 @@
 //! Recorded time: logs that are finished, in a window of days.
 
-use std::collections::BTreeMap;
-
 use leno_sdk::prelude::*;
-use serde::{Deserialize, Serialize};
 
-use super::{MOST_EVENTS, TEST_EVENTS, id, time};
+use super::memory::Memory;
+use super::{MOST_EVENTS, Sample, TEST_EVENTS, id, time};
 use crate::call::Call;
 use crate::choices::organizations;
 use crate::gauzy::Gauzy;
 use crate::id::Id;
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
-/// The most ids to remember, by the size that the host allows for a memory.
-const MOST_IDS: usize = 6000;
-
 /// Which time to watch.
 #[derive(Props)]
 pub struct WatchedTime {
@@ -28,41 +23,25 @@ pub struct WatchedTime {
 /// Polls for finished time logs.
 pub struct TimeLogRecorded;
 
-/// The known logs of the window.
-#[derive(Deserialize, Serialize)]
-pub struct Window {
-    /// Where the window begins. It never goes back, also if the clock does: the ids of earlier logs are forgotten.
-    from: i64,
-    /// The ids of finished logs, with the times at which they start.
-    ids: BTreeMap<String, i64>,
+/// The finished logs of the window that are not known, oldest first. The window begins at the floor of the memory, which does
+/// not go back when the clock does: the ids of earlier logs are forgotten.
+fn unknown(window: &Memory, logs: Vec<Value>) -> Result<Vec<(DateTime, Value)>> {
+    let mut unknown = Vec::new();
+    for log in logs {
+        let started = time(&log, "startedAt")?;
+        if is_finished(&log) && id(&log).is_some_and(|id| !window.knows(id, started)) {
+            unknown.push((started, log));
+        }
+    }
+    unknown.sort_by_key(|(started, _)| *started);
+    Ok(unknown)
 }
 
-impl Window {
-    /// The finished logs that are not known, oldest first.
-    fn unknown(&self, logs: Vec<Value>) -> Result<Vec<(DateTime, Value)>> {
-        let mut unknown = Vec::new();
-        for log in logs {
-            let started = time(&log, "startedAt")?;
-            let is_known = id(&log).is_none_or(|id| self.ids.contains_key(id));
-            if is_finished(&log) && !is_known && started.millis() >= self.from {
-                unknown.push((started, log));
-            }
-        }
-        unknown.sort_by_key(|(started, _)| *started);
-        Ok(unknown)
+fn add(window: &mut Memory, logs: &[(DateTime, Value)], from: i64) {
+    for (started, log) in logs {
+        window.add(id(log).unwrap_or_default(), *started);
     }
-
-    fn add(&mut self, logs: &[(DateTime, Value)]) {
-        self.ids.extend(logs.iter().map(|(started, log)| (id(log).unwrap_or_default().to_owned(), started.millis())));
-        if self.ids.len() > MOST_IDS {
-            let mut times: Vec<i64> = self.ids.values().copied().collect();
-            times.sort_unstable_by(|one, other| other.cmp(one));
-            log::warn!("more than {MOST_IDS} time logs in the window: earlier ones are not watched; choose fewer days");
-            self.from = times.get(MOST_IDS).map_or(self.from, |time| self.from.max(time.saturating_add(1)));
-        }
-        let from = self.from;
-        self.ids.retain(|_, started| *started >= from);
-    }
+    window.raise(from);
 }
 
 /// A timer that runs has a log too, which ends where it starts.
@@ -87,30 +66,32 @@ fn days_ago(props: &WatchedTime) -> i64 {
 }
 
 /// Fires for every time log that is recorded: when a timer stops, and when time is entered by hand.
-#[trigger(schedule = "*/5 * * * *", sample = json!({
+#[trigger(schedule = "*/5 * * * *", sample = Sample(r#"{
     "id": "4bde6c7e-21b3-4c80-965b-c68ec33d103f", "organizationId": "5764ceb2-85ba-47e7-85f9-6703e3b93d3a",
     "employeeId": "505effc1-71f8-49f9-bbcc-cefdc3da7a25", "startedAt": "2026-01-01T09:00:00.000Z",
     "stoppedAt": "2026-01-01T10:00:00.000Z", "duration": 3600, "logType": "MANUAL", "source": "BROWSER",
     "isBillable": false, "isRunning": false, "description": null, "projectId": null, "taskId": null
-}))]
+}"#))]
 impl Watching for TimeLogRecorded {
     type Props = WatchedTime;
-    type Memory = Window;
+    type Memory = Memory;
     type Event = Value;
 
-    fn begin(ctx: &Context, props: &WatchedTime) -> Result<Window> {
-        let mut window = Window { from: days_ago(props), ids: BTreeMap::new() };
-        let known = window.unknown(logs(&Gauzy::connect(ctx)?, props, window.from)?)?;
-        window.add(&known);
+    fn begin(ctx: &Context, props: &WatchedTime) -> Result<Memory> {
+        let from = days_ago(props);
+        let mut window = Memory::default();
+        let known = unknown(&window, logs(&Gauzy::connect(ctx)?, props, from)?)?;
+        add(&mut window, &known, from);
         Ok(window)
     }
 
-    fn poll(ctx: &Context, props: &WatchedTime, window: &mut Window) -> Result<Vec<Value>> {
-        window.from = window.from.max(days_ago(props));
-        let mut new = window.unknown(logs(&Gauzy::connect(ctx)?, props, window.from)?)?;
+    fn poll(ctx: &Context, props: &WatchedTime, window: &mut Memory) -> Result<Vec<Value>> {
+        window.raise(days_ago(props));
+        let from = window.floor.unwrap_or_else(|| days_ago(props));
+        let mut new = unknown(window, logs(&Gauzy::connect(ctx)?, props, from)?)?;
         // The rest stays unknown, and follows with the next poll.
         new.truncate(MOST_EVENTS);
-        window.add(&new);
+        add(window, &new, from);
         Ok(new.into_iter().map(|(_, log)| log).collect())
     }
 

@@ -3,13 +3,12 @@
 //! A running timer is in no list of time logs before its first minutes are stored. But both changes touch the row of the
 //! employee: where it has moved, the employee's last time log is read and compared with the one before.
 
-use std::collections::BTreeMap;
-
 use leno_sdk::prelude::*;
-use serde::{Deserialize, Serialize};
 
-use super::{Watched, id, time};
+use super::memory::Memory;
+use super::{Sample, Watched, id, time};
 use crate::call::Call;
+use crate::fields::Fields;
 use crate::gauzy::Gauzy;
 use crate::list::{Pages, Skip};
 
@@ -19,8 +18,8 @@ const MOST_EMPLOYEES: usize = 3000;
 const MOST_LOGS: usize = 200;
 
 /// What is known of an employee.
-#[derive(Clone, Deserialize, Serialize)]
-pub struct Timer {
+#[derive(Clone)]
+struct Timer {
     /// When the row of the employee last moved, in milliseconds.
     updated: i64,
     /// The last log of a timer, if it was read.
@@ -28,7 +27,24 @@ pub struct Timer {
     running: bool,
 }
 
-type Timers = BTreeMap<String, Timer>;
+impl Timer {
+    /// An employee who was not there before has no timer from before.
+    const NONE: Self = Self { updated: i64::MIN, log: None, running: false };
+
+    /// As the memory has it.
+    fn kept(&self) -> Value {
+        json!([self.updated, self.log, self.running])
+    }
+
+    fn of(memory: &Memory, employee: &str) -> Self {
+        let Some(kept) = memory.rows.get(employee) else { return Self::NONE };
+        Self {
+            updated: kept.get(0).and_then(Value::as_i64).unwrap_or(i64::MIN),
+            log: kept.get(1).and_then(Value::as_str).map(str::to_owned),
+            running: kept.get(2).and_then(Value::as_bool).unwrap_or(false),
+        }
+    }
+}
 
 /// What happened to a timer.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,14 +53,9 @@ enum Happened {
     Stopped,
 }
 
-/// A timer that started or stopped.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TimerEvent {
-    employee_id: String,
-    time_log_id: String,
-    /// None if another timer was started since.
-    time_log: Option<Value>,
+/// A timer that started or stopped. The log is null if another timer was started since.
+fn event(employee: &str, time_log: &str, log: Value) -> Value {
+    Fields::new().set("employeeId", employee).set("timeLogId", time_log).set("timeLog", log).into()
 }
 
 /// The employees of the organization.
@@ -90,76 +101,78 @@ fn is_tracking(employee: &Value) -> bool {
     employee.get("isTrackingTime").and_then(Value::as_bool).unwrap_or(false)
 }
 
-fn begin(ctx: &Context, props: &Watched) -> Result<Timers> {
+fn begin(ctx: &Context, props: &Watched) -> Result<Memory> {
     let gauzy = Gauzy::connect(ctx)?;
-    let mut timers = Timers::new();
+    let mut memory = Memory::default();
     for row in employees(&gauzy, props)? {
         let Some(id) = id(&row) else { continue };
         let log = if is_tracking(&row) { last_log(&gauzy, props, id)? } else { None };
-        let running = log.as_ref().is_some_and(is_running);
-        let log = log.as_ref().and_then(super::id).map(str::to_owned);
-        timers.insert(id.to_owned(), Timer { updated: time(&row, "updatedAt")?.millis(), log, running });
+        let timer = Timer {
+            updated: time(&row, "updatedAt")?.millis(),
+            running: log.as_ref().is_some_and(is_running),
+            log: log.as_ref().and_then(super::id).map(str::to_owned),
+        };
+        memory.rows.insert(id.to_owned(), timer.kept());
     }
-    Ok(timers)
+    Ok(memory)
 }
 
 /// What happened between two looks at an employee's last log.
-fn compare(employee: &str, before: &Timer, log: &Value) -> Result<Vec<(Happened, TimerEvent)>> {
-    let log_id = id(log).unwrap_or_default().to_owned();
-    let event = |time_log_id: &str, time_log: Option<&Value>| TimerEvent {
-        employee_id: employee.to_owned(),
-        time_log_id: time_log_id.to_owned(),
-        time_log: time_log.cloned(),
-    };
+fn compare(employee: &str, before: &Timer, log: &Value) -> Result<Vec<(Happened, Value)>> {
+    let log_id = id(log).unwrap_or_default();
     let mut happened = Vec::new();
     let is_new = match &before.log {
-        Some(known) => *known != log_id,
+        Some(known) => known != log_id,
         // Nothing is known of the last log: it is new if it was made after the employee was last looked at.
         None => time(log, "createdAt")?.millis() > before.updated,
     };
     if is_new {
         if let Some(known) = before.log.as_deref().filter(|_| before.running) {
-            happened.push((Happened::Stopped, event(known, None)));
+            happened.push((Happened::Stopped, event(employee, known, Value::Null)));
         }
-        happened.push((Happened::Started, event(&log_id, Some(log))));
+        happened.push((Happened::Started, event(employee, log_id, log.clone())));
     }
     if !is_running(log) && (is_new || before.running) {
-        happened.push((Happened::Stopped, event(&log_id, Some(log))));
+        happened.push((Happened::Stopped, event(employee, log_id, log.clone())));
     }
     Ok(happened)
 }
 
-fn poll(ctx: &Context, props: &Watched, timers: &mut Timers, wanted: Happened) -> Result<Vec<TimerEvent>> {
+fn poll(ctx: &Context, props: &Watched, memory: &mut Memory, wanted: Happened) -> Result<Vec<Value>> {
     let gauzy = Gauzy::connect(ctx)?;
     let mut rows = employees(&gauzy, props)?;
     rows.reverse();
-    let mut now = Timers::new();
+    let mut now = Map::new();
     let (mut events, mut logs) = (Vec::new(), 0);
     for row in rows {
         let Some(id) = id(&row) else { continue };
         let updated = time(&row, "updatedAt")?.millis();
-        // An employee who was not there before has no timer from before.
-        let before = timers.get(id).cloned().unwrap_or(Timer { updated: i64::MIN, log: None, running: false });
-        if before.updated == updated && before.running == is_tracking(&row) || logs == MOST_LOGS {
-            now.insert(id.to_owned(), before);
+        let before = Timer::of(memory, id);
+        let is_same = before.updated == updated && before.running == is_tracking(&row);
+        if is_same || logs == MOST_LOGS {
+            // Of the rest, nothing is known to have happened: the next poll looks again. Who is new stays unknown.
+            if memory.rows.contains_key(id) {
+                now.insert(id.to_owned(), before.kept());
+            }
             continue;
         }
         logs += 1;
-        let Some(log) = last_log(&gauzy, props, id)? else {
-            now.insert(id.to_owned(), Timer { updated, ..before });
-            continue;
+        let timer = match last_log(&gauzy, props, id)? {
+            None => Timer { updated, ..before },
+            Some(log) => {
+                let happened = compare(id, &before, &log)?;
+                events.extend(happened.into_iter().filter(|(what, _)| *what == wanted).map(|(_, event)| event));
+                Timer { updated, log: super::id(&log).map(str::to_owned), running: is_running(&log) }
+            }
         };
-        let happened = compare(id, &before, &log)?;
-        events.extend(happened.into_iter().filter(|(what, _)| *what == wanted).map(|(_, event)| event));
-        let log_id = super::id(&log).map(str::to_owned);
-        now.insert(id.to_owned(), Timer { updated, log: log_id, running: is_running(&log) });
+        now.insert(id.to_owned(), timer.kept());
     }
-    *timers = now;
+    memory.rows = now;
     Ok(events)
 }
 
 /// The timers that run, or do not, for trying out a flow.
-fn test(ctx: &Context, props: &Watched, wanted: Happened) -> Result<Vec<TimerEvent>> {
+fn test(ctx: &Context, props: &Watched, wanted: Happened) -> Result<Vec<Value>> {
     let gauzy = Gauzy::connect(ctx)?;
     let mut events = Vec::new();
     for row in employees(&gauzy, props)?.into_iter().take(super::TEST_EVENTS as usize) {
@@ -167,7 +180,7 @@ fn test(ctx: &Context, props: &Watched, wanted: Happened) -> Result<Vec<TimerEve
         let log = last_log(&gauzy, props, employee)?.filter(|log| is_running(log) == (wanted == Happened::Started));
         if let Some(log) = log {
             let time_log_id = id(&log).unwrap_or_default().to_owned();
-            events.push(TimerEvent { employee_id: employee.to_owned(), time_log_id, time_log: Some(log) });
+            events.push(event(employee, &time_log_id, log));
         }
     }
     Ok(events)
@@ -177,24 +190,24 @@ fn test(ctx: &Context, props: &Watched, wanted: Happened) -> Result<Vec<TimerEve
 pub struct TimerStarted;
 
 /// Fires when the timer of an employee starts. Of several timers of one employee between two polls, the last is reported.
-#[trigger(schedule = "*/2 * * * *", sample = json!({
+#[trigger(schedule = "*/2 * * * *", sample = Sample(r#"{
     "employeeId": "505effc1-71f8-49f9-bbcc-cefdc3da7a25", "timeLogId": "4bde6c7e-21b3-4c80-965b-c68ec33d103f",
     "timeLog": {"startedAt": "2026-01-01T09:00:00.000Z", "isRunning": true, "logType": "TRACKED", "projectId": null}
-}))]
+}"#))]
 impl Watching for TimerStarted {
     type Props = Watched;
-    type Memory = Timers;
-    type Event = TimerEvent;
+    type Memory = Memory;
+    type Event = Value;
 
-    fn begin(ctx: &Context, props: &Watched) -> Result<Timers> {
+    fn begin(ctx: &Context, props: &Watched) -> Result<Memory> {
         begin(ctx, props)
     }
 
-    fn poll(ctx: &Context, props: &Watched, timers: &mut Timers) -> Result<Vec<TimerEvent>> {
-        poll(ctx, props, timers, Happened::Started)
+    fn poll(ctx: &Context, props: &Watched, memory: &mut Memory) -> Result<Vec<Value>> {
+        poll(ctx, props, memory, Happened::Started)
     }
 
-    fn test(ctx: &Context, props: &Watched) -> Result<Vec<TimerEvent>> {
+    fn test(ctx: &Context, props: &Watched) -> Result<Vec<Value>> {
         test(ctx, props, Happened::Started)
     }
 }
@@ -203,24 +216,24 @@ impl Watching for TimerStarted {
 pub struct TimerStopped;
 
 /// Fires when the timer of an employee stops. Of several timers of one employee between two polls, the last is reported.
-#[trigger(schedule = "*/2 * * * *", sample = json!({
+#[trigger(schedule = "*/2 * * * *", sample = Sample(r#"{
     "employeeId": "505effc1-71f8-49f9-bbcc-cefdc3da7a25", "timeLogId": "4bde6c7e-21b3-4c80-965b-c68ec33d103f",
     "timeLog": {"startedAt": "2026-01-01T09:00:00.000Z", "stoppedAt": "2026-01-01T10:00:00.000Z", "isRunning": false}
-}))]
+}"#))]
 impl Watching for TimerStopped {
     type Props = Watched;
-    type Memory = Timers;
-    type Event = TimerEvent;
+    type Memory = Memory;
+    type Event = Value;
 
-    fn begin(ctx: &Context, props: &Watched) -> Result<Timers> {
+    fn begin(ctx: &Context, props: &Watched) -> Result<Memory> {
         begin(ctx, props)
     }
 
-    fn poll(ctx: &Context, props: &Watched, timers: &mut Timers) -> Result<Vec<TimerEvent>> {
-        poll(ctx, props, timers, Happened::Stopped)
+    fn poll(ctx: &Context, props: &Watched, memory: &mut Memory) -> Result<Vec<Value>> {
+        poll(ctx, props, memory, Happened::Stopped)
     }
 
-    fn test(ctx: &Context, props: &Watched) -> Result<Vec<TimerEvent>> {
+    fn test(ctx: &Context, props: &Watched) -> Result<Vec<Value>> {
         test(ctx, props, Happened::Stopped)
     }
 }
