@@ -122,13 +122,10 @@ impl Trigger {
 
 fn enable<T: Watching>(text: &str) -> Result<()> {
     let props = read::<T::Props>(text)?;
-    if let Some(cron) = T::SCHEDULE {
-        schedule(cron, "UTC")?;
+    if !is_prepared(text, T::SCHEDULE)? {
+        keep(text, None, written(&T::begin(&Context::current(), &props)?)?)?;
     }
-    if is_kept_for(text)? {
-        return Ok(());
-    }
-    keep(text, None, written(&T::begin(&Context::current(), &props)?)?)
+    Ok(())
 }
 
 fn run<T: Watching>(text: &str) -> Result<Vec<String>> {
@@ -159,8 +156,12 @@ fn kept() -> Result<Option<(Vec<u8>, Box<RawValue>)>> {
     }
 }
 
-/// Whether there is a memory that belongs to these properties. One that cannot be read belongs to none.
-fn is_kept_for(props: &str) -> Result<bool> {
+/// Sets the schedule. Returns whether there is a memory that belongs to these properties; one that cannot be read belongs to
+/// none.
+fn is_prepared(props: &str, cron: Option<&str>) -> Result<bool> {
+    if let Some(cron) = cron {
+        schedule(cron, "UTC")?;
+    }
     let stored = store::flow().get_bytes(KEY)?;
     let kept = stored.and_then(|stored| json_path::read_bytes::<Kept>(&stored).ok());
     Ok(kept.is_some_and(|kept| kept.props == fnv1a(props.bytes())))
