@@ -50,6 +50,11 @@ fn id(row: &Value) -> Option<&str> {
     row.get("id").and_then(Value::as_str)
 }
 
+/// Sorts rows by their times; rows of the same time keep their order.
+fn oldest_first(rows: &mut [(DateTime, Value)]) {
+    rows.sort_by_key(|(time, _)| *time);
+}
+
 /// A time of a row. One that cannot be read fails the poll, because the row could not be told from those that are known.
 fn time(row: &Value, column: &str) -> Result<DateTime> {
     let text = row.get(column).and_then(Value::as_str).unwrap_or_default();

@@ -3,7 +3,7 @@
 use leno_sdk::prelude::*;
 
 use super::memory::Memory;
-use super::{MOST_EVENTS, TEST_EVENTS, id, time};
+use super::{MOST_EVENTS, TEST_EVENTS, id, oldest_first, time};
 use crate::call::Call;
 use crate::gauzy::Gauzy;
 use crate::list::{Pages, Skip, page};
@@ -70,7 +70,7 @@ pub(super) fn poll_at_most(
     }
     // From the end, the list is oldest first; the sort keeps that order where times are equal.
     found.reverse();
-    found.sort_by_key(|(created, _)| *created);
+    oldest_first(&mut found);
     if found.len() > most {
         log::info!("{} rows are new; {most} are reported now, the rest by the next polls", found.len());
         found.truncate(most);

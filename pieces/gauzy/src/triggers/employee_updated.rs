@@ -3,7 +3,7 @@
 use leno_sdk::prelude::*;
 
 use super::memory::{MOST_ROWS, Memory, OVERLAP_MILLIS};
-use super::{MOST_EVENTS, Sample, TEST_EVENTS, Watched, id, snapshot, time};
+use super::{MOST_EVENTS, Sample, TEST_EVENTS, Watched, id, oldest_first, snapshot, time};
 use crate::call::Call;
 use crate::fields::without_secrets;
 use crate::gauzy::Gauzy;
@@ -71,7 +71,8 @@ impl Watching for EmployeeUpdated {
         let mut is_complete = true;
         'pages: for list in Pages::new(&gauzy, call(props), Skip::Rows) {
             for row in list?.items {
-                let updated = time(&row, "updatedAt")?.millis();
+                let moved = time(&row, "updatedAt")?;
+                let updated = moved.millis();
                 // The first page is in hand anyway: of a small organization it is the whole.
                 if updated < enough && !is_sweep && present.len() >= crate::call::PAGE as usize {
                     is_complete = false;
@@ -81,7 +82,7 @@ impl Watching for EmployeeUpdated {
                 // A row that changes between two requests moves others to the next page.
                 let is_repeated = id(&row).is_some_and(|id| present.insert(id.to_owned(), Value::Null).is_some());
                 if is_changed(known, &row) && !is_repeated {
-                    changed.push((updated, row));
+                    changed.push((moved, row));
                 }
             }
         }
@@ -93,7 +94,7 @@ impl Watching for EmployeeUpdated {
             // The rest is found by the next poll, which reads all.
             known.until_sweep = 0;
         }
-        changed.sort_by_key(|(updated, _)| *updated);
+        oldest_first(&mut changed);
         changed.truncate(MOST_EVENTS);
         for (_, row) in &changed {
             known.rows.insert(id(row).unwrap_or_default().to_owned(), snapshot::of(row).into());

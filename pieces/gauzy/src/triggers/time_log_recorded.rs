@@ -3,7 +3,7 @@
 use leno_sdk::prelude::*;
 
 use super::memory::Memory;
-use super::{MOST_EVENTS, Sample, TEST_EVENTS, id, time};
+use super::{MOST_EVENTS, Sample, TEST_EVENTS, id, oldest_first, time};
 use crate::call::Call;
 use crate::choices::organizations;
 use crate::gauzy::Gauzy;
@@ -33,7 +33,7 @@ fn unknown(window: &Memory, logs: Vec<Value>) -> Result<Vec<(DateTime, Value)>> 
             unknown.push((started, log));
         }
     }
-    unknown.sort_by_key(|(started, _)| *started);
+    oldest_first(&mut unknown);
     Ok(unknown)
 }
 
