@@ -228,7 +228,7 @@ fn of_many_employees_those_are_read_that_moved_and_all_of_them_now_and_then() {
         }
         assert!(polls < 20, "the change was never seen");
     }
-    assert_eq!(polls, 13);
+    assert_eq!(polls, 12);
 }
 
 fn log(number: usize, started: &str, running: bool) -> Value {

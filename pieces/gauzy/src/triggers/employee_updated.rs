@@ -9,8 +9,8 @@ use crate::fields::without_secrets;
 use crate::gauzy::Gauzy;
 use crate::list::{Pages, Skip, page};
 
-/// After how many polls all employees are read: a changed name does not touch the row of the employee.
-const SWEEP_EVERY: u32 = 12;
+/// After how many polls one reads all employees: a changed name does not touch the row of the employee.
+const SWEEP_EVERY: u32 = 11;
 /// Polls for changed employees.
 pub struct EmployeeUpdated;
 
