@@ -55,7 +55,8 @@ pub struct CustomApiCall {
     fail_on_error: bool,
 }
 
-/// Sends any request to the API of Gauzy, with the tenant and the credentials of the connection. Returns status and body.
+/// Sends any request to the API of Gauzy, with the tenant and the credentials of the connection. Returns status and body;
+/// members of the body that hold tokens and passwords are left out.
 #[action(
     display_name = "Custom API call",
     classification = "WRITE",
