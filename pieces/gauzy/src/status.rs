@@ -42,7 +42,12 @@ pub(crate) fn named(gauzy: &Gauzy, organization: &Id, project: Option<&Id>, name
     let is_it = |text: &str| text.eq_ignore_ascii_case(name.trim());
     let place = statuses.iter().position(|status| is_it(&status.name) || status.value.as_deref().is_some_and(is_it));
     let names: Vec<&str> = statuses.iter().map(|status| status.name.as_str()).collect();
-    let message = format!("status: `{name}` is no status of these tasks; choose one of {}", names.join(", "));
+    let known = if names.is_empty() {
+        "Gauzy has none for them".to_owned()
+    } else {
+        format!("choose one of {}", names.join(", "))
+    };
+    let message = format!("status: `{name}` is no status of these tasks; {known}");
     place
         .and_then(|place| statuses.into_iter().nth(place))
         .ok_or_else(|| Error::invalid_input("unknown-status", message))
