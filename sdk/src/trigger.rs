@@ -1,17 +1,19 @@
 //! Triggers: they start flows.
 //!
-//! A trigger is a type with one of the traits [`Polling`], [`Webhook`], [`AppWebhook`] and [`Manual`], and
+//! A trigger is a type with one of the traits [`Polling`], [`Watching`], [`Webhook`], [`AppWebhook`] and [`Manual`], and
 //! `#[trigger]` on that `impl`.
 
 mod kinds;
 pub mod polling;
 mod request;
+pub mod watching;
 
 #[doc(hidden)]
 pub use kinds::Written;
 pub use kinds::{AppWebhook, Manual, Webhook};
 pub use polling::Polling;
 pub use request::{HandshakeResponse, WebhookRequest};
+pub use watching::Watching;
 
 use serde::Serialize;
 

@@ -69,7 +69,7 @@ pub fn action(attributes: TokenStream, item: TokenStream) -> TokenStream {
     action::expand(attributes.into(), &function).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
-/// Defines a trigger by an `impl` of `Polling`, `Webhook`, `AppWebhook` or `Manual`. The trigger is the constant `TRIGGER` of
+/// Defines a trigger by an `impl` of `Polling`, `Watching`, `Webhook`, `AppWebhook` or `Manual`. The trigger is the constant `TRIGGER` of
 /// the type. The doc comment of the `impl` becomes the description.
 ///
 /// | Key | Meaning |
@@ -77,7 +77,7 @@ pub fn action(attributes: TokenStream, item: TokenStream) -> TokenStream {
 /// | `name = "…"`, `display_name = "…"`, `description = "…"` | override those of the type |
 /// | `auth = false` | needs no connection, although the piece has auth |
 /// | `sample = value` | a sample event, as JSON |
-/// | `schedule = "…"` | `Polling`: five-field cron expression of the polls, UTC |
+/// | `schedule = "…"` | `Polling`, `Watching`: five-field cron expression of the polls, UTC |
 /// | `handshake(header = "…")`, `handshake(query = "…")`, `handshake(body = "…")` | `Webhook`: the parameter that marks a handshake |
 /// | `renew = "…"` | `Webhook`: five-field cron expression of the renewals, UTC |
 /// | `ai(description = "…")`, `output_schema = value` | as for an action |

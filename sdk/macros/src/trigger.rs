@@ -9,17 +9,17 @@ use crate::attributes::{Entry, docs, entries};
 use crate::names::Case;
 
 const KNOWN: &str = "`name`, `display_name`, `description`, `auth`, `sample`, `ai`, `output_schema`, `schedule` \
-    (Polling), `handshake` and `renew` (Webhook)";
+    (Polling, Watching), `handshake` and `renew` (Webhook)";
 
 pub(crate) fn expand(attributes: TokenStream, item: &ItemImpl) -> Result<TokenStream> {
     let wrong = || {
-        let message =
-            "expected `impl Polling for …`, `impl Webhook for …`, `impl AppWebhook for …` or `impl Manual for …`";
+        let message = "expected `impl Polling for …`, `impl Watching for …`, `impl Webhook for …`, `impl AppWebhook for …` or `impl Manual for …`";
         syn::Error::new_spanned(&item.self_ty, message)
     };
     let kind = item.trait_.as_ref().and_then(|(_, path, _)| path.segments.last()).ok_or_else(wrong)?.ident.to_string();
     let constructor = match kind.as_str() {
         "Polling" => quote!(polling),
+        "Watching" => quote!(watching),
         "Webhook" => quote!(webhook),
         "AppWebhook" => quote!(app_webhook),
         "Manual" => quote!(manual),
@@ -43,7 +43,7 @@ pub(crate) fn expand(attributes: TokenStream, item: &ItemImpl) -> Result<TokenSt
                 let value = entry.expr()?;
                 sample = quote!(.sample(|| ::leno_sdk::__private::text(&#value)));
             }
-            ("schedule", "Polling") => schedule = Some(entry.text()?),
+            ("schedule", "Polling" | "Watching") => schedule = Some(entry.text()?),
             ("handshake", "Webhook") => {
                 handshake_named = true;
                 extra.add_object("handshakeConfiguration", &handshake(&entry)?);

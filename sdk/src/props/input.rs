@@ -105,8 +105,14 @@ pub struct At {
 impl At {
     /// Adds a problem with the current value. Returns none, for the caller to return.
     pub fn fail<T>(&mut self, message: impl Into<String>) -> Option<T> {
-        self.problems.push(Problem { path: self.path.clone(), message: message.into() });
+        self.add(message.into());
         None
+    }
+
+    /// The part of [`At::fail`] that does not depend on a type: it is compiled once.
+    #[inline(never)]
+    fn add(&mut self, message: String) {
+        self.problems.push(Problem { path: self.path.clone(), message });
     }
 
     /// Reads a value of a type that implements `Deserialize`.
@@ -125,12 +131,17 @@ impl At {
     fn outcome<T>(mut self, read: Option<T>) -> std::result::Result<T, Vec<Problem>> {
         match read {
             Some(value) if self.problems.is_empty() => Ok(value),
-            None if self.problems.is_empty() => {
-                self.fail::<()>("cannot be read");
-                Err(self.problems)
-            }
-            _ => Err(self.problems),
+            _ => Err(self.found()),
         }
+    }
+
+    /// The problems, at least one.
+    #[inline(never)]
+    fn found(&mut self) -> Vec<Problem> {
+        if self.problems.is_empty() {
+            self.add("cannot be read".to_owned());
+        }
+        std::mem::take(&mut self.problems)
     }
 
     pub(crate) fn is_clean_since(&self, count: usize) -> bool {
@@ -184,12 +195,12 @@ impl<'a> Input<'a> {
     pub fn bounds(&mut self, name: &str, value: Option<f64>, min: Option<f64>, max: Option<f64>) {
         let Some(value) = value else { return };
         // As the user wrote it: a double shows other digits of a long number.
-        let given = self.raw(name).map_or_else(|| value.to_string(), |raw| raw.get().to_owned());
+        let given = self.raw(name).map_or_else(|| number(value), |raw| raw.get().to_owned());
         if let Some(min) = min.filter(|min| value < *min) {
-            self.fail::<()>(name, format!("{given} is below the minimum of {min}"));
+            self.fail::<()>(name, format!("{given} is below the minimum of {}", number(min)));
         }
         if let Some(max) = max.filter(|max| value > *max) {
-            self.fail::<()>(name, format!("{given} is above the maximum of {max}"));
+            self.fail::<()>(name, format!("{given} is above the maximum of {}", number(max)));
         }
     }
 
@@ -201,6 +212,13 @@ impl<'a> Input<'a> {
         let dot = if self.at.path.is_empty() { "" } else { "." };
         self.at.within(format_args!("{dot}{name}"), read)
     }
+}
+
+/// A number as JSON has it, a whole one without its fraction. `Display` of a double would add 15 KiB to a component that has
+/// the code for JSON anyway.
+fn number(value: f64) -> String {
+    let text = serde_json::to_string(&value).unwrap_or_default();
+    text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
 }
 
 /// Reads a JSON text as properties.
