@@ -1,4 +1,5 @@
 //! A trigger with a memory of its own: the memory and the events go together.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::cell::RefCell;
 

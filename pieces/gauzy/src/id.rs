@@ -30,7 +30,7 @@ impl TryFrom<String> for Id {
             return Ok(Self(trimmed.to_ascii_lowercase()));
         }
         let shown: String = trimmed.chars().take(60).collect();
-        Err(format!("`{shown}` is not an id of Gauzy; give a UUID as in 5764ceb2-85ba-47e7-85f9-6703e3b93d3a"))
+        Err(format!("`{shown}` is not an id of Gauzy; give a UUID as in 5764ceb2-85bb-47e7-85f9-6703e3b93d3a"))
     }
 }
 
@@ -52,9 +52,9 @@ mod tests {
 
     #[test]
     fn only_a_uuid_is_an_id() {
-        let id = Id::try_from(" 5764CEB2-85ba-47e7-85f9-6703e3b93d3a ".to_owned()).unwrap();
-        assert_eq!(id.as_str(), "5764ceb2-85ba-47e7-85f9-6703e3b93d3a");
-        for wrong in ["", "abc", "..", "5764ceb2-85ba-47e7-85f9-6703e3b93d3", "5764ceb2-85ba-47e7-85f9-6703e3b93d3a-1"]
+        let id = Id::try_from(" 5764CEB2-85bb-47e7-85f9-6703e3b93d3a ".to_owned()).unwrap();
+        assert_eq!(id.as_str(), "5764ceb2-85bb-47e7-85f9-6703e3b93d3a");
+        for wrong in ["", "abc", "..", "5764ceb2-85bb-47e7-85f9-6703e3b93d3", "5764ceb2-85bb-47e7-85f9-6703e3b93d3a-1"]
         {
             assert!(Id::try_from(wrong.to_owned()).is_err(), "{wrong}");
         }
