@@ -48,3 +48,18 @@ fn results(junit: &str) -> Result<BTreeMap<String, bool>> {
     };
     Ok(cases.filter_map(result).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_that_failed_or_did_not_run_is_no_proof() -> Result<()> {
+        let found = results(
+            r#"<testsuites><testsuite name="leno"><testcase name="a::b::holds" classname="leno" time="0.1"/>
+            <testcase name="a::breaks" classname="leno"><failure type="test failure">no</failure></testcase></testsuite></testsuites>"#,
+        )?;
+        assert_eq!((found.get("holds"), found.get("breaks"), found.get("other")), (Some(&true), Some(&false), None));
+        Ok(())
+    }
+}

@@ -44,7 +44,7 @@ pub(crate) fn test(args: &[String]) -> Result<()> {
     run(tests(all).args(args))?;
     if args.is_empty() {
         if nextest {
-            rows::write(&build::target_dir().join("nextest/default/junit.xml"))?;
+            rows::write(&build::root().join("target/nextest/default/junit.xml"))?;
         }
         if peers::has_postgres() {
             run(tests(&["--test", "exhaustion"]).env("LENO_TEST_DATABASE", "postgres"))?;
