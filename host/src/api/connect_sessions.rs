@@ -178,7 +178,7 @@ impl Maker {
                 Some(Owner { tenant: tenant.into(), user: user.into() })
             }
             (Self::Internal, ..) => {
-                faults.push(Fault::new("/ownerId", "send tenantId and ownerId: the internal token says who nobody is"));
+                faults.push(Fault::new("/ownerId", "send tenantId and ownerId: the internal token names no user"));
                 None
             }
         }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use leno_connections::ConnectionError;
 
 use super::opened::{Opened, url};
 use crate::{
     api::{App, connections::input},
-    edge::Rejection,
+    edge::page::go,
 };
 
 /// Where a sign-in that was begun on a page of this surface goes on. If the connection was made, the piece says first whether it
@@ -18,7 +18,7 @@ pub(crate) async fn signed_in(app: &App, token: &str, connected: bool) -> Respon
     if connected && let Err(error) = try_stored(app, token).await {
         tracing::warn!(?error, "a connection that was made by a link could not be tried");
     }
-    match see_other(&url(app, token)) {
+    match go(StatusCode::SEE_OTHER, &url(app, token)) {
         Ok(response) => response,
         Err(rejection) => rejection.into_response(),
     }
@@ -35,13 +35,4 @@ async fn try_stored(app: &App, token: &str) -> Result<(), ConnectionError> {
         app.connections.say(&opened.session, &said).await?;
     }
     Ok(())
-}
-
-/// Sends the browser somewhere, by a request of its own.
-///
-/// # Errors
-/// The address is none.
-pub(super) fn see_other(location: &str) -> Result<Response, Rejection> {
-    let location = HeaderValue::from_str(location).map_err(|error| Rejection::internal(error.to_string()))?;
-    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response())
 }

@@ -48,6 +48,16 @@ impl Opened {
         Ok(Self { token, session, piece })
     }
 
+    /// The piece's name.
+    pub(super) fn name(&self) -> &PieceName {
+        &self.piece.piece.metadata().name
+    }
+
+    /// Whether the operator registered a client at the piece's provider.
+    pub(super) async fn has_platform_app(&self, app: &App) -> Result<bool, Rejection> {
+        app.connections.has_platform_app(&self.session.owner().tenant, self.name()).await.map_err(refused)
+    }
+
     /// The auth entry at `index`; the first, if the piece has no such.
     pub(super) fn auth(&self, index: usize) -> Option<(usize, &Auth)> {
         let auths = input::auths(&self.piece);
@@ -89,8 +99,7 @@ impl Opened {
     pub(super) async fn try_out(&self, app: &App, value: Arc<dyn Connection>) -> Result<Result<(), String>, Rejection> {
         let owner = self.session.owner();
         let actor = Actor::request(owner.tenant.clone(), owner.user.clone());
-        let Ok(piece) = self.session.draft.piece_name.parse::<PieceName>() else { return Ok(Ok(())) };
-        let tried = check::try_out(app, &actor, &piece, &VersionReq::default(), value).await?;
+        let tried = check::try_out(app, &actor, self.name(), &VersionReq::default(), value).await?;
         Ok(tried.map(drop))
     }
 }

@@ -8,12 +8,11 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode, header};
 use leno_connections::{ConnectionError, Draft, Progress, SignIn, SignInClient, Wishes};
-use leno_metadata::{Auth, OAuth2, PieceName};
+use leno_metadata::{Auth, OAuth2};
 use secrecy::SecretString;
 use url::Url;
 
 use super::{
-    finish::see_other,
     form::{Entered, Wrong},
     opened::{Opened, url},
     view,
@@ -28,6 +27,7 @@ use crate::{
         bodies::Memory,
         budgets::SMALL_BODY_BYTES,
         extract::{Path, Query},
+        page::go,
         ring::Sender,
     },
 };
@@ -69,7 +69,7 @@ pub(super) async fn store(
     };
     opened.attempt(&app).await?;
     match put(&app, &opened, auth, &entered).await? {
-        Ok(()) => see_other(&url(&app, &opened.token)),
+        Ok(()) => go(StatusCode::SEE_OTHER, &url(&app, &opened.token)),
         Err(wrong) => view::form(&app, &opened, index, &entered, &wrong, StatusCode::UNPROCESSABLE_ENTITY).await,
     }
 }
@@ -142,12 +142,10 @@ async fn sign_in_at(
 ) -> Result<Result<Response, Wrong>, Rejection> {
     let draft = &opened.session.draft;
     let owner = opened.session.owner();
-    let piece = draft.piece_name.parse::<PieceName>().map_err(|error| Rejection::internal(error.to_string()))?;
-    let client = match (entered.client(&draft.fields), app.connections.has_platform_app(&owner.tenant, &piece).await) {
-        (Some((id, secret)), _) => SignInClient::Own { id, secret: secret.map(SecretString::from) },
-        (None, Ok(true)) => SignInClient::Platform,
-        (None, Ok(false)) => return Ok(Err(Wrong::field("client_id", "is missing"))),
-        (None, Err(error)) => return Err(refused(error)),
+    let client = match entered.client(&draft.fields) {
+        Some((id, secret)) => SignInClient::Own { id, secret: secret.map(SecretString::from) },
+        None if opened.has_platform_app(app).await? => SignInClient::Platform,
+        None => return Ok(Err(Wrong::field("client_id", "is missing"))),
     };
     let props = match entered.props(&oauth2.props, &draft.fields) {
         Ok(props) => props,

@@ -3,7 +3,6 @@
 use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
-use leno_metadata::PieceName;
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -14,7 +13,7 @@ use super::{
 use crate::{
     api::{
         App,
-        connections::{input, refused, sign_in},
+        connections::{input, sign_in},
     },
     edge::{
         Rejection,
@@ -72,13 +71,7 @@ pub(super) async fn form(
     let Some((index, auth)) = opened.auth(index) else {
         return Err(Rejection::bad_request("invalid_request", "the piece takes no connection"));
     };
-    let needs_client = match draft.piece_name.parse::<PieceName>() {
-        Ok(piece) if signs_in(auth) => {
-            let has = app.connections.has_platform_app(&session.owner().tenant, &piece).await;
-            !has.map_err(refused)?
-        }
-        _ => false,
-    };
+    let needs_client = signs_in(auth) && !opened.has_platform_app(app).await?;
     let fields = form::fields(auth, &draft.fields, entered, wrong, needs_client);
     let mut words: Vec<String> = wrong.words.iter().cloned().collect();
     words.extend(wrong.elsewhere(&fields));

@@ -63,6 +63,15 @@ fn dress(headers: &mut HeaderMap, policy: Policy<'_>) {
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }
 
+/// Sends the browser somewhere. No cache keeps it (RFC 6749, section 5.1, for what it carries).
+///
+/// # Errors
+/// `location` is no value of a header.
+pub(crate) fn go(status: StatusCode, location: &str) -> Result<Response, Rejection> {
+    let location = HeaderValue::from_str(location).map_err(|error| Rejection::internal(error.to_string()))?;
+    Ok((status, [(header::LOCATION, location), (header::PRAGMA, HeaderValue::from_static("no-cache"))]).into_response())
+}
+
 #[derive(Template)]
 #[template(path = "message.html")]
 struct MessagePage<'a> {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::{Request, State},
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use http::{HeaderMap, StatusCode, Uri, header};
 use leno_authorization::{Decision, OAuthError, Parameters, PendingError, Refused, Subject};
 use leno_base::Owner;
 use secrecy::SecretString;
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     api::App,
-    edge::{Rejection, authorization::Authorized, cookie::Cookie, extract::Path, ring::Sender},
+    edge::{Rejection, authorization::Authorized, cookie::Cookie, extract::Path, page::go, ring::Sender},
     identity::Caller,
 };
 
@@ -72,12 +72,6 @@ fn consent(app: &App, id: &str) -> String {
 pub(super) fn consent_page(app: &App, id: &str) -> String {
     let query = form_urlencoded::Serializer::new(String::new()).append_pair("request_id", id).finish();
     format!("{}{CONSENT}?{query}", app.public_url)
-}
-
-/// Sends the browser somewhere. No cache keeps it (RFC 6749, section 5.1, for what it carries).
-pub(super) fn go(status: StatusCode, location: &str) -> Result<Response, Rejection> {
-    let location = HeaderValue::from_str(location).map_err(|error| Rejection::internal(error.to_string()))?;
-    Ok((status, [(header::LOCATION, location), (header::PRAGMA, HeaderValue::from_static("no-cache"))]).into_response())
 }
 
 /// What a request asks for, for Gauzy's page.

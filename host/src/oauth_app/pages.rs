@@ -17,7 +17,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::{
-    authorize::{BROWSER, consent_page, go, pending, subject},
+    authorize::{BROWSER, consent_page, pending, subject},
     form::{self, Written, refused},
     settings::CONSENT,
 };
@@ -27,7 +27,7 @@ use crate::{
         Rejection,
         cookie::Cookie,
         extract::Query,
-        page::{self, Policy, page},
+        page::{self, Policy, go, page},
         rejection::{self, Parts},
         ring::Sender,
     },
